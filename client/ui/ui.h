@@ -1,0 +1,79 @@
+/* ui.h - text and panels over the scene, through Dear ImGui and FreeType (ui.cpp is the one C++ file).
+ * Immediate: begin a frame, describe it, render it. One owner, on the GL thread. */
+#ifndef CLIENT_UI_UI_H
+#define CLIENT_UI_UI_H
+#include "shared/base/diag.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct Ui Ui; /* opaque */
+
+typedef struct UiConfig {
+    void *sdl_window; /* for mouse and keyboard; NULL when headless */
+    float scale;      /* 0: 1 */
+} UiConfig;
+
+/* Fonts: Inter from the system; falls back to ImGui's own with a warning in the log. STATUS_DEVICE_ERROR. */
+NODISCARD Status ui_create(const UiConfig *config, Ui **out_ui, Diag *diag);
+void ui_destroy(Ui *ui);
+
+bool ui_handle_event(void *ui, const void *sdl_event); /* a PlatformEventHook */
+
+void ui_begin(Ui *ui, uint32_t width, uint32_t height, float seconds);
+
+/* One line of a label: "Temperature", "99.13", "degF", "2.1 s". Strings are copied. */
+typedef struct UiLabelLine {
+    const char *name, *value, *unit, *age;
+    uint8_t quality; /* Quality: STALE and BAD are shown by text and mark, not by colour alone */
+    float color[3];  /* sRGB accent; all 0: default */
+} UiLabelLine;
+
+/* A card anchored above a point of the scene. `depth` in metres: near ones are drawn over far ones, far ones
+ * shrink to their title, then to a dot; cards that would overlap are moved or reduced. */
+typedef struct UiLabel {
+    const char *title;
+    float x, y; /* pixels: the anchor */
+    float depth;
+    float accent[3];   /* sRGB of the state strip; all 0: default */
+    const char *badge; /* "ACTIVE", "ACKNOWLEDGED" or NULL */
+    bool blink;
+    const UiLabelLine *lines;
+    uint32_t line_count;
+} UiLabel;
+
+void ui_labels(Ui *ui, const UiLabel *labels, uint32_t count);
+
+/* A name above a head. */
+void ui_name_tag(Ui *ui, float x, float y, float depth, const char *name, const float color[3]);
+
+typedef struct UiHud {
+    const char *world, *server, *camera_mode;
+    double fps, frame_ms, cpu_ms_p50, cpu_ms_p99;
+    double round_trip_ms, bytes_per_s, delay_ms; /* delay: interpolation */
+    uint32_t people, things, things_stale, things_bad, alarms;
+    const char *source_time; /* "2021-11-05 00:03:20.5 UTC" */
+    double source_speed;     /* source seconds a second, measured */
+    double newest_age_s;     /* age of the newest sample, source clock */
+    const char *state;       /* "connected", "loading world 43 %", … */
+    const char *
+        model_element; /* part of the reference model at work: "Y.4239 7.2 physical integration · MII sync" */
+} UiHud;
+
+void ui_hud(Ui *ui, const UiHud *hud);
+void ui_help(Ui *ui);
+
+/* A message over everything: connecting, progress (0..1, negative: none), errors. */
+void ui_notice(Ui *ui, const char *title, const char *text, float progress, bool error);
+
+/* Draws all of it into the bound framebuffer. */
+void ui_render(Ui *ui);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,32 @@
+/* feed.h - where a digital twin system gets its samples: one table of functions, one implementation a source.
+ * Implementations: replay_feed.c. (mqtt, sparkplug and sim come behind the same table.) */
+#ifndef SERVER_TWIN_FEED_H
+#define SERVER_TWIN_FEED_H
+#include "shared/trace/trace.h"
+
+typedef struct FeedStatus {
+    TimeNs source_clock; /* samples with source time ≤ this have all been delivered; TIME_NONE before the
+                            first */
+    bool restarted;      /* since the last poll the source began again */
+    bool ended;          /* nothing more will come */
+    uint32_t loops;      /* times it began again */
+} FeedStatus;
+
+typedef struct FeedOps {
+    /* Delivers up to `capacity` samples due at monotonic `now` into `out_samples`, in order; call again while
+     * *out_count == capacity. Samples before and after a restart are never in the same poll: `restarted`
+     * refers to all that follow. */
+    Status (*poll)(void *context, TimeNs now, TraceSample *out_samples, size_t capacity, size_t *out_count,
+                   FeedStatus *out_status);
+    void (*set_speed)(void *context, TimeNs now, double speed); /* source seconds a second; NULL when live */
+    void (*set_paused)(void *context, TimeNs now, bool paused); /* NULL when live */
+    const TraceCounters *(*counters)(const void *context);
+    void (*destroy)(void *context);
+} FeedOps;
+
+typedef struct Feed {
+    const FeedOps *ops;
+    void *context; /* owned */
+} Feed;
+
+#endif

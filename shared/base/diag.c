@@ -1,0 +1,31 @@
+#include "shared/base/diag.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+Status diag_set(Diag *diag, Status status, const char *path, unsigned line, const char *format, ...)
+{
+    if (!diag) {
+        return status;
+    }
+    snprintf(diag->path, sizeof diag->path, "%s", path ? path : "");
+    diag->line = line;
+    diag->column = 0;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(diag->text, sizeof diag->text, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+const char *diag_format(const Diag *diag, char *out, size_t size)
+{
+    char place[32] = "";
+    if (diag->line && diag->column) {
+        snprintf(place, sizeof place, ":%u:%u", diag->line, diag->column);
+    } else if (diag->line) {
+        snprintf(place, sizeof place, ":%u", diag->line);
+    }
+    snprintf(out, size, "%s%s%s%s", diag->path, place, diag->path[0] ? ": " : "", diag->text);
+    return out;
+}

@@ -1,0 +1,46 @@
+/* trace.h - sensor traces as a stream of samples, whatever file they come from.
+ * Pure: bytes come through TraceInput. Memory is bounded by the buffer, not by the file. */
+#ifndef SHARED_TRACE_TRACE_H
+#define SHARED_TRACE_TRACE_H
+#include "shared/base/bytes.h"
+#include "shared/base/diag.h"
+#include "shared/model/world.h"
+
+/* Where the bytes of a trace come from. `context` is owned by whoever made the input. */
+typedef struct TraceInputOps {
+    /* Fills up to `size` bytes; *out_count 0 with STATUS_OK is the end. STATUS_IO_ERROR. */
+    Status (*read)(void *context, uint8_t *data, size_t size, size_t *out_count);
+    /* Back to the first byte. STATUS_IO_ERROR, STATUS_UNSUPPORTED for a pipe. */
+    Status (*rewind)(void *context);
+} TraceInputOps;
+
+typedef struct TraceInput {
+    const TraceInputOps *ops;
+    void *context;
+} TraceInput;
+
+/* One value of one property at one time, already in the thing's own terms. */
+typedef struct TraceSample {
+    TimeNs source_time;
+    uint16_t thing;   /* index in World.things */
+    uint8_t property; /* index in the thing's model */
+    uint8_t quality;  /* QUALITY_GOOD, or QUALITY_BAD with code 0 when the row was marked or could not be
+                         understood */
+    int64_t code;
+} TraceSample;
+
+/* Everything a reader met, for status lines and `dtmv-trace info`. */
+typedef struct TraceCounters {
+    uint64_t bytes, rows, samples;
+    uint64_t equal_times;    /* row time equal to the row before */
+    uint64_t backward_times; /* row time before the row before: delivered as it stands, the thing drops and
+                                counts it */
+    uint64_t gaps;           /* row time more than 3 × the median step so far after the row before */
+    TimeNs largest_gap;
+    TimeNs first_time, last_time, latest_time; /* TIME_NONE before the first row; latest is the maximum */
+    uint64_t missing;                          /* fields marked as missing: no sample */
+    uint64_t unmapped;                         /* rows or columns that the mapping does not use */
+    uint64_t refused; /* rows with an error: malformed, non-finite, out of range; first one kept in Diag */
+} TraceCounters;
+
+#endif

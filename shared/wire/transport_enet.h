@@ -1,0 +1,18 @@
+/* transport_enet.h - real UDP through ENet 1.3. */
+#ifndef SHARED_WIRE_TRANSPORT_ENET_H
+#define SHARED_WIRE_TRANSPORT_ENET_H
+#include "shared/wire/transport.h"
+
+typedef struct EnetConfig {
+    const char *bind_address; /* server: NULL is 127.0.0.1; "0.0.0.0" for all. Client: NULL */
+    uint16_t port;            /* server: 0 takes any free one */
+    uint32_t peers;           /* most connections, ≤ 4095; 0: 64 for a server, 1 for a client */
+    bool server;
+} EnetConfig;
+
+/* STATUS_ADDRESS_IN_USE, STATUS_NOT_FOUND (bind address), STATUS_IO_ERROR with `diag`; on success the caller
+ * owns *out_transport and destroys it. *out_port (may be NULL) is the port bound. */
+NODISCARD Status transport_enet_create(const EnetConfig *config, Transport *out_transport, uint16_t *out_port,
+                                       Diag *diag);
+
+#endif

@@ -1,0 +1,35 @@
+/* transport_sim.h - a network in memory and virtual time: the second implementation of the transport.
+ * Unreliable packets suffer the link as configured. Reliable packets arrive once and in order, late by one
+ * retransmission time-out for every simulated loss. The same seed gives the same run. */
+#ifndef SHARED_WIRE_TRANSPORT_SIM_H
+#define SHARED_WIRE_TRANSPORT_SIM_H
+#include "shared/base/random.h"
+#include "shared/wire/transport.h"
+
+/* One direction of every link. */
+typedef struct SimLink {
+    TimeNs latency;     /* one way */
+    TimeNs jitter;      /* uniform, added: 0..jitter; alone enough to reorder */
+    double loss;        /* 0..1 */
+    double duplication; /* 0..1: also sent a second time, with its own delay */
+    double reorder;     /* 0..1: held back by one more latency */
+} SimLink;
+
+typedef struct SimNetwork SimNetwork;
+
+/* STATUS_OUT_OF_MEMORY. The caller owns *out_network and destroys it after all its transports. */
+NODISCARD Status sim_network_create(uint64_t seed, SimLink link, SimNetwork **out_network);
+void sim_network_destroy(SimNetwork *network);
+
+/* Changes the link for packets sent from now on. */
+void sim_network_set_link(SimNetwork *network, SimLink link);
+
+/* Pulls the cable between everyone: nothing sent while cut arrives; a peer that has heard nothing for
+ * `timeout` (default 5 s) gets DISCONNECTED. */
+void sim_network_cut(SimNetwork *network, bool cut);
+
+/* A transport listening as host "sim", `port`; or, with port 0, one that can only connect. The caller
+ * destroys it. */
+NODISCARD Status transport_sim_create(SimNetwork *network, uint16_t port, Transport *out_transport);
+
+#endif
