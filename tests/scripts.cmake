@@ -1,0 +1,4 @@
+# Tests that are scripts. Each prints what it checked; return code 77 is a skip that says why.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+add_test(NAME layers COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/check_layers.py)
