@@ -30,7 +30,7 @@ typedef enum BindingKind {
 /* A value map: property value → up to four numbers (a scalar in out[0], or linear RGB in 0..2 and strength in
  * 3). Numbers go through `stops` (ascending `in`; clamped outside; linear between, or the stop at or below
  * when `stepped`). Enum, boolean and text values go through `cases` (boolean as "true"/"false"). Nothing
- * matches, or quality NONE: `otherwise`. With neither stops nor cases a number maps to itself. */
+ * matches, or quality NONE or BAD: `otherwise`. With neither stops nor cases a number maps to itself. */
 typedef struct MapStop {
     double in;
     float out[4];
@@ -88,8 +88,10 @@ typedef struct Object {
                           order XYZ) */
     float scale[3];
     bool casts_shadow;
-    bool animate;        /* plays the model's first animation clip, looping */
-    float solid_half[2]; /* half extents in x and z of the box people cannot walk through; 0: none */
+    bool animate;          /* plays the model's first animation clip, looping */
+    float solid_half[2];   /* half extents in x and z of the box people cannot walk through, scale applied;
+                              0: none. The box turns with the object's yaw. */
+    float solid_center[2]; /* of the box, from the object's origin in its own frame, scale applied */
     Binding *bindings;
     uint32_t binding_count;
 } Object;
