@@ -1,0 +1,324 @@
+/* inbox.c - what the server says to a session. Everything is untrusted. */
+#include "client/session/session_state.h"
+#include "shared/base/version.h"
+#include "shared/wire/quantise.h"
+
+#include <stdio.h>
+
+#define EVENTS_MAX       4096u /* taken in one update: a flood cannot hold the frame */
+#define PEOPLE_MAX       4096u /* more than a transport can carry */
+#define TEXTS_MAX        65536u
+#define RING_BYTES_MAX   ((uint64_t)256 << 20)
+#define REFUSED_IN_A_ROW 200u /* messages not understood, none good between: the other side is no server */
+#define TIME_SANE        (INT64_C(1) << 61) /* server times beyond this (73 years) are refused */
+
+static void end_with(Session *session, const Diag *diag)
+{
+    char text[800];
+    session_end(session, "%s", diag_format(diag, text, sizeof text));
+}
+
+static void say_hello(Session *session)
+{
+    Message message = { .id = MESSAGE_HELLO, .hello = { .version = PROTOCOL_VERSION } };
+    memcpy(message.hello.name, session->wished_name, sizeof message.hello.name);
+    snprintf(message.hello.build, sizeof message.hello.build, "%s %s", version_number(), version_commit());
+    memcpy(message.hello.world_hash, session->wished_hash, HASH_SIZE);
+    session_send_message(session, &message);
+}
+
+static Status allocate(Session *session, const WelcomeMessage *welcome, Diag *diag)
+{
+    uint64_t bytes = 64 * ((uint64_t)welcome->entity_limit * sizeof(EntityState) +
+                           (uint64_t)welcome->channel_limit * sizeof(ChannelState));
+    if (bytes > RING_BYTES_MAX) {
+        return diag_set(diag, STATUS_CAPACITY, "", 0,
+                        "the server's world is too large for this client (%u entities, %u channels)",
+                        welcome->entity_limit, welcome->channel_limit);
+    }
+    SnapshotLimits limits = { .entities = welcome->entity_limit, .channels = welcome->channel_limit };
+    session->people = arena_new_array(&session->arena, Person, PEOPLE_MAX);
+    session->person_slots = arena_new_array(&session->arena, uint16_t, (size_t)UINT16_MAX + 1);
+    session->avatars = arena_new_array(&session->arena, SessionAvatar, welcome->entity_limit);
+    session->avatar_capacity = welcome->entity_limit;
+    if (session->people == NULL || session->person_slots == NULL || session->avatars == NULL ||
+        text_table_init(&session->texts, TEXTS_MAX, &session->arena) != STATUS_OK ||
+        snapshot_ring_create(limits, &session->arena, &session->ring) != STATUS_OK) {
+        return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for the server's world");
+    }
+    return STATUS_OK;
+}
+
+static void on_welcome(Session *session, const WelcomeMessage *welcome)
+{
+    Diag diag = { 0 };
+    if (session->hash_wished && memcmp(welcome->world_hash, session->wished_hash, HASH_SIZE) != 0) {
+        session_end(session, "the server at %s runs another world: %s", session->address,
+                    welcome->world_name);
+        return;
+    }
+    if (allocate(session, welcome, &diag) != STATUS_OK ||
+        join_begin(&session->join, welcome->manifest_count, &diag) != STATUS_OK) {
+        end_with(session, &diag);
+        return;
+    }
+    session->number = welcome->session;
+    memcpy(session->name, welcome->name, sizeof session->name);
+    memcpy(session->world_name, welcome->world_name, sizeof session->world_name);
+    memcpy(session->world_hash, welcome->world_hash, HASH_SIZE);
+    uint16_t rate = welcome->snapshot_rate_hz > 0 ? welcome->snapshot_rate_hz : 30;
+    playout_init(&session->playout, TIME_SECOND / rate);
+    session->message_state = STATE_JOIN;
+    session->state = SESSION_LOADING;
+}
+
+static void on_reject(Session *session, const RejectMessage *reject)
+{
+    const char *said = reject->text[0] != '\0' ? reject->text : reject_text((RejectCode)reject->code);
+    session_end(session, "the server at %s refused: %s", session->address, said);
+}
+
+static void on_manifest_entry(Session *session, const ManifestEntryMessage *entry)
+{
+    Diag diag = { 0 };
+    if (join_manifest_entry(&session->join, entry, &diag) != STATUS_OK) {
+        end_with(session, &diag);
+    }
+}
+
+static void on_file_chunk(Session *session, const FileChunkMessage *chunk)
+{
+    Diag diag = { 0 };
+    if (join_chunk(&session->join, chunk, &diag) != STATUS_OK) {
+        end_with(session, &diag);
+    }
+}
+
+static bool time_sane(TimeNs time)
+{
+    return time > -TIME_SANE && time < TIME_SANE;
+}
+
+static void on_time_response(Session *session, const TimeResponseMessage *response, TimeNs received)
+{
+    if (!time_sane(response->t0) || !time_sane(response->t1) || !time_sane(response->t2) ||
+        clock_sync_sample(&session->clock, response->t0, response->t1, response->t2, received) != STATUS_OK) {
+        session->stats.refused++;
+    }
+}
+
+static void on_roster_join(Session *session, const RosterJoinMessage *join)
+{
+    uint16_t *slot = &session->person_slots[join->session];
+    if (*slot == 0) {
+        if (session->person_count == PEOPLE_MAX) {
+            session_end(session, "the server at %s lists more people than it can have", session->address);
+            return;
+        }
+        *slot = (uint16_t)++session->person_count;
+    }
+    Person *person = &session->people[*slot - 1];
+    person->session = join->session;
+    memcpy(person->name, join->name, sizeof person->name);
+}
+
+static void on_roster_leave(Session *session, const RosterLeaveMessage *leave)
+{
+    uint16_t *slot = &session->person_slots[leave->session];
+    if (*slot == 0) {
+        return;
+    }
+    const Person *last = &session->people[--session->person_count];
+    session->people[*slot - 1] = *last;
+    session->person_slots[last->session] = *slot;
+    *slot = 0;
+}
+
+const char *inbox_person_name(const Session *session, uint16_t number)
+{
+    uint16_t slot = session->person_slots[number];
+    return slot != 0 ? session->people[slot - 1].name : "";
+}
+
+static void on_text_define(Session *session, const TextDefineMessage *define)
+{
+    uint32_t id = 0;
+    if (define->id != session->texts.count || text_intern(&session->texts, define->text, &id) != STATUS_OK ||
+        id != define->id) {
+        session_end(session, "the server at %s sent its texts out of order", session->address);
+    }
+}
+
+static void find_own(Session *session, const Snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < snapshot->entity_count; i++) {
+        const EntityState *entity = &snapshot->entities[i];
+        if (entity->kind == ENTITY_AVATAR && entity->subject == session->number) {
+            session->own = entity->handle;
+            return;
+        }
+    }
+    session->own = (EntityHandle){ 0 };
+}
+
+static void correct_own(Session *session, const Snapshot *snapshot, uint32_t input_sequence)
+{
+    const EntityState *entity = snapshot_entity(snapshot, session->own);
+    if (entity == NULL || entity->kind != ENTITY_AVATAR || entity->subject != session->number) {
+        find_own(session, snapshot);
+        entity = snapshot_entity(snapshot, session->own);
+    }
+    if (entity == NULL) {
+        return;
+    }
+    float rotation[4], yaw, pitch;
+    float position[3] = { (float)entity->x_mm * 0.001f, (float)entity->y_mm * 0.001f,
+                          (float)entity->z_mm * 0.001f };
+    quat_unpack(entity->rotation, rotation);
+    quat_to_yaw_pitch(rotation, &yaw, &pitch);
+    prediction_correct(&session->prediction, input_sequence, position, yaw, pitch, session->world);
+    session->stats.correction_m = (double)session->prediction.correction;
+}
+
+static void count_arrival(Session *session, uint32_t sequence)
+{
+    if (session->arrived == 0) {
+        session->first_sequence = session->last_sequence = sequence;
+    } else if (snapshot_newer(sequence, session->last_sequence)) {
+        session->last_sequence = sequence;
+    } else if (snapshot_newer(session->first_sequence, sequence)) {
+        session->first_sequence = sequence;
+    }
+    session->arrived++;
+    uint32_t expected = session->last_sequence - session->first_sequence + 1;
+    session->stats.lost = expected > session->arrived ? expected - session->arrived : 0;
+}
+
+static void on_snapshot(Session *session, const SnapshotMessage *message, TimeNs now)
+{
+    const Snapshot *snapshot = NULL;
+    uint32_t sequence = 0, baseline = 0;
+    Status status = snapshot_decode(session->ring, message->body, &snapshot);
+    if (status == STATUS_DUPLICATE) {
+        return; /* the network's doing, and common */
+    }
+    if (status == STATUS_NO_BASELINE && snapshot_peek(message->body, &sequence, &baseline) == STATUS_OK) {
+        session->baselines_missing++;
+        count_arrival(session, sequence);
+        return;
+    }
+    if (status != STATUS_OK || !time_sane(snapshot->server_time)) {
+        session->stats.refused++;
+        return;
+    }
+    session->baselines_missing = 0;
+    session->stats.snapshots++;
+    count_arrival(session, snapshot->sequence);
+    TimeNs server_now =
+        clock_sync_ready(&session->clock) ? session_server_now(session, now) : snapshot->server_time;
+    if (!playout_arrival(&session->playout, snapshot, server_now)) {
+        session->stats.refused++;
+        return;
+    }
+    if (session->newest == 0 || snapshot_newer(snapshot->sequence, session->newest)) {
+        session->newest = snapshot->sequence;
+        correct_own(session, snapshot, message->input_sequence);
+    }
+}
+
+static void handle(Session *session, const Message *message, TimeNs received)
+{
+    switch (message->id) {
+    case MESSAGE_WELCOME:
+        on_welcome(session, &message->welcome);
+        break;
+    case MESSAGE_REJECT:
+        on_reject(session, &message->reject);
+        break;
+    case MESSAGE_MANIFEST_ENTRY:
+        on_manifest_entry(session, &message->manifest_entry);
+        break;
+    case MESSAGE_FILE_CHUNK:
+        on_file_chunk(session, &message->file_chunk);
+        break;
+    case MESSAGE_TIME_RESPONSE:
+        on_time_response(session, &message->time_response, received);
+        break;
+    case MESSAGE_ROSTER_JOIN:
+        on_roster_join(session, &message->roster_join);
+        break;
+    case MESSAGE_ROSTER_LEAVE:
+        on_roster_leave(session, &message->roster_leave);
+        break;
+    case MESSAGE_TEXT_DEFINE:
+        on_text_define(session, &message->text_define);
+        break;
+    case MESSAGE_SNAPSHOT:
+        on_snapshot(session, &message->snapshot, received);
+        break;
+    default:
+        break; /* message_decode lets nothing else through */
+    }
+}
+
+/* A message that cannot be understood ends the session where order is guaranteed (the server is at fault);
+ * elsewhere it may be an old or forged packet, and only many in a row do. */
+static void on_received(Session *session, const TransportEvent *event, TimeNs now)
+{
+    Message message;
+    session->heard = now;
+    Status status = message_decode(event->bytes, SENDER_SERVER, event->channel, session->message_state,
+                                   ROLE_NONE, &message);
+    if (status == STATUS_OK) {
+        session->refused_in_a_row = 0;
+        handle(session, &message, now);
+        return;
+    }
+    session->stats.refused++;
+    session->refused_in_a_row++;
+    if (event->channel == 0 || session->refused_in_a_row > REFUSED_IN_A_ROW) {
+        session_end(session, "the server at %s sent a message that could not be understood: %s",
+                    session->address, status_text(status));
+    }
+}
+
+static void on_disconnected(Session *session, uint32_t reason, TimeNs now)
+{
+    TimeNs silence = now - session->heard;
+    if (reason > REJECT_NONE && reason < REJECT_COUNT) {
+        session_end(session, "the server at %s refused: %s", session->address,
+                    reject_text((RejectCode)reason));
+    } else if (session->state == SESSION_CONNECTING) {
+        session_end(session, "cannot reach %s: no server answers there", session->address);
+    } else if (silence >= TIME_SECOND) {
+        session_end(session, "the server at %s has not been heard for %.0f s", session->address,
+                    time_to_seconds(silence));
+    } else {
+        session_end(session, "the server at %s closed the connection", session->address);
+    }
+}
+
+void inbox_receive(Session *session, TimeNs now)
+{
+    TransportEvent event;
+    for (uint32_t i = 0; i < EVENTS_MAX && session->state != SESSION_ENDED; i++) {
+        if (transport_poll(session->transport, now, &event) != STATUS_OK) {
+            return;
+        }
+        if (event.peer != session->peer) {
+            continue;
+        }
+        switch (event.type) {
+        case TRANSPORT_CONNECTED:
+            session->heard = now;
+            say_hello(session);
+            break;
+        case TRANSPORT_DISCONNECTED:
+            on_disconnected(session, event.data, now);
+            break;
+        case TRANSPORT_RECEIVED:
+            on_received(session, &event, now);
+            break;
+        }
+    }
+}

@@ -1,0 +1,203 @@
+#include "client/session/playout.h"
+
+#include "shared/wire/quantise.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXTRAPOLATION_MAX (100 * TIME_MS)
+#define TELEPORT_METRES   3.0f /* farther than anyone walks between two snapshots: shown as a jump */
+#define QUANTILE          0.97 /* of the waits that the delay covers */
+#define MARGIN            (4 * TIME_MS)
+
+void playout_init(Playout *playout, TimeNs interval)
+{
+    *playout = (Playout){ .interval = interval, .clock = TIME_NONE, .shown = TIME_NONE };
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    TimeNs x = *(const TimeNs *)a, y = *(const TimeNs *)b;
+    return (x > y) - (x < y);
+}
+
+/* The delay that would have had a newer snapshot at hand at QUANTILE of all times: it covers the interval,
+ * what was lost and what was late in one figure, because it is measured as the time until *anything* newer
+ * came. Held between 1.5 and 6 intervals above the fastest arrival. */
+static TimeNs wanted_delay(const Playout *playout)
+{
+    TimeNs sorted[PLAYOUT_WINDOW];
+    uint32_t count = playout->arrivals < PLAYOUT_WINDOW ? playout->arrivals : PLAYOUT_WINDOW;
+    TimeNs fastest = playout->delays[0];
+    for (uint32_t i = 1; i < count; i++) {
+        fastest = playout->delays[i] < fastest ? playout->delays[i] : fastest;
+    }
+    memcpy(sorted, playout->waits, count * sizeof sorted[0]);
+    qsort(sorted, count, sizeof sorted[0], compare_times);
+    uint32_t rank = (uint32_t)((double)(count - 1) * QUANTILE + 0.5);
+    TimeNs wanted = sorted[rank] + MARGIN;
+    TimeNs least = fastest + playout->interval * 3 / 2, most = fastest + playout->interval * 6;
+    return wanted < least ? least : wanted > most ? most : wanted;
+}
+
+bool playout_arrival(Playout *playout, const Snapshot *snapshot, TimeNs server_now)
+{
+    uint32_t at = playout->entry_count;
+    while (at > 0 && snapshot_newer(playout->entries[at - 1].sequence, snapshot->sequence)) {
+        at--;
+    }
+    if ((at > 0 && (playout->entries[at - 1].sequence == snapshot->sequence ||
+                    playout->entries[at - 1].server_time >= snapshot->server_time)) ||
+        (at < playout->entry_count && playout->entries[at].server_time <= snapshot->server_time)) {
+        return false;
+    }
+    if (at == playout->entry_count) { /* newest so far: what was waited for */
+        TimeNs before =
+            at > 0 ? playout->entries[at - 1].server_time : snapshot->server_time - playout->interval;
+        uint32_t slot = playout->arrivals++ % PLAYOUT_WINDOW;
+        playout->waits[slot] = server_now - before;
+        playout->delays[slot] = server_now - snapshot->server_time;
+        playout->target = wanted_delay(playout);
+    }
+    if (playout->entry_count == PLAYOUT_HISTORY) {
+        if (at == 0) {
+            return true; /* older than all that is kept */
+        }
+        memmove(playout->entries, playout->entries + 1, (PLAYOUT_HISTORY - 1) * sizeof playout->entries[0]);
+        playout->entry_count--;
+        at--;
+    }
+    memmove(playout->entries + at + 1, playout->entries + at,
+            (playout->entry_count - at) * sizeof playout->entries[0]);
+    playout->entries[at] = (PlayoutEntry){ .sequence = snapshot->sequence,
+                                           .text_count = snapshot->text_count,
+                                           .server_time = snapshot->server_time };
+    playout->entry_count++;
+    return true;
+}
+
+TimeNs playout_advance(Playout *playout, TimeNs server_now)
+{
+    if (playout->entry_count == 0) {
+        return TIME_NONE;
+    }
+    if (playout->clock == TIME_NONE) {
+        playout->delay = playout->target;
+    } else {
+        TimeNs passed = server_now > playout->clock ? server_now - playout->clock : 0;
+        TimeNs difference = playout->target - playout->delay;
+        TimeNs up = passed / 4, down = passed / 10;
+        playout->delay += difference > up ? up : difference < -down ? -down : difference;
+    }
+    playout->clock = server_now;
+    TimeNs time = server_now - playout->delay;
+    if (playout->shown == TIME_NONE && time < playout->entries[0].server_time) {
+        time = playout->entries[0].server_time; /* the very first picture at once */
+    }
+    playout->shown = time > playout->shown ? time : playout->shown;
+    return playout->shown;
+}
+
+int playout_find(const Playout *playout, TimeNs time)
+{
+    int at = (int)playout->entry_count - 1;
+    while (at >= 0 && playout->entries[at].server_time > time) {
+        at--;
+    }
+    return at;
+}
+
+static void entity_position(const EntityState *entity, float out_position[3])
+{
+    out_position[0] = (float)entity->x_mm * 0.001f;
+    out_position[1] = (float)entity->y_mm * 0.001f;
+    out_position[2] = (float)entity->z_mm * 0.001f;
+}
+
+static float seconds_between(const Snapshot *a, const Snapshot *b)
+{
+    return (float)time_to_seconds(b->server_time - a->server_time);
+}
+
+/* Metres a second between two snapshots; false where there is nothing to compare or it was a jump. */
+static bool slope(const Snapshot *a, const Snapshot *b, EntityHandle handle, float out_slope[3])
+{
+    const EntityState *from = a != NULL ? snapshot_entity(a, handle) : NULL;
+    const EntityState *to = b != NULL ? snapshot_entity(b, handle) : NULL;
+    if (from == NULL || to == NULL || b->server_time <= a->server_time) {
+        return false;
+    }
+    float p[3], q[3], squared = 0.0f, seconds = seconds_between(a, b);
+    entity_position(from, p);
+    entity_position(to, q);
+    for (int i = 0; i < 3; i++) {
+        squared += (q[i] - p[i]) * (q[i] - p[i]);
+        out_slope[i] = (q[i] - p[i]) / seconds;
+    }
+    return squared < TELEPORT_METRES * TELEPORT_METRES;
+}
+
+static float ground_speed(const float velocity[3])
+{
+    return sqrtf(velocity[0] * velocity[0] + velocity[2] * velocity[2]);
+}
+
+static void pose_between(const float p[3], const float q[3], const float m0[3], const float m1[3],
+                         float seconds, float t, PlayoutPose *out_pose)
+{
+    float t2 = t * t, t3 = t2 * t;
+    float velocity[3];
+    for (int i = 0; i < 3; i++) {
+        out_pose->position[i] = (2 * t3 - 3 * t2 + 1) * p[i] + (t3 - 2 * t2 + t) * seconds * m0[i] +
+                                (-2 * t3 + 3 * t2) * q[i] + (t3 - t2) * seconds * m1[i];
+        velocity[i] = (6 * t2 - 6 * t) / seconds * (p[i] - q[i]) + (3 * t2 - 4 * t + 1) * m0[i] +
+                      (3 * t2 - 2 * t) * m1[i];
+    }
+    out_pose->speed = ground_speed(velocity);
+}
+
+static float turn_towards(float from, float to, float t)
+{
+    float turn = remainderf(to - from, 6.28318531f);
+    return from + turn * t;
+}
+
+void playout_pose(const Snapshot *earlier, const Snapshot *before, const Snapshot *after, EntityHandle handle,
+                  TimeNs time, PlayoutPose *out_pose)
+{
+    const EntityState *entity = snapshot_entity(before, handle);
+    assert(entity != NULL);
+    float rotation[4], start[3] = { 0 }, end[3] = { 0 };
+    quat_unpack(entity->rotation, rotation);
+    *out_pose = (PlayoutPose){ 0 };
+    quat_to_yaw_pitch(rotation, &out_pose->yaw, &out_pose->pitch);
+    entity_position(entity, out_pose->position);
+
+    bool moving = slope(earlier, before, handle, start);
+    TimeNs passed = time > before->server_time ? time - before->server_time : 0;
+    if (after == NULL) {
+        if (moving && passed <= EXTRAPOLATION_MAX) {
+            out_pose->speed = ground_speed(start);
+        }
+        TimeNs ahead = passed < EXTRAPOLATION_MAX ? passed : EXTRAPOLATION_MAX;
+        for (int i = 0; moving && i < 3; i++) {
+            out_pose->position[i] += start[i] * (float)time_to_seconds(ahead);
+        }
+        return;
+    }
+    if (!slope(before, after, handle, end)) {
+        return;
+    }
+    const EntityState *next = snapshot_entity(after, handle);
+    float p[3], q[3], yaw, pitch, seconds = seconds_between(before, after);
+    float t = fminf((float)time_to_seconds(passed) / seconds, 1.0f);
+    memcpy(p, out_pose->position, sizeof p);
+    entity_position(next, q);
+    pose_between(p, q, moving ? start : end, end, seconds, t, out_pose);
+    quat_unpack(next->rotation, rotation);
+    quat_to_yaw_pitch(rotation, &yaw, &pitch);
+    out_pose->yaw = turn_towards(out_pose->yaw, yaw, t);
+    out_pose->pitch += (pitch - out_pose->pitch) * t;
+}

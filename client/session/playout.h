@@ -1,0 +1,56 @@
+/* playout.h - when to show what: how far behind the server's clock the picture runs, and where the people in
+ * it stand between two snapshots. Pure; one owner. */
+#ifndef CLIENT_SESSION_PLAYOUT_H
+#define CLIENT_SESSION_PLAYOUT_H
+#include "shared/wire/snapshot.h"
+
+#define PLAYOUT_WINDOW  128u /* arrivals that the delay is measured from: about 4 s at 30 Hz */
+#define PLAYOUT_HISTORY 64u  /* snapshots that can be shown */
+
+/* A snapshot that was decoded and may be shown. */
+typedef struct PlayoutEntry {
+    uint32_t sequence, text_count;
+    TimeNs server_time;
+} PlayoutEntry;
+
+typedef struct Playout {
+    TimeNs interval;               /* nominal time between snapshots */
+    TimeNs waits[PLAYOUT_WINDOW];  /* server clock at an arrival − time of the newest snapshot before it */
+    TimeNs delays[PLAYOUT_WINDOW]; /* server clock at an arrival − time of that snapshot */
+    uint32_t arrivals;             /* ever; the two above are rings */
+    TimeNs delay, target;          /* behind the server's clock: now, and where it goes */
+    TimeNs clock;                  /* server clock of the last advance; TIME_NONE before */
+    TimeNs shown;                  /* render time of the last advance; TIME_NONE before */
+    PlayoutEntry entries[PLAYOUT_HISTORY]; /* ascending in sequence and in time */
+    uint32_t entry_count;
+} Playout;
+
+void playout_init(Playout *playout, TimeNs interval);
+
+/* Takes a decoded snapshot that came when the server's clock was `server_now`. False, and nothing changes,
+ * when its time does not fit between its neighbours' (a faulty server). */
+bool playout_arrival(Playout *playout, const Snapshot *snapshot, TimeNs server_now);
+
+/* The server time to show when the server's clock is `server_now`: never before the one returned last. The
+ * delay moves towards its target by at most a tenth (down) or a quarter (up) of the time passed, so people
+ * walk a little faster or slower and never jump. TIME_NONE before the first arrival. */
+TimeNs playout_advance(Playout *playout, TimeNs server_now);
+
+/* Index in `entries` of the newest one at or before `time`, or -1. */
+int playout_find(const Playout *playout, TimeNs time);
+
+/* Where an avatar is. */
+typedef struct PlayoutPose {
+    float position[3];
+    float yaw, pitch; /* radians */
+    float speed;      /* m/s over the ground */
+} PlayoutPose;
+
+/* The pose of `handle` at `time`, between the snapshots `before` (not NULL, has it) and `after` (NULL: not
+ * come yet; then it walks on for 100 ms and stops); `earlier` (may be NULL) is the one before `before`. Cubic
+ * Hermite with the slopes of the segment just finished at both ends: continuous in velocity, and a later
+ * snapshot never changes what was shown. */
+void playout_pose(const Snapshot *earlier, const Snapshot *before, const Snapshot *after, EntityHandle handle,
+                  TimeNs time, PlayoutPose *out_pose);
+
+#endif

@@ -1,0 +1,131 @@
+#include "client/session/prediction.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ROUNDING_METRES  0.0015f /* three half-millimetres: the wire's rounding and the floats' */
+#define TELEPORT_METRES  3.0f    /* not smoothed: the server has put us elsewhere */
+#define ERROR_KEEP       0.85f /* of the error left after a step: 5 % after 18 steps (0.3 s), half after 70 ms */
+#define ERROR_METRES_END 0.0005f
+
+void prediction_init(Prediction *prediction)
+{
+    memset(prediction, 0, sizeof *prediction);
+}
+
+static PredictionStep *step_of(Prediction *prediction, uint32_t sequence)
+{
+    return &prediction->steps[sequence % PREDICTION_HISTORY];
+}
+
+void prediction_step(Prediction *prediction, const AvatarInput *input, const World *world)
+{
+    if (!prediction->known) {
+        return;
+    }
+    avatar_step(&prediction->state, input, world);
+    prediction->sequence++;
+    *step_of(prediction, prediction->sequence) =
+        (PredictionStep){ .input = *input, .after = prediction->state };
+    float left = 0.0f;
+    for (int i = 0; i < 3; i++) {
+        prediction->error[i] *= ERROR_KEEP;
+        left = fmaxf(left, fabsf(prediction->error[i]));
+    }
+    if (left < ERROR_METRES_END) {
+        memset(prediction->error, 0, sizeof prediction->error);
+    }
+}
+
+static float distance(const float a[3], const float b[3])
+{
+    float x = a[0] - b[0], y = a[1] - b[1], z = a[2] - b[2];
+    return sqrtf(x * x + y * y + z * z);
+}
+
+static void appear(Prediction *prediction, const float position[3], float yaw, float pitch)
+{
+    prediction->known = true;
+    memcpy(prediction->state.position, position, sizeof prediction->state.position);
+    prediction->state.yaw = avatar_yaw_from_radians(yaw);
+    prediction->state.pitch = (int16_t)avatar_yaw_from_radians(pitch);
+}
+
+void prediction_correct(Prediction *prediction, uint32_t sequence, const float position[3], float yaw,
+                        float pitch, const World *world)
+{
+    if (!prediction->known) {
+        appear(prediction, position, yaw, pitch);
+        return;
+    }
+    if (sequence > prediction->sequence || sequence < prediction->acknowledged) {
+        return; /* never sent, or an old packet */
+    }
+    prediction->acknowledged = sequence;
+    bool remembered = sequence > 0 && prediction->sequence - sequence < PREDICTION_HISTORY;
+    AvatarState state = remembered ? step_of(prediction, sequence)->after : prediction->state;
+    if (remembered && distance(state.position, position) < ROUNDING_METRES) {
+        return;
+    }
+    if (!remembered) {
+        memset(state.velocity, 0, sizeof state.velocity);
+    }
+    AvatarState shown;
+    prediction_shown(prediction, &shown);
+    memcpy(state.position, position, sizeof state.position);
+    if (remembered) {
+        step_of(prediction, sequence)->after = state;
+    }
+    uint32_t first = remembered || prediction->sequence < PREDICTION_HISTORY
+                         ? sequence + 1
+                         : prediction->sequence - PREDICTION_HISTORY + 1;
+    for (uint32_t at = first; at <= prediction->sequence; at++) {
+        avatar_step(&state, &step_of(prediction, at)->input, world);
+        step_of(prediction, at)->after = state;
+    }
+    prediction->correction = distance(state.position, prediction->state.position);
+    prediction->state = state;
+    bool jump = distance(shown.position, state.position) > TELEPORT_METRES;
+    for (int i = 0; i < 3; i++) {
+        prediction->error[i] = jump ? 0.0f : shown.position[i] - state.position[i];
+    }
+}
+
+void prediction_shown(const Prediction *prediction, AvatarState *out_state)
+{
+    *out_state = prediction->state;
+    for (int i = 0; i < 3; i++) {
+        out_state->position[i] += prediction->error[i];
+    }
+}
+
+bool prediction_next_message(Prediction *prediction, InputMessage *out_message)
+{
+    if (prediction->sent >= prediction->sequence) {
+        return false;
+    }
+    uint32_t fresh = prediction->sequence - prediction->sent;
+    if (fresh > PREDICTION_HISTORY) { /* the caller did not send for seconds: those steps are lost */
+        prediction->sent = prediction->sequence - PREDICTION_HISTORY;
+        fresh = PREDICTION_HISTORY;
+    }
+    uint32_t last = fresh > INPUTS_MAX ? prediction->sent + INPUTS_MAX : prediction->sequence;
+    uint32_t first = last > INPUTS_MAX ? last - INPUTS_MAX + 1 : 1;
+    if (first <= prediction->acknowledged) {
+        first = prediction->acknowledged + 1;
+    }
+    if (first > last) {
+        first = last; /* the server is ahead of what we believe to have sent: repeat one, harmless */
+    }
+    *out_message = (InputMessage){ .first_sequence = first, .count = (uint8_t)(last - first + 1) };
+    for (uint32_t at = first; at <= last; at++) {
+        const AvatarInput *input = &step_of(prediction, at)->input;
+        out_message->inputs[at - first] = (InputSample){ .forward = input->forward,
+                                                         .right = input->right,
+                                                         .flags = input->run ? 1 : 0,
+                                                         .yaw = input->yaw,
+                                                         .pitch = input->pitch };
+    }
+    prediction->sent = last;
+    return true;
+}

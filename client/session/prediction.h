@@ -1,0 +1,45 @@
+/* prediction.h - the own avatar, moved at once by what the person does and set right by what the server says.
+ * Both ends run avatar_step, so they agree unless a packet came late. Pure; one owner. */
+#ifndef CLIENT_SESSION_PREDICTION_H
+#define CLIENT_SESSION_PREDICTION_H
+#include "shared/model/avatar.h"
+#include "shared/wire/messages.h"
+
+#define PREDICTION_HISTORY 256u /* steps remembered: 4.3 s at 60 Hz */
+
+typedef struct PredictionStep {
+    AvatarInput input;
+    AvatarState after; /* predicted state after the step */
+} PredictionStep;
+
+typedef struct Prediction {
+    bool known;            /* the server has told where the avatar stands */
+    AvatarState state;     /* after the newest step */
+    uint32_t sequence;     /* of the newest step; 0: none yet */
+    uint32_t sent;         /* newest step that was sent */
+    uint32_t acknowledged; /* newest step that the server's state includes */
+    float error[3];        /* shown − predicted, metres; fades with the steps */
+    float correction;      /* size of the last correction, metres */
+    PredictionStep steps[PREDICTION_HISTORY];
+} Prediction;
+
+void prediction_init(Prediction *prediction);
+
+/* One step. Nothing happens before the avatar is known. */
+void prediction_step(Prediction *prediction, const AvatarInput *input, const World *world);
+
+/* The server's word: after input `sequence` the avatar stood at `position`, looking to `yaw` and `pitch`
+ * (used the first time only: afterwards the person's own look is ahead of the server's). Positions are
+ * millimetres on the wire: a difference of the rounding is no correction. Velocity is not on the wire and is
+ * taken from the step remembered. */
+void prediction_correct(Prediction *prediction, uint32_t sequence, const float position[3], float yaw,
+                        float pitch, const World *world);
+
+/* The state to show: predicted, plus what is left of the last corrections. */
+void prediction_shown(const Prediction *prediction, AvatarState *out_state);
+
+/* The next INPUT message to send: new steps first come with up to INPUTS_MAX − 1 older ones that the server
+ * may have missed. False when all steps were sent. Call until false. */
+bool prediction_next_message(Prediction *prediction, InputMessage *out_message);
+
+#endif

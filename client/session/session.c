@@ -1,0 +1,321 @@
+#include "client/session/session_state.h"
+#include "shared/base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MEMORY_MAX        ((size_t)320 << 20) /* of ring, texts and lists */
+#define SERVER_TIME_MAX   (INT64_C(1) << 62)
+#define BASELINES_MISSING 15u /* in a row, then a whole snapshot is asked for */
+
+void session_end(Session *session, const char *format, ...)
+{
+    if (session->state == SESSION_ENDED) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(session->reason, sizeof session->reason, format, arguments);
+    va_end(arguments);
+    session->state = SESSION_ENDED;
+    log_info("session", "ended: %s", session->reason);
+}
+
+Status session_create(const SessionConfig *config, Transport transport, TimeNs now, Session **out_session,
+                      Diag *diag)
+{
+    Session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for a session");
+    }
+    Status status = transport_connect(transport, config->host, config->port,
+                                      PROTOCOL_MAGIC | PROTOCOL_VERSION, &session->peer, diag);
+    if (status != STATUS_OK) {
+        free(session);
+        return status;
+    }
+    session->transport = transport;
+    session->state = SESSION_CONNECTING;
+    session->message_state = STATE_HELLO;
+    session->connect_timeout = config->connect_timeout > 0 ? config->connect_timeout : 5 * TIME_SECOND;
+    session->lost_timeout = config->lost_timeout > 0 ? config->lost_timeout : 5 * TIME_SECOND;
+    session->started = session->heard = now;
+    snprintf(session->address, sizeof session->address, "%s:%u", config->host, config->port);
+    snprintf(session->wished_name, sizeof session->wished_name, "%s", config->name ? config->name : "");
+    if (config->world_hash != NULL) {
+        memcpy(session->wished_hash, config->world_hash, HASH_SIZE);
+        session->hash_wished = true;
+    }
+    session->scratch =
+        (ByteBuffer){ .data = session->scratch_bytes, .capacity = sizeof session->scratch_bytes };
+    arena_init(&session->arena, MEMORY_MAX);
+    clock_sync_init(&session->clock);
+    prediction_init(&session->prediction);
+    *out_session = session;
+    return STATUS_OK;
+}
+
+void session_destroy(Session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    join_finish(&session->join);
+    arena_finish(&session->arena);
+    transport_destroy(session->transport);
+    free(session);
+}
+
+void session_send_message(Session *session, const Message *message)
+{
+    Status status = message_send(session->transport, session->peer, message, &session->scratch);
+    if (status != STATUS_OK) { /* a full queue drains or times out; a dead peer is told by an event */
+        log_debug("session", "%s not sent: %s", message_rule((uint8_t)message->id)->name,
+                  status_text(status));
+    }
+}
+
+TimeNs session_server_now(Session *session, TimeNs now)
+{
+    TimeNs time = clock_sync_server_time(&session->clock, now);
+    return time > SERVER_TIME_MAX ? SERVER_TIME_MAX : time < -SERVER_TIME_MAX ? -SERVER_TIME_MAX : time;
+}
+
+static void check_silence(Session *session, TimeNs now)
+{
+    if (session->state == SESSION_CONNECTING && now - session->started >= session->connect_timeout) {
+        session_end(session, "cannot reach %s: no answer within %.0f s", session->address,
+                    time_to_seconds(session->connect_timeout));
+    } else if (session->state != SESSION_ENDED && now - session->heard >= session->lost_timeout) {
+        session_end(session, "the server at %s has not been heard for %.0f s", session->address,
+                    time_to_seconds(session->lost_timeout));
+    }
+}
+
+static void measure_rate(Session *session, TimeNs now)
+{
+    const RateSample *last = &session->rate[(session->rate_count + RATE_STEPS - 1) % RATE_STEPS];
+    TransportStats stats = { 0 };
+    if ((session->rate_count > 0 && now - last->at < RATE_STEP) ||
+        transport_stats(session->transport, session->peer, &stats) != STATUS_OK) {
+        return;
+    }
+    session->rate[session->rate_count++ % RATE_STEPS] =
+        (RateSample){ .at = now, .bytes = stats.bytes_received };
+    const RateSample *oldest =
+        &session->rate[session->rate_count < RATE_STEPS ? 0 : session->rate_count % RATE_STEPS];
+    if (now > oldest->at && stats.bytes_received >= oldest->bytes) {
+        session->stats.bytes_per_s =
+            (double)(stats.bytes_received - oldest->bytes) / time_to_seconds(now - oldest->at);
+    }
+}
+
+void session_update(Session *session, TimeNs now)
+{
+    if (session->state == SESSION_ENDED) {
+        return;
+    }
+    inbox_receive(session, now);
+    check_silence(session, now);
+    if (session->state == SESSION_ENDED) {
+        return;
+    }
+    Message request = { .id = MESSAGE_FILE_REQUEST };
+    while (join_next_request(&session->join, &request.file_request)) {
+        session_send_message(session, &request);
+    }
+    if (session->message_state != STATE_HELLO && clock_sync_due(&session->clock, now)) {
+        Message ask = { .id = MESSAGE_TIME_REQUEST, .time_request = { .t0 = now } };
+        session_send_message(session, &ask);
+    }
+    transport_flush(session->transport, now);
+    measure_rate(session, now);
+}
+
+/* ---- what the client asks and says ---- */
+
+SessionState session_state(const Session *session)
+{
+    return session->state;
+}
+
+float session_progress(const Session *session)
+{
+    return join_progress(&session->join);
+}
+
+const char *session_reason(const Session *session)
+{
+    return session->reason;
+}
+
+const AssetSource *session_assets(const Session *session)
+{
+    return session->join.complete ? &session->join.source : NULL;
+}
+
+const uint8_t *session_world_hash(const Session *session)
+{
+    return session->world_hash;
+}
+
+const char *session_world_name(const Session *session)
+{
+    return session->world_name;
+}
+
+void session_ready(Session *session, const World *world)
+{
+    if (session->state != SESSION_LOADING || !session->join.complete) {
+        return;
+    }
+    if (memcmp(world->hash, session->world_hash, HASH_SIZE) != 0) {
+        session_end(session, "the world received from %s is not the one it announced", session->address);
+        return;
+    }
+    session->world = world;
+    Message message = { .id = MESSAGE_READY };
+    memcpy(message.ready.world_hash, world->hash, HASH_SIZE);
+    session_send_message(session, &message);
+    session->message_state = STATE_LIVE;
+    session->state = SESSION_LIVE;
+}
+
+void session_input(Session *session, const AvatarInput *input, TimeNs now)
+{
+    (void)now;
+    if (session->state == SESSION_LIVE) {
+        prediction_step(&session->prediction, input, session->world);
+    }
+}
+
+void session_send(Session *session, TimeNs now)
+{
+    if (session->state != SESSION_LIVE) {
+        return;
+    }
+    uint32_t acknowledge = session->baselines_missing < BASELINES_MISSING ? session->newest : 0;
+    Message message = { .id = MESSAGE_INPUT };
+    bool said = false;
+    while (prediction_next_message(&session->prediction, &message.input)) {
+        message.input.acknowledged = acknowledge;
+        session_send_message(session, &message);
+        said = true;
+    }
+    if (!said && acknowledge != session->acknowledged) {
+        message.input =
+            (InputMessage){ .acknowledged = acknowledge, .first_sequence = session->prediction.sequence + 1 };
+        session_send_message(session, &message);
+    }
+    session->acknowledged = acknowledge;
+    transport_flush(session->transport, now);
+}
+
+bool session_own_avatar(const Session *session, AvatarState *out_state)
+{
+    if (!session->prediction.known) {
+        return false;
+    }
+    prediction_shown(&session->prediction, out_state);
+    return true;
+}
+
+static const Snapshot *entry_snapshot(const Session *session, int at)
+{
+    if (at < 0 || at >= (int)session->playout.entry_count) {
+        return NULL;
+    }
+    return snapshot_ring_find(session->ring, session->playout.entries[at].sequence);
+}
+
+/* The newest snapshot at or before entry `at` whose texts have all come. */
+static const Snapshot *readable_snapshot(const Session *session, int at)
+{
+    while (at >= 0 && session->playout.entries[at].text_count > session->texts.count) {
+        at--;
+    }
+    return entry_snapshot(session, at);
+}
+
+static uint32_t list_avatars(Session *session, int at, TimeNs time)
+{
+    const Snapshot *before = entry_snapshot(session, at);
+    const Snapshot *earlier = entry_snapshot(session, at - 1), *after = entry_snapshot(session, at + 1);
+    uint32_t count = 0;
+    for (uint32_t i = 0; before != NULL && i < before->entity_count; i++) {
+        const EntityState *entity = &before->entities[i];
+        if (entity->kind != ENTITY_AVATAR || entity->subject == session->number ||
+            count == session->avatar_capacity) {
+            continue;
+        }
+        PlayoutPose pose;
+        playout_pose(earlier, before, after, entity->handle, time, &pose);
+        session->avatars[count++] =
+            (SessionAvatar){ .session = entity->subject,
+                             .name = inbox_person_name(session, entity->subject),
+                             .position = { pose.position[0], pose.position[1], pose.position[2] },
+                             .yaw = pose.yaw,
+                             .pitch = pose.pitch,
+                             .speed = pose.speed };
+    }
+    return count;
+}
+
+void session_view(Session *session, TimeNs now, SessionView *out_view)
+{
+    *out_view = (SessionView){ .server_time = TIME_NONE, .source_time = TIME_NONE };
+    if (session->ring == NULL || !clock_sync_ready(&session->clock)) {
+        return;
+    }
+    TimeNs time = playout_advance(&session->playout, session_server_now(session, now));
+    int at = time == TIME_NONE ? -1 : playout_find(&session->playout, time);
+    const Snapshot *snapshot = readable_snapshot(session, at);
+    if (snapshot == NULL) {
+        return;
+    }
+    *out_view = (SessionView){ .valid = true,
+                               .server_time = time,
+                               .source_time = snapshot->source_time,
+                               .snapshot = snapshot,
+                               .avatars = session->avatars,
+                               .avatar_count = list_avatars(session, at, time) };
+}
+
+const TextTable *session_texts(const Session *session)
+{
+    return &session->texts;
+}
+
+const char *session_own_name(const Session *session)
+{
+    return session->name;
+}
+
+uint16_t session_number(const Session *session)
+{
+    return session->number;
+}
+
+SessionStats session_stats(const Session *session)
+{
+    SessionStats stats = session->stats;
+    stats.round_trip_ms = time_to_seconds(session->clock.round_trip) * 1e3;
+    stats.jitter_ms = time_to_seconds(session->clock.jitter) * 1e3;
+    stats.delay_ms = time_to_seconds(session->playout.delay) * 1e3;
+    return stats;
+}
+
+void session_leave(Session *session, TimeNs now)
+{
+    if (session->state == SESSION_ENDED) {
+        return;
+    }
+    if (session->message_state != STATE_HELLO) {
+        Message bye = { .id = MESSAGE_BYE };
+        session_send_message(session, &bye);
+    }
+    transport_disconnect(session->transport, session->peer, 0);
+    transport_flush(session->transport, now);
+    session_end(session, "left");
+}
