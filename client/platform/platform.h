@@ -8,25 +8,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What the person wants, named by meaning: keys are mapped to it in keymap (dtmv.ini). */
+/* X(NAME, config name, default keys, text): what the person wants, named by meaning. Keys are SDL scancode
+ * names (the place on the keyboard, whatever is printed on it), several separated by ','. */
+#define CONTROL_TABLE(X)                                    \
+    X(FORWARD, "forward", "W, Up", "walk forward")          \
+    X(BACK, "back", "S, Down", "walk back")                 \
+    X(LEFT, "left", "A", "walk left")                       \
+    X(RIGHT, "right", "D", "walk right")                    \
+    X(RUN, "run", "Left Shift, Right Shift", "run")         \
+    X(TURN_LEFT, "turn_left", "Left, Q", "turn left")       \
+    X(TURN_RIGHT, "turn_right", "Right, E", "turn right")   \
+    X(LOOK_UP, "look_up", "PageUp", "look up")              \
+    X(LOOK_DOWN, "look_down", "PageDown", "look down")      \
+    X(CAMERA, "camera", "C", "switch first person / orbit") \
+    X(HUD, "hud", "H", "show or hide figures")              \
+    X(LABELS, "labels", "L", "show or hide labels")         \
+    X(HELP, "help", "F1", "show or hide the key list")      \
+    X(SCREENSHOT, "screenshot", "F12", "save a picture")    \
+    X(QUIT, "quit", "Escape", "release the mouse, then quit")
+
 typedef enum Control {
-    CONTROL_FORWARD,
-    CONTROL_BACK,
-    CONTROL_LEFT,
-    CONTROL_RIGHT,
-    CONTROL_RUN,
-    CONTROL_TURN_LEFT,
-    CONTROL_TURN_RIGHT,
-    CONTROL_LOOK_UP,
-    CONTROL_LOOK_DOWN,
-    CONTROL_CAMERA, /* switch first person / orbit */
-    CONTROL_HUD,    /* show or hide figures */
-    CONTROL_LABELS, /* show or hide labels */
-    CONTROL_HELP,   /* show or hide the key list */
-    CONTROL_SCREENSHOT,
-    CONTROL_QUIT,
-    CONTROL_COUNT
+#define CONTROL_ENUM(name, config, keys, text) CONTROL_##name,
+    CONTROL_TABLE(CONTROL_ENUM)
+#undef CONTROL_ENUM
+        CONTROL_COUNT
 } Control;
+
+/* "forward": the control's name in dtmv.ini; "W, Up": its default keys; "walk forward": what it does. Never
+ * NULL, static storage. */
+const char *control_name(Control control);
+const char *control_default_keys(Control control);
+const char *control_text(Control control);
 
 typedef struct PlatformInput {
     bool held[CONTROL_COUNT];    /* down now */
@@ -49,14 +61,19 @@ typedef struct PlatformConfig {
     bool headless;
     bool vsync;
     bool debug; /* GL debug context */
+    /* CONTROL_COUNT lists of keys as in CONTROL_TABLE, or NULL: the defaults. A NULL entry keeps that
+     * control's default, "" leaves it without a key. Borrowed for platform_create. */
+    const char *const *keys;
 } PlatformConfig;
 
 /* A current OpenGL 4.5 core context with functions loaded. STATUS_DEVICE_ERROR (no display, no such GL) with
- * a `diag` that says what to do ("no display: use --headless"). */
+ * a `diag` that says what to do ("no display: set DISPLAY or run with --headless"); STATUS_INVALID_ARGUMENT
+ * for a key that does not exist. On failure *out_platform is unchanged. */
 NODISCARD Status platform_create(const PlatformConfig *config, Platform **out_platform, Diag *diag);
 void platform_destroy(Platform *platform);
 
-/* Processes pending events. Headless: nothing is ever pressed. */
+/* Processes pending events. Headless: nothing is ever pressed. The mouse looks around while it is captured:
+ * from a left click in the scene until CONTROL_QUIT releases it, and as long as the right button is held. */
 void platform_poll(Platform *platform, PlatformInput *out_input);
 
 /* Shows the frame (no effect headless). */
