@@ -53,6 +53,14 @@ typedef enum MessageId {
 #define INPUTS_MAX       8    /* inputs repeated in one INPUT message: survives 7 lost in a row */
 #define HASH_SIZE        32
 
+/* What a field may say at most; anything beyond is refused as OUT_OF_RANGE. */
+#define TICK_RATE_MAX      1000u
+#define MANIFEST_COUNT_MAX 4096u
+#define FILE_SIZE_MAX      (1u << 30) /* bytes */
+#define ENTITY_LIMIT_MAX   (1u << 20)
+#define CHANNEL_LIMIT_MAX  (1u << 24)
+#define INPUT_PITCH_MAX    16384 /* a quarter turn */
+
 /* X(CODE, text): why a server refuses or ends a session; sent with a text for people. */
 #define REJECT_TABLE(X)                               \
     X(VERSION, "protocol versions differ")            \
@@ -203,7 +211,8 @@ const MessageRule *message_rule(uint8_t wire_id);
 #define MESSAGE_SIZE_MAX ((size_t)1 << 20)
 
 /* Writes `message` (id byte first) into `out`; out->size is set. The caller's struct must be valid
- * (asserted). STATUS_CAPACITY when `out` is too small. */
+ * (asserted; STATUS_INVALID_ARGUMENT where assertions are off): run texts from outside through
+ * message_clean_text first. STATUS_CAPACITY when `out` is too small. */
 NODISCARD Status message_encode(const Message *message, ByteBuffer *out);
 
 /* Reads one message (untrusted) that `sender` sent on `channel` to a session in `state` with `role`.
@@ -216,5 +225,10 @@ NODISCARD Status message_decode(Bytes bytes, Sender sender, uint8_t channel, uin
 /* Encodes and sends on the channel and with the delivery that the table names. Statuses of message_encode and
  * transport_send. `scratch` is used for the bytes. */
 NODISCARD Status message_send(Transport transport, PeerId peer, const Message *message, ByteBuffer *scratch);
+
+/* Copies `text` (any bytes) into `out` (size ≥ 1) as text that a message may carry: each byte of what is
+ * not UTF-8 or a control character becomes '?', and what does not fit is cut at a character. Always
+ * terminated. */
+void message_clean_text(const char *text, char *out, size_t size);
 
 #endif

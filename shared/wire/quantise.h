@@ -8,7 +8,7 @@
 int32_t quantise_mm(float metres);
 
 /* Unit quaternion (x, y, z, w) as smallest-three: 2 bits which component is largest, 3 × 10 bits the others
- * scaled by √2. Largest error about 0.1°. */
+ * scaled by √2. Largest error 0.24°. */
 uint32_t quat_pack(const float rotation[4]);
 
 /* Any 32 bits give a unit quaternion. */
