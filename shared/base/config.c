@@ -1,7 +1,7 @@
 #include "shared/base/config.h"
 
-#include <errno.h>
 #include <ini.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* What inih's callbacks share. inih counts lines but does not tell the handler, so the reader counts. */
@@ -195,14 +195,17 @@ Status config_check_known(const Config *config, const char *section, Diag *diag)
 
 Status config_read_integer(const char *text, int64_t *out_value)
 {
-    const char *digits = text + (*text == '-' || *text == '+');
+    bool negative = *text == '-';
+    const char *digits = text + (negative || *text == '+');
     if (!*digits || digits[strspn(digits, "0123456789")] != '\0') {
         return STATUS_MALFORMED;
     }
-    errno = 0;
-    long long value = strtoll(text, NULL, 10);
-    if (errno == ERANGE) {
-        return STATUS_OUT_OF_RANGE;
+    int64_t value = 0; /* built on its own side of zero, so that INT64_MIN can be read */
+    for (; *digits; digits++) {
+        int64_t digit = negative ? -(*digits - '0') : *digits - '0';
+        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, digit, &value)) {
+            return STATUS_OUT_OF_RANGE;
+        }
     }
     *out_value = value;
     return STATUS_OK;
@@ -214,13 +217,12 @@ Status config_read_real(const char *text, double *out_value)
     if (!*text || text[strspn(text, "0123456789+-.eE")] != '\0') {
         return STATUS_MALFORMED;
     }
-    errno = 0;
     char *end = NULL;
     double value = strtod(text, &end);
     if (*end != '\0') {
         return STATUS_MALFORMED;
     }
-    if (errno == ERANGE && (value > 1 || value < -1)) {
+    if (isinf(value)) {
         return STATUS_OUT_OF_RANGE;
     }
     *out_value = value;
