@@ -14,12 +14,15 @@ typedef struct TextTable {
     Arena *arena; /* borrowed; owns the strings */
     const char **texts;
     uint32_t count, capacity;
+    uint32_t *slots; /* hash table of ids + 1, 0 when free; at least twice as many as capacity */
+    uint32_t slot_mask;
 } TextTable;
 
-/* `capacity` texts at most. STATUS_OUT_OF_MEMORY. */
+/* `capacity` texts at most, up to 2^30 (STATUS_INVALID_ARGUMENT). STATUS_OUT_OF_MEMORY. */
 NODISCARD Status text_table_init(TextTable *table, uint32_t capacity, Arena *arena);
 
-/* The id of `text`, adding it if new. STATUS_CAPACITY when full; *out_id is then unchanged. */
+/* The id of `text` (cut to TEXT_SIZE_MAX), adding it if new. STATUS_CAPACITY when full, STATUS_OUT_OF_MEMORY;
+ * *out_id is then unchanged. */
 NODISCARD Status text_intern(TextTable *table, const char *text, uint32_t *out_id);
 
 /* The text with `id`, or "?" when there is none. */
