@@ -1,4 +1,4 @@
-/* ui.h - text and panels over the scene, through Dear ImGui and FreeType (ui.cpp is the one C++ file).
+/* ui.h - text and panels over the scene, drawn on a canvas.h (Dear ImGui and FreeType behind it).
  * Immediate: begin a frame, describe it, render it. One owner, on the GL thread. */
 #ifndef CLIENT_UI_UI_H
 #define CLIENT_UI_UI_H
@@ -6,10 +6,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 typedef struct Ui Ui; /* opaque */
 
@@ -36,6 +32,7 @@ typedef struct UiLabelLine {
 /* A card anchored above a point of the scene. `depth` in metres: near ones are drawn over far ones, far ones
  * shrink to their title, then to a dot; cards that would overlap are moved or reduced. */
 typedef struct UiLabel {
+    const char *id; /* the same in every frame, so that the label keeps its place; NULL: its title */
     const char *title;
     float x, y; /* pixels: the anchor */
     float depth;
@@ -65,7 +62,13 @@ typedef struct UiHud {
 } UiHud;
 
 void ui_hud(Ui *ui, const UiHud *hud);
-void ui_help(Ui *ui);
+
+/* One line of the key list. */
+typedef struct UiKey {
+    const char *keys, *action; /* "W, Up", "walk forward" */
+} UiKey;
+
+void ui_help(Ui *ui, const UiKey *keys, uint32_t count);
 
 /* A message over everything: connecting, progress (0..1, negative: none), errors. */
 void ui_notice(Ui *ui, const char *title, const char *text, float progress, bool error);
@@ -73,7 +76,4 @@ void ui_notice(Ui *ui, const char *title, const char *text, float progress, bool
 /* Draws all of it into the bound framebuffer. */
 void ui_render(Ui *ui);
 
-#ifdef __cplusplus
-}
-#endif
 #endif
