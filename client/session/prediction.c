@@ -18,25 +18,6 @@ static PredictionStep *step_of(Prediction *prediction, uint32_t sequence)
     return &prediction->steps[sequence % PREDICTION_HISTORY];
 }
 
-void prediction_step(Prediction *prediction, const AvatarInput *input, const World *world)
-{
-    if (!prediction->known) {
-        return;
-    }
-    avatar_step(&prediction->state, input, world);
-    prediction->sequence++;
-    *step_of(prediction, prediction->sequence) =
-        (PredictionStep){ .input = *input, .after = prediction->state };
-    float left = 0.0f;
-    for (int i = 0; i < 3; i++) {
-        prediction->error[i] *= ERROR_KEEP;
-        left = fmaxf(left, fabsf(prediction->error[i]));
-    }
-    if (left < ERROR_METRES_END) {
-        memset(prediction->error, 0, sizeof prediction->error);
-    }
-}
-
 static float distance(const float a[3], const float b[3])
 {
     float x = a[0] - b[0], y = a[1] - b[1], z = a[2] - b[2];
@@ -51,17 +32,9 @@ static void appear(Prediction *prediction, const float position[3], float yaw, f
     prediction->state.pitch = (int16_t)avatar_yaw_from_radians(pitch);
 }
 
-void prediction_correct(Prediction *prediction, uint32_t sequence, const float position[3], float yaw,
-                        float pitch, const World *world)
+/* Sets the state after `sequence` right and makes the steps since again. */
+static void compare(Prediction *prediction, uint32_t sequence, const float position[3], const World *world)
 {
-    if (!prediction->known) {
-        appear(prediction, position, yaw, pitch);
-        return;
-    }
-    if (sequence > prediction->sequence || sequence < prediction->acknowledged) {
-        return; /* never sent, or an old packet */
-    }
-    prediction->acknowledged = sequence;
     bool remembered = sequence > 0 && prediction->sequence - sequence < PREDICTION_HISTORY;
     AvatarState state = remembered ? step_of(prediction, sequence)->after : prediction->state;
     if (remembered && distance(state.position, position) < ROUNDING_METRES) {
@@ -89,6 +62,50 @@ void prediction_correct(Prediction *prediction, uint32_t sequence, const float p
     for (int i = 0; i < 3; i++) {
         prediction->error[i] = jump ? 0.0f : shown.position[i] - state.position[i];
     }
+}
+
+void prediction_step(Prediction *prediction, const AvatarInput *input, const World *world)
+{
+    if (!prediction->known) {
+        return;
+    }
+    avatar_step(&prediction->state, input, world);
+    prediction->sequence++;
+    *step_of(prediction, prediction->sequence) =
+        (PredictionStep){ .input = *input, .after = prediction->state };
+    if (prediction->early == prediction->sequence) {
+        prediction->early = 0;
+        prediction->acknowledged = prediction->sequence;
+        compare(prediction, prediction->sequence, prediction->early_position, world);
+    }
+    float left = 0.0f;
+    for (int i = 0; i < 3; i++) {
+        prediction->error[i] *= ERROR_KEEP;
+        left = fmaxf(left, fabsf(prediction->error[i]));
+    }
+    if (left < ERROR_METRES_END) {
+        memset(prediction->error, 0, sizeof prediction->error);
+    }
+}
+
+void prediction_correct(Prediction *prediction, uint32_t sequence, const float position[3], float yaw,
+                        float pitch, const World *world)
+{
+    if (!prediction->known) {
+        appear(prediction, position, yaw, pitch);
+        return;
+    }
+    if (sequence < prediction->acknowledged) {
+        return; /* an old packet */
+    }
+    if (sequence > prediction->sequence) {
+        prediction->early = sequence;
+        memcpy(prediction->early_position, position, sizeof prediction->early_position);
+        return;
+    }
+    prediction->early = 0;
+    prediction->acknowledged = sequence;
+    compare(prediction, sequence, position, world);
 }
 
 void prediction_shown(const Prediction *prediction, AvatarState *out_state)

@@ -20,6 +20,8 @@ typedef struct Prediction {
     uint32_t acknowledged; /* newest step that the server's state includes */
     float error[3];        /* shown − predicted, metres; fades with the steps */
     float correction;      /* size of the last correction, metres */
+    uint32_t early;        /* step that the server took before it was made here; 0: none */
+    float early_position[3];
     PredictionStep steps[PREDICTION_HISTORY];
 } Prediction;
 

@@ -86,8 +86,8 @@ static uint32_t memory_of(LabelLayout *layout, uint64_t key, uint32_t hint)
 static LabelLevel level_wanted(const LabelItem *item, const LabelMemory *memory, float scale)
 {
     float depth = item->depth;
-    float card = CARD_DEPTH / scale * (memory->level == LABEL_CARD ? KEEP_DEPTH : 1.0f);
-    float title = TITLE_DEPTH / scale * (memory->level >= LABEL_TITLE ? KEEP_DEPTH : 1.0f);
+    float card = CARD_DEPTH / sqrtf(scale) * (memory->level == LABEL_CARD ? KEEP_DEPTH : 1.0f);
+    float title = TITLE_DEPTH / sqrtf(scale) * (memory->level >= LABEL_TITLE ? KEEP_DEPTH : 1.0f);
     if (depth < card) {
         return LABEL_CARD;
     }

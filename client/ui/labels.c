@@ -187,9 +187,11 @@ static void draw_line(Ui *ui, const UiLabelLine *line, const CardColumns *column
     draw_age(ui, line, right, middle);
 }
 
-static void draw_leader(Ui *ui, const UiLabel *label, CanvasRect box, CanvasColor accent)
+/* From the box to its anchor, under all boxes. */
+static void draw_leader(Ui *ui, const UiLabel *label, CanvasRect box)
 {
     Canvas *canvas = ui->canvas;
+    CanvasColor accent = ui_color(label->accent, UI_ACCENT);
     float s = canvas_scale(canvas);
     float x = fmaxf(box.x0 + 10.0f * s, fminf(label->x, box.x1 - 10.0f * s));
     if (label->y > box.y1) {
@@ -207,7 +209,6 @@ static void draw_box(Ui *ui, const UiLabel *label, const LabelPlace *place)
     float s = canvas_scale(canvas);
     CanvasRect box = place->box;
     CanvasColor accent = ui_color(label->accent, UI_ACCENT);
-    draw_leader(ui, label, box, accent);
     ui_glass(ui, box, 7.0f * s);
     CanvasRect strip = { box.x0 + 1.0f, box.y0 + 1.0f, box.x0 + STRIP * s + 1.0f, box.y1 - 1.0f };
     canvas_fill_left(canvas, strip, 6.0f * s, accent);
@@ -226,6 +227,12 @@ static void draw_box(Ui *ui, const UiLabel *label, const LabelPlace *place)
 static void draw_dot(Ui *ui, const UiLabel *label)
 {
     float s = canvas_scale(ui->canvas);
+    for (uint32_t i = 0; i < ui->blocked_count; i++) {
+        const CanvasRect *block = &ui->blocked[i];
+        if (label->x > block->x0 && label->x < block->x1 && label->y > block->y0 && label->y < block->y1) {
+            return;
+        }
+    }
     CanvasColor accent = ui_color(label->accent, UI_ACCENT);
     if (is_alarm(label)) {
         ui_icon(ui, UI_ICON_ALARM, label->x, label->y, 7.0f * s, UI_BAD);
@@ -324,6 +331,11 @@ void ui_draw_labels(Ui *ui)
                        .blocked_count = ui->blocked_count };
     label_layout_run(ui->layout, &area, items, count, ui->seconds, places);
     qsort(order, count, sizeof order[0], compare_far_first);
+    for (uint32_t i = 0; i < count; i++) {
+        if (places[order[i].index].level >= LABEL_TITLE) {
+            draw_leader(ui, &ui->labels[order[i].index], places[order[i].index].box);
+        }
+    }
     for (uint32_t i = 0; i < count; i++) {
         const LabelPlace *place = &places[order[i].index];
         if (place->level == LABEL_DOT) {

@@ -184,7 +184,7 @@ void ui_help(Ui *ui, const UiKey *keys, uint32_t count)
     CanvasRect panel = { (ui->width - width) * 0.5f, (ui->height - tall) * 0.5f, (ui->width + width) * 0.5f,
                          (ui->height + tall) * 0.5f };
     dim(ui);
-    ui_glass(ui, panel, 12.0f * s);
+    ui_solid_glass(ui, panel, 12.0f * s);
     canvas_text(canvas, CANVAS_HEADING, panel.x0 + 22.0f * s, panel.y0 + 17.0f * s, UI_TEXT, "Keys");
     for (uint32_t i = 0; i < total; i++) {
         const UiKey *key = i < count ? &keys[i] : &mouse[i - count];
@@ -206,7 +206,7 @@ void ui_notice(Ui *ui, const char *title, const char *text, float progress, bool
                          0.0f };
     panel.y1 = panel.y0 + tall;
     dim(ui);
-    ui_glass(ui, panel, 12.0f * s);
+    ui_solid_glass(ui, panel, 12.0f * s);
     ui_block(ui, panel);
     float x = panel.x0 + 24.0f * s, y = panel.y0 + 22.0f * s;
     float title_x = x;

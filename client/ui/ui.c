@@ -114,12 +114,24 @@ void ui_block(Ui *ui, CanvasRect rect)
     }
 }
 
-void ui_glass(Ui *ui, CanvasRect rect, float radius)
+static void glass(Ui *ui, CanvasRect rect, float radius, CanvasColor color)
 {
     float scale = canvas_scale(ui->canvas);
     canvas_shadow(ui->canvas, rect, radius, 9.0f * scale, 0.30f);
-    canvas_fill(ui->canvas, rect, radius, UI_GLASS);
+    canvas_fill(ui->canvas, rect, radius, color);
     canvas_outline(ui->canvas, rect, radius, UI_EDGE, 1.0f);
+}
+
+void ui_glass(Ui *ui, CanvasRect rect, float radius)
+{
+    glass(ui, rect, radius, UI_GLASS);
+}
+
+void ui_solid_glass(Ui *ui, CanvasRect rect, float radius)
+{
+    CanvasColor color = UI_GLASS;
+    color.a = 250;
+    glass(ui, rect, radius, color);
 }
 
 static uint8_t channel(float value)

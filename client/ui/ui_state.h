@@ -45,6 +45,9 @@ struct Ui {
 /* Dark glass with a shadow and a fine edge. */
 void ui_glass(Ui *ui, CanvasRect rect, float radius);
 
+/* The same, nearly opaque, for what stands over everything. */
+void ui_solid_glass(Ui *ui, CanvasRect rect, float radius);
+
 /* Keeps labels out of `rect` this frame. */
 void ui_block(Ui *ui, CanvasRect rect);
 
