@@ -29,18 +29,31 @@ typedef struct TraceSample {
     int64_t code;
 } TraceSample;
 
-/* Everything a reader met, for status lines and `dtmv-trace info`. */
+/* Everything a reader met, for status lines and `dtmv-trace info`. MAPPING.md defines each word. A *step* is
+ * the positive difference between the times of two samples of one property that follow each other. */
 typedef struct TraceCounters {
     uint64_t bytes, rows, samples;
+    uint64_t bad;            /* of the samples: quality BAD */
     uint64_t equal_times;    /* row time equal to the row before */
     uint64_t backward_times; /* row time before the row before: delivered as it stands, the thing drops and
                                 counts it */
-    uint64_t gaps;           /* row time more than 3 × the median step so far after the row before */
-    TimeNs largest_gap;
+    uint64_t gaps;           /* steps longer than 2 x the property's period */
+    uint64_t jittered;       /* steps more than 1 % off the period that are no gaps */
+    TimeNs largest_gap;      /* 0: none */
     TimeNs first_time, last_time, latest_time; /* TIME_NONE before the first row; latest is the maximum */
     uint64_t missing;                          /* fields marked as missing: no sample */
     uint64_t unmapped;                         /* rows or columns that the mapping does not use */
-    uint64_t refused; /* rows with an error: malformed, non-finite, out of range; first one kept in Diag */
+    uint64_t refused; /* rows not understood, and fields not understood in rows that were; first one kept in
+                         Diag */
 } TraceCounters;
+
+/* What the samples of one property looked like in time. */
+typedef struct TraceSeries {
+    uint64_t samples, bad;
+    uint64_t steps, gaps, jittered;
+    TimeNs first_time, last_time; /* in file order; TIME_NONE before the first */
+    TimeNs period;                /* declared by the Thing Description, else learned; 0: not known yet */
+    TimeNs shortest_step, longest_step, largest_gap; /* 0: none; longest_step counts gaps too */
+} TraceSeries;
 
 #endif
