@@ -4,14 +4,14 @@
 
 Status csv_scan_init(CsvScan *scan, TraceInput input, char delimiter, Arena *arena)
 {
-    char *buffer = arena_alloc(arena, CSV_BUFFER_SIZE + 1, 64); /* + 1: the last field is terminated in place */
+    char *buffer =
+        arena_alloc(arena, CSV_BUFFER_SIZE + 1, 64); /* + 1: the last field is terminated in place */
     CsvField *fields = arena_new_array(arena, CsvField, CSV_COLUMNS_MAX);
     if (!buffer || !fields) {
         return STATUS_OUT_OF_MEMORY;
     }
-    *scan = (CsvScan){
-        .input = input, .buffer = buffer, .fields = fields, .delimiter = delimiter, .line = 1
-    };
+    *scan =
+        (CsvScan){ .input = input, .buffer = buffer, .fields = fields, .delimiter = delimiter, .line = 1 };
     return STATUS_OK;
 }
 

@@ -36,8 +36,7 @@ Status trace_input_open(const char *path, TraceInput *out_input, Diag *diag)
     /* A folder opens but does not read: find out now, while there is someone to tell. */
     int first = fgetc(file);
     if (first == EOF && ferror(file)) {
-        Status status =
-            diag_set(diag, STATUS_IO_ERROR, path, 0, "cannot be read: %s", strerror(errno));
+        Status status = diag_set(diag, STATUS_IO_ERROR, path, 0, "cannot be read: %s", strerror(errno));
         fclose(file);
         return status;
     }

@@ -1,6 +1,6 @@
 #include "shared/trace/mapping_rules.h"
 
-#include "shared/trace/binding_cache.h"
+#include "shared/trace/target_cache.h"
 #include "shared/trace/unit.h"
 
 Status mapping_index_things(TraceMapping *mapping, Arena *arena)
@@ -17,7 +17,7 @@ Status mapping_index_things(TraceMapping *mapping, Arena *arena)
     mapping->index_mask = size - 1;
     for (uint32_t i = 0; i < world->thing_count; i++) {
         const char *id = world->things[i].id;
-        uint32_t slot = (uint32_t)binding_cache_hash(id, strlen(id));
+        uint32_t slot = (uint32_t)target_cache_hash(id, strlen(id));
         while (mapping->index[slot & mapping->index_mask] != 0) {
             slot++;
         }
@@ -28,7 +28,7 @@ Status mapping_index_things(TraceMapping *mapping, Arena *arena)
 
 int mapping_thing_index(const TraceMapping *mapping, const char *id)
 {
-    for (uint32_t slot = (uint32_t)binding_cache_hash(id, strlen(id));; slot++) {
+    for (uint32_t slot = (uint32_t)target_cache_hash(id, strlen(id));; slot++) {
         uint32_t entry = mapping->index[slot & mapping->index_mask];
         if (entry == 0) {
             return -1;
@@ -40,14 +40,14 @@ int mapping_thing_index(const TraceMapping *mapping, const char *id)
 }
 
 bool mapping_bind_property(const MappingRule *rule, const World *world, uint16_t thing, uint8_t property,
-                           Binding *out_binding)
+                           MappingTarget *out_target)
 {
     const Property *declared = &world->things[thing].model->properties[property];
     UnitConversion conversion = { .scale = rule->scale, .offset = rule->offset };
     if (rule->unit && !unit_conversion(rule->unit, declared->unit, &conversion)) {
         return false;
     }
-    *out_binding = (Binding){
+    *out_target = (MappingTarget){
         .rule = rule,
         .declared = declared,
         .thing = thing,
@@ -61,10 +61,10 @@ bool mapping_bind_property(const MappingRule *rule, const World *world, uint16_t
 
 /* Follows a rule's templates. No thing or property of that name: nowhere. */
 static void bind(const TraceMapping *mapping, const MappingRule *rule, const PatternCaptures *captures,
-                 Binding *out_binding)
+                 MappingTarget *out_target)
 {
     char id[MAPPING_NAME_MAX + 1], name[MAPPING_NAME_MAX + 1];
-    *out_binding = (Binding){ 0 };
+    *out_target = (MappingTarget){ 0 };
     if (!pattern_expand(&rule->thing, captures, id, sizeof id) ||
         !pattern_expand(&rule->property, captures, name, sizeof name)) {
         return;
@@ -73,11 +73,11 @@ static void bind(const TraceMapping *mapping, const MappingRule *rule, const Pat
     int property = thing < 0 ? -1 : thing_property_index(mapping->world->things[thing].model, name);
     if (property >= 0) {
         /* The units of every pair a rule can lead to were checked at load. */
-        (void)mapping_bind_property(rule, mapping->world, (uint16_t)thing, (uint8_t)property, out_binding);
+        (void)mapping_bind_property(rule, mapping->world, (uint16_t)thing, (uint8_t)property, out_target);
     }
 }
 
-void mapping_bind_row(const TraceMapping *mapping, const CsvField *keys, Binding *out_binding)
+void mapping_bind_row(const TraceMapping *mapping, const CsvField *keys, MappingTarget *out_target)
 {
     for (uint32_t i = 0; i < mapping->rule_count; i++) {
         const MappingRule *rule = &mapping->rules[i];
@@ -92,23 +92,23 @@ void mapping_bind_row(const TraceMapping *mapping, const CsvField *keys, Binding
             matched++;
         }
         if (matched == rule->condition_count) {
-            bind(mapping, rule, &captures, out_binding);
+            bind(mapping, rule, &captures, out_target);
             return;
         }
     }
-    *out_binding = (Binding){ 0 };
+    *out_target = (MappingTarget){ 0 };
 }
 
 void mapping_bind_column(const TraceMapping *mapping, const char *name, const MappingRule **out_rule,
-                         Binding *out_binding)
+                         MappingTarget *out_target)
 {
     *out_rule = NULL;
-    *out_binding = (Binding){ 0 };
+    *out_target = (MappingTarget){ 0 };
     for (uint32_t i = 0; i < mapping->rule_count; i++) {
         PatternCaptures captures = { 0 };
         if (pattern_match(&mapping->rules[i].column, name, strlen(name), &captures)) {
             *out_rule = &mapping->rules[i];
-            bind(mapping, *out_rule, &captures, out_binding);
+            bind(mapping, *out_rule, &captures, out_target);
             return;
         }
     }

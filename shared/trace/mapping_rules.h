@@ -35,18 +35,17 @@ typedef struct MappingRule {
     double scale, offset;
     MappingValue *values;
     uint32_t value_count;
-    unsigned line; /* in the mapping file, for messages */
 } MappingRule;
 
 /* Where a field's value goes. `rule` NULL: nowhere. */
-typedef struct Binding {
+typedef struct MappingTarget {
     const MappingRule *rule;
     const Property *declared;
     uint16_t thing;
     uint8_t property;
     bool converts; /* scale and offset are not 1 and 0 */
     double scale, offset;
-} Binding;
+} MappingTarget;
 
 struct TraceMapping {
     bool wide, header, index_column, strict;
@@ -75,17 +74,17 @@ int mapping_thing_index(const TraceMapping *mapping, const char *id);
 /* Builds the table that mapping_thing_index looks in. STATUS_OUT_OF_MEMORY. */
 NODISCARD Status mapping_index_things(TraceMapping *mapping, Arena *arena);
 
-/* Where the long-form row with these fields (one for each of `keys`) goes; out_binding->rule is NULL when
+/* Where the long-form row with these fields (one for each of `keys`) goes; out_target->rule is NULL when
  * nowhere. */
-void mapping_bind_row(const TraceMapping *mapping, const CsvField *keys, Binding *out_binding);
+void mapping_bind_row(const TraceMapping *mapping, const CsvField *keys, MappingTarget *out_target);
 
 /* The same for a wide-form column. *out_rule is the rule that matched, or NULL. */
 void mapping_bind_column(const TraceMapping *mapping, const char *name, const MappingRule **out_rule,
-                         Binding *out_binding);
+                         MappingTarget *out_target);
 
-/* Fills `out_binding` for a property, unless no unit conversion leads to it: then false. */
+/* Fills `out_target` for a property, unless no unit conversion leads to it: then false. */
 bool mapping_bind_property(const MappingRule *rule, const World *world, uint16_t thing, uint8_t property,
-                           Binding *out_binding);
+                           MappingTarget *out_target);
 
 /* Whether field[0..size), without spaces around it, is a missing mark. */
 bool mapping_is_missing(const TraceMapping *mapping, const char *field, size_t size);

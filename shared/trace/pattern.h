@@ -4,8 +4,10 @@
 #ifndef SHARED_TRACE_PATTERN_H
 #define SHARED_TRACE_PATTERN_H
 #include "shared/base/arena.h"
+#include "shared/base/status.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define PATTERN_PARTS_MAX     17  /* literals and wildcards together */
 #define PATTERN_CAPTURES_MAX  8   /* names captured by all patterns of one rule */

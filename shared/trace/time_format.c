@@ -201,8 +201,7 @@ static Status parse_pattern(const TimeFormat *format, Cursor cursor, TimeNs *out
     return cursor.at == cursor.end ? civil_to_time(&civil, out_time) : STATUS_MALFORMED;
 }
 
-static const int64_t POWERS[] = { 1,      10,      100,      1000,      10000,
-                                  100000, 1000000, 10000000, 100000000, 1000000000 };
+static const int64_t POWERS[] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000 };
 
 static Status parse_epoch(const TimeFormat *format, Cursor cursor, TimeNs *out_time)
 {
