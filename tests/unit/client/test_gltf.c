@@ -372,8 +372,8 @@ static void test_images_refused(void **state)
         Status status;
         const char *says;
     } cases[] = {
-        /* The same PNG claiming 32768 × 32768 pixels. */
-        { "UgAAAAIAAAABCAIAAAB7QOjd", "UgAAgAAAAIAACAIAAABLHjQo", STATUS_OUT_OF_RANGE, "/images/0" },
+        /* The same PNG claiming 16384 × 8192 pixels. */
+        { "UgAAAAIAAAABCAIAAAB7QOjd", "UgAAQAAAACAACAIAAACtHMs2", STATUS_OUT_OF_RANGE, "/images/0" },
         { "iVBORw0KGgo", "AAAAAAAAAAA", STATUS_MALFORMED, "PNG or JPEG" },
         { "R4nGP4zw", "R4//////", STATUS_MALFORMED, "cannot be decoded" },
         { "\"source\":0", "\"source\":1", STATUS_OUT_OF_RANGE, "/textures/0/source" },
