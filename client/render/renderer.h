@@ -17,7 +17,8 @@ typedef struct RendererConfig {
     uint32_t width, height; /* pixels */
     uint32_t samples;       /* MSAA; 0: 4; 1: off; clamped to what the device offers */
     uint32_t shadow_size;   /* 0: 2048 */
-    bool debug;             /* GL debug output, logged */
+    float lod_error; /* pixels by which a coarser level of detail may be off; 0: 0.75; negative: none */
+    bool debug;      /* GL debug output, logged */
 } RendererConfig;
 
 /* One drawn copy of a model. */
@@ -44,12 +45,15 @@ typedef struct RenderCamera {
     float near_plane, far_plane; /* 0: 0.1 and 2000 */
 } RenderCamera;
 
-typedef struct RenderEnvironment { /* linear colours; as shared/model/world.h's Environment */
+/* Linear colours; as shared/model/world.h's Environment. The sun is given as irradiance, sky and bounce as
+ * radiance: white paper facing the sun shines at sun_color × sun_strength / π plus the sky's light. A clear
+ * day is a strength of 3 to 4 under a sky around 0.5. */
+typedef struct RenderEnvironment {
     vec3 sun_direction, sun_color;
     float sun_strength;
     vec3 sky_zenith, sky_horizon, ground_bounce;
     vec3 ground_color;
-    float ground_half;
+    float ground_half; /* half the side of the square ground, metres; 0: no ground */
     bool grid;
     float fog_density;
     float exposure;      /* 0: 1 */
