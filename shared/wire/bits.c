@@ -52,7 +52,7 @@ static uint64_t get(BitStream *stream, unsigned count)
     for (unsigned filled = 0; filled < count;) {
         unsigned shift = stream->position & 7;
         unsigned take = 8 - shift < count - filled ? 8 - shift : count - filled;
-        uint64_t part = stream->in[stream->position >> 3] >> shift & ((1u << take) - 1);
+        uint64_t part = (unsigned)stream->in[stream->position >> 3] >> shift & ((1u << take) - 1);
         value |= part << filled;
         stream->position += take;
         filled += take;
