@@ -125,11 +125,11 @@ static Status read_value(const TraceMapping *mapping, const MappingTarget *targe
         *out_value = *listed;
         return STATUS_OK;
     }
-    switch (target->declared->type) {
-    case PROPERTY_NUMBER:
-    case PROPERTY_INTEGER:
+    switch (target->declared->encoding) {
+    case CHANNEL_STEPS:
+    case CHANNEL_EXACT:
         return read_number(mapping, target, field, out_value, out_reason);
-    case PROPERTY_BOOLEAN:
+    case CHANNEL_BOOLEAN:
         return read_boolean(field, out_value, out_reason);
     default:
         return read_text(field, out_value, out_reason);

@@ -304,7 +304,7 @@ static void read_values(Loader *loader, const JsonNode *rule, MappingRule *out_r
 static void check_property(const JsonNode *rule, const MappingRule *read, const Thing *thing,
                            const Property *property)
 {
-    bool number = property->type == PROPERTY_NUMBER || property->type == PROPERTY_INTEGER;
+    bool number = property->encoding == CHANNEL_STEPS || property->encoding == CHANNEL_EXACT;
     if (!number && (read->scale != 1 || read->offset != 0)) {
         json_fail(rule, STATUS_MALFORMED, "property '%s' of thing '%s' is no number to scale", property->name,
                   thing->id);
