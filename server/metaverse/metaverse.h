@@ -15,34 +15,56 @@ typedef struct MetaverseConfig {
     uint16_t tick_rate_hz;     /* 0: 60 */
     uint16_t snapshot_rate_hz; /* 0: 30; ≤ tick rate */
     TimeNs session_timeout;    /* 0: 10 s without a valid message */
+    TimeNs hello_timeout;      /* 0: 5 s from connection to HELLO */
+    TimeNs join_timeout; /* 0: 5 min from HELLO to READY, silent for at most 60 s of it (a client that loads
+                            a large world may not speak) */
+    size_t memory_limit; /* bytes, world files included; 0: 1 GiB */
 } MetaverseConfig;
 
 typedef struct MetaverseCounters {
     uint32_t sessions; /* live now */
     uint64_t joined, left;
     uint64_t malformed, not_allowed;    /* messages dropped; the session is closed with a reason */
+    uint64_t flooded;                   /* sessions closed because they sent too much or asked for too much */
+    uint64_t timed_out;                 /* sessions closed because they said nothing, or never became ready */
     uint64_t refused;                   /* connections: version, world, full */
-    uint64_t snapshots, snapshot_bytes; /* encoded, before fan-out */
+    uint64_t early;                     /* INPUT that overtook READY: dropped without consequence */
+    uint64_t snapshots, snapshot_bytes; /* encoded, before fan-out; one a baseline in use */
     uint64_t sent_bytes;                /* snapshots after fan-out */
-    uint64_t inputs;
-    uint64_t inputs_lost; /* steps filled in because no input came */
+    uint64_t unsent;                    /* snapshots that the transport had no room for */
+    uint64_t inputs;                    /* steps received, without repeats */
+    uint64_t inputs_lost;               /* steps filled in because no input came */
 } MetaverseCounters;
 
 /* `world`, `texts` and the files in `assets` are borrowed; `transport` becomes owned on success. The world's
- * files are read once, to be handed to clients. STATUS_OUT_OF_MEMORY, STATUS_CAPACITY (more things than
- * entity indices), asset_read's. */
+ * files are read once, to be handed to clients. STATUS_OUT_OF_MEMORY, STATUS_CAPACITY (more sessions than
+ * 4,095, more things than entity indices), STATUS_OUT_OF_RANGE (rates), asset_read's, each with `diag`. */
 NODISCARD Status metaverse_create(const MetaverseConfig *config, const World *world, const TextTable *texts,
                                   AssetSource assets, Transport transport, Metaverse **out_metaverse,
                                   Diag *diag);
 void metaverse_destroy(Metaverse *metaverse);
 
+/* Takes in what has arrived and answers it; puts on the wire what that leaves to send. May be called more
+ * often than once a tick, which makes clock estimates and world transfers better. */
 void metaverse_receive(Metaverse *metaverse, TimeNs now);
+
+/* Applies the reported values of a tick to the entities. */
 void metaverse_integrate(Metaverse *metaverse, const SyncBatch *batch);
+
+/* Moves the avatars by the steps due, closes sessions that have timed out. */
 void metaverse_step(Metaverse *metaverse, TimeNs now);
+
+/* Sends new texts and, at the snapshot rate, the world at this tick. */
 void metaverse_replicate(Metaverse *metaverse, TimeNs now);
 
-/* Tells every client that the server stops, and flushes. */
+/* Tells every client that the server stops, and flushes. From then on nobody is let in. */
 void metaverse_shutdown(Metaverse *metaverse, TimeNs now);
+
+/* True when nothing waits to be acknowledged any more; poll with metaverse_receive after a shutdown. */
+bool metaverse_drained(const Metaverse *metaverse);
+
+/* Of the whole transport: what is on the wire. */
+TransportStats metaverse_transport_stats(const Metaverse *metaverse);
 
 const MetaverseCounters *metaverse_counters(const Metaverse *metaverse);
 

@@ -9,13 +9,15 @@ typedef struct FeedStatus {
                             first */
     bool restarted;      /* since the last poll the source began again */
     bool ended;          /* nothing more will come */
+    TimeNs behind;       /* source time that is due but not delivered yet; 0 when keeping up */
     uint32_t loops;      /* times it began again */
 } FeedStatus;
 
 typedef struct FeedOps {
     /* Delivers up to `capacity` samples due at monotonic `now` into `out_samples`, in order; call again while
      * *out_count == capacity. Samples before and after a restart are never in the same poll: `restarted`
-     * refers to all that follow. */
+     * refers to all that follow. While samples that are due are held back by `capacity`, source_clock is held
+     * back with them. A failure ends the feed: outputs are unchanged. */
     Status (*poll)(void *context, TimeNs now, TraceSample *out_samples, size_t capacity, size_t *out_count,
                    FeedStatus *out_status);
     void (*set_speed)(void *context, TimeNs now, double speed); /* source seconds a second; NULL when live */

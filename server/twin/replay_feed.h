@@ -11,11 +11,16 @@ typedef struct ReplayConfig {
     bool paused;
 } ReplayConfig;
 
+#define REPLAY_SPEED_MIN 0.1
+#define REPLAY_SPEED_MAX 1000.0
+
 /* Takes the first sample's time plus start_offset as the source clock at the first poll. Equal time stamps
- * are delivered in file order in one poll; a backward row is due at once and the source clock never steps
- * back; gaps are waited out at `speed`. `reader` is borrowed. STATUS_OUT_OF_RANGE (speed), STATUS_END (no
- * usable row), STATUS_OUT_OF_MEMORY, and csv_reader_next's with `diag`. The caller owns *out_feed
- * (ops->destroy). */
+ * are delivered in file order in one poll; a backward row is due as soon as the row before it and the source
+ * clock never steps back but at a restart; gaps are waited out at `speed`. After the last row the source
+ * clock stays at the latest time; with `loop` the poll after the one that delivered the last row begins again
+ * from the first row (start_offset counts once), at most once a poll. `reader` is borrowed and has not been
+ * read from. STATUS_OUT_OF_RANGE (speed, negative offset), STATUS_END (no usable row), STATUS_OUT_OF_MEMORY,
+ * and csv_reader_next's, with `diag`. The caller owns *out_feed (ops->destroy). */
 NODISCARD Status replay_feed_create(const ReplayConfig *config, CsvReader *reader, Feed *out_feed,
                                     Diag *diag);
 

@@ -1,0 +1,391 @@
+#include "server/twin/twin.h"
+
+#include "shared/base/log.h"
+
+#include <stdlib.h>
+
+#define BATCH_CAPACITY_DEFAULT 65536
+#define POLL_CHUNK             1024 /* samples asked of a feed at once */
+#define STALE_PERIODS          3
+#define NO_FEED                UINT8_MAX
+
+/* One property of one thing. */
+typedef struct Slot {
+    Reported reported;
+    TimeNs stale_after; /* 3 declared periods; 0: never stale */
+    uint8_t feed;       /* whose sample it holds, NO_FEED when none */
+} Slot;
+
+typedef struct TwinFeed {
+    Feed feed;
+    TimeNs clock;
+    TimeNs behind;
+    bool ended;
+} TwinFeed;
+
+struct TwinSystem {
+    Arena arena;
+    const World *world;
+    TwinFeed feeds[TWIN_FEEDS_MAX];
+    uint8_t feed_count;
+    uint8_t first_feed; /* polled first this tick; turns, so that a full batch starves nobody */
+
+    Slot *slots;          /* all properties, in thing order */
+    uint32_t *first_slot; /* per thing, plus one past the end */
+    uint32_t *sequences;  /* per thing */
+    TimeNs clock;         /* of the last batch */
+
+    /* When no feed's clock has passed this, nothing can have gone stale. */
+    TimeNs stale_check;
+
+    TraceSample incoming[POLL_CHUNK];
+    SyncSample *batch;     /* batch_capacity samples, and room for every property to change quality twice */
+    size_t batch_capacity; /* samples taken from feeds a tick */
+    size_t batch_size;     /* elements of `batch` */
+    size_t batch_count;
+    bool restarted;
+    TwinCounters counters;
+};
+
+static Status allocate(TwinSystem *twin, size_t batch_capacity)
+{
+    const World *world = twin->world;
+    twin->first_slot = arena_new_array(&twin->arena, uint32_t, (size_t)world->thing_count + 1);
+    twin->sequences = arena_new_array(&twin->arena, uint32_t, world->thing_count);
+    if (twin->first_slot == NULL || twin->sequences == NULL) {
+        return STATUS_OUT_OF_MEMORY;
+    }
+    uint32_t slots = 0;
+    for (uint32_t thing = 0; thing < world->thing_count; thing++) {
+        twin->first_slot[thing] = slots;
+        slots += world->things[thing].model->property_count;
+    }
+    twin->first_slot[world->thing_count] = slots;
+    twin->slots = arena_new_array(&twin->arena, Slot, slots);
+    twin->batch_capacity = batch_capacity;
+    twin->batch_size = batch_capacity + 2 * (size_t)slots;
+    twin->batch = arena_new_array(&twin->arena, SyncSample, twin->batch_size);
+    return twin->slots == NULL || twin->batch == NULL ? STATUS_OUT_OF_MEMORY : STATUS_OK;
+}
+
+Status twin_create(const World *world, size_t batch_capacity, TwinSystem **out_twin)
+{
+    TwinSystem *twin = calloc(1, sizeof *twin);
+    if (twin == NULL) {
+        return STATUS_OUT_OF_MEMORY;
+    }
+    arena_init(&twin->arena, 0);
+    twin->world = world;
+    twin->clock = TIME_NONE;
+    twin->stale_check = TIME_FOREVER;
+    Status status = allocate(twin, batch_capacity == 0 ? BATCH_CAPACITY_DEFAULT : batch_capacity);
+    if (status != STATUS_OK) {
+        twin_destroy(twin);
+        return status;
+    }
+    for (uint32_t thing = 0; thing < world->thing_count; thing++) {
+        const ThingModel *model = world->things[thing].model;
+        for (uint32_t property = 0; property < model->property_count; property++) {
+            TimeNs period = model->properties[property].period;
+            twin->slots[twin->first_slot[thing] + property] = (Slot){
+                .reported = { .source_time = TIME_NONE },
+                .stale_after = period > TIME_FOREVER / STALE_PERIODS ? 0 : period * STALE_PERIODS,
+                .feed = NO_FEED,
+            };
+        }
+    }
+    *out_twin = twin;
+    return STATUS_OK;
+}
+
+void twin_destroy(TwinSystem *twin)
+{
+    if (twin == NULL) {
+        return;
+    }
+    for (uint8_t i = 0; i < twin->feed_count; i++) {
+        twin->feeds[i].feed.ops->destroy(twin->feeds[i].feed.context);
+    }
+    arena_finish(&twin->arena);
+    free(twin);
+}
+
+Status twin_add_feed(TwinSystem *twin, Feed feed)
+{
+    if (twin->feed_count == TWIN_FEEDS_MAX) {
+        return STATUS_CAPACITY;
+    }
+    twin->feeds[twin->feed_count++] = (TwinFeed){ .feed = feed, .clock = TIME_NONE };
+    return STATUS_OK;
+}
+
+static Slot *slot_of(const TwinSystem *twin, uint16_t thing, uint8_t property)
+{
+    if (thing >= twin->world->thing_count || property >= twin->world->things[thing].model->property_count) {
+        return NULL;
+    }
+    return &twin->slots[twin->first_slot[thing] + property];
+}
+
+/* Puts the state of a slot into the batch. There is room: samples are limited to batch_capacity, and a feed
+ * that keeps its contract begins again at most once a tick. */
+static void publish(TwinSystem *twin, uint16_t thing, uint8_t property, const Slot *slot)
+{
+    if (twin->batch_count == twin->batch_size) {
+        return;
+    }
+    twin->batch[twin->batch_count++] = (SyncSample){ .thing = thing,
+                                                     .property = property,
+                                                     .quality = slot->reported.quality,
+                                                     .sequence = ++twin->sequences[thing],
+                                                     .code = slot->reported.code,
+                                                     .source_time = slot->reported.source_time };
+}
+
+static void forget(TwinSystem *twin, Slot *slot)
+{
+    if (slot->reported.quality == QUALITY_STALE) {
+        twin->counters.stale_now--;
+    }
+    slot->reported = (Reported){ .source_time = TIME_NONE, .quality = QUALITY_NONE };
+    slot->feed = NO_FEED;
+}
+
+/* The feed begins again: what it reported is no longer so. Samples of this tick from before go too. */
+static void restart(TwinSystem *twin, uint8_t feed)
+{
+    bool alone = twin->feed_count == 1;
+    twin->counters.restarts++;
+    if (alone) {
+        twin->batch_count = 0;
+        twin->restarted = true;
+    }
+    for (uint32_t thing = 0; thing < twin->world->thing_count; thing++) {
+        for (uint32_t i = twin->first_slot[thing]; i < twin->first_slot[thing + 1]; i++) {
+            Slot *slot = &twin->slots[i];
+            if (slot->feed != feed) {
+                continue;
+            }
+            forget(twin, slot);
+            if (!alone) {
+                publish(twin, (uint16_t)thing, (uint8_t)(i - twin->first_slot[thing]), slot);
+            }
+        }
+    }
+}
+
+/* A stale value was good when it came. */
+static uint8_t quality_as_reported(const Reported *reported)
+{
+    return reported->quality == QUALITY_STALE ? QUALITY_GOOD : reported->quality;
+}
+
+static bool is_duplicate(const Reported *reported, const TraceSample *sample)
+{
+    return sample->source_time == reported->source_time && sample->code == reported->code &&
+           sample->quality == quality_as_reported(reported);
+}
+
+/* Of samples with equal time stamps the later row wins. */
+static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
+{
+    Slot *slot = slot_of(twin, sample->thing, sample->property);
+    if (slot == NULL || (sample->quality != QUALITY_GOOD && sample->quality != QUALITY_BAD) ||
+        sample->source_time == TIME_NONE) {
+        twin->counters.unknown++;
+        return;
+    }
+    if (slot->reported.quality != QUALITY_NONE) {
+        if (sample->source_time < slot->reported.source_time) {
+            twin->counters.old++;
+            return;
+        }
+        if (is_duplicate(&slot->reported, sample)) {
+            twin->counters.duplicates++;
+            return;
+        }
+    }
+    if (slot->reported.quality == QUALITY_STALE) {
+        twin->counters.stale_now--;
+    }
+    slot->reported =
+        (Reported){ .code = sample->code, .source_time = sample->source_time, .quality = sample->quality };
+    slot->feed = feed;
+    twin->counters.samples++;
+    twin->counters.bad += sample->quality == QUALITY_BAD;
+    if (slot->stale_after > 0 && sample->quality == QUALITY_GOOD) {
+        TimeNs deadline;
+        if (!__builtin_add_overflow(sample->source_time, slot->stale_after, &deadline) &&
+            deadline < twin->stale_check) {
+            twin->stale_check = deadline;
+        }
+    }
+    publish(twin, sample->thing, sample->property, slot);
+}
+
+/* Takes what is due from one feed, at most *room samples. */
+static Status poll_feed(TwinSystem *twin, uint8_t index, TimeNs now, size_t *room)
+{
+    TwinFeed *feed = &twin->feeds[index];
+    size_t asked, count;
+    do {
+        asked = *room < POLL_CHUNK ? *room : POLL_CHUNK;
+        count = 0;
+        FeedStatus told = { .source_clock = TIME_NONE };
+        Status status = feed->feed.ops->poll(feed->feed.context, now, twin->incoming, asked, &count, &told);
+        if (status != STATUS_OK) {
+            feed->ended = true;
+            feed->behind = 0;
+            return status;
+        }
+        if (told.restarted) {
+            restart(twin, index);
+        }
+        for (size_t i = 0; i < count; i++) {
+            accept(twin, index, &twin->incoming[i]);
+        }
+        *room -= count;
+        feed->clock = told.source_clock;
+        feed->behind = told.behind;
+        feed->ended = told.ended;
+    } while (count == asked && *room > 0 && !feed->ended);
+    return STATUS_OK;
+}
+
+/* Marks what has had no sample for too long. The scan runs only when a clock has passed the earliest deadline
+ * noted, which with regular sensors is about once in three periods. */
+static void mark_stale(TwinSystem *twin)
+{
+    TimeNs latest = TIME_NONE;
+    for (uint8_t i = 0; i < twin->feed_count; i++) {
+        latest = twin->feeds[i].clock > latest ? twin->feeds[i].clock : latest;
+    }
+    if (latest <= twin->stale_check) {
+        return;
+    }
+    twin->stale_check = TIME_FOREVER;
+    for (uint32_t thing = 0; thing < twin->world->thing_count; thing++) {
+        for (uint32_t i = twin->first_slot[thing]; i < twin->first_slot[thing + 1]; i++) {
+            Slot *slot = &twin->slots[i];
+            TimeNs deadline;
+            if (slot->reported.quality != QUALITY_GOOD || slot->stale_after == 0 ||
+                __builtin_add_overflow(slot->reported.source_time, slot->stale_after, &deadline)) {
+                continue;
+            }
+            if (twin->feeds[slot->feed].clock > deadline) {
+                slot->reported.quality = QUALITY_STALE;
+                twin->counters.stale++;
+                twin->counters.stale_now++;
+                publish(twin, (uint16_t)thing, (uint8_t)(i - twin->first_slot[thing]), slot);
+            } else if (deadline < twin->stale_check) {
+                twin->stale_check = deadline;
+            }
+        }
+    }
+}
+
+/* The earliest clock of the feeds that still run; when all have ended, the latest. */
+static TimeNs batch_clock(const TwinSystem *twin)
+{
+    TimeNs running = TIME_FOREVER;
+    TimeNs ended = TIME_NONE;
+    for (uint8_t i = 0; i < twin->feed_count; i++) {
+        const TwinFeed *feed = &twin->feeds[i];
+        if (feed->clock == TIME_NONE) {
+            continue;
+        }
+        if (feed->ended) {
+            ended = feed->clock > ended ? feed->clock : ended;
+        } else {
+            running = feed->clock < running ? feed->clock : running;
+        }
+    }
+    return running == TIME_FOREVER ? ended : running;
+}
+
+Status twin_tick(TwinSystem *twin, TimeNs now, SyncBatch *out_batch)
+{
+    Status status = STATUS_OK;
+    size_t room = twin->batch_capacity;
+    twin->batch_count = 0;
+    twin->restarted = false;
+    twin->counters.behind = 0;
+    for (uint8_t i = 0; i < twin->feed_count; i++) {
+        uint8_t index = (uint8_t)((twin->first_feed + i) % twin->feed_count);
+        TwinFeed *feed = &twin->feeds[index];
+        if (feed->ended) {
+            continue;
+        }
+        Status polled = poll_feed(twin, index, now, &room);
+        status = status == STATUS_OK ? polled : status;
+        if (feed->behind > twin->counters.behind) {
+            twin->counters.behind = feed->behind;
+        }
+    }
+    if (twin->feed_count > 0) {
+        twin->first_feed = (uint8_t)((twin->first_feed + 1) % twin->feed_count);
+    }
+    twin->counters.late_ticks += twin->counters.behind > 0;
+    mark_stale(twin);
+    twin->clock = batch_clock(twin);
+    *out_batch = (SyncBatch){ .samples = twin->batch,
+                              .count = twin->batch_count,
+                              .source_clock = twin->clock,
+                              .restarted = twin->restarted };
+    return status;
+}
+
+bool twin_ended(const TwinSystem *twin)
+{
+    for (uint8_t i = 0; i < twin->feed_count; i++) {
+        if (!twin->feeds[i].ended) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void twin_set_speed(TwinSystem *twin, TimeNs now, double speed)
+{
+    for (uint8_t i = 0; i < twin->feed_count; i++) {
+        const Feed *feed = &twin->feeds[i].feed;
+        if (feed->ops->set_speed != NULL) {
+            feed->ops->set_speed(feed->context, now, speed);
+        }
+    }
+}
+
+void twin_set_paused(TwinSystem *twin, TimeNs now, bool paused)
+{
+    for (uint8_t i = 0; i < twin->feed_count; i++) {
+        const Feed *feed = &twin->feeds[i].feed;
+        if (feed->ops->set_paused != NULL) {
+            feed->ops->set_paused(feed->context, now, paused);
+        }
+    }
+}
+
+const Reported *twin_reported(const TwinSystem *twin, uint16_t thing, uint8_t property)
+{
+    const Slot *slot = slot_of(twin, thing, property);
+    return slot == NULL ? NULL : &slot->reported;
+}
+
+TimeNs twin_source_clock(const TwinSystem *twin)
+{
+    return twin->clock;
+}
+
+const TraceCounters *twin_feed_counters(const TwinSystem *twin, uint32_t index)
+{
+    if (index >= twin->feed_count) {
+        return NULL;
+    }
+    const Feed *feed = &twin->feeds[index].feed;
+    return feed->ops->counters == NULL ? NULL : feed->ops->counters(feed->context);
+}
+
+const TwinCounters *twin_counters(const TwinSystem *twin)
+{
+    return &twin->counters;
+}
