@@ -10,19 +10,31 @@ typedef struct ServerConfig {
     MetaverseConfig metaverse;
 } ServerConfig;
 
-/* On success owns `twin` and `transport`; on failure the caller still does. Everything else is borrowed. */
+/* On success owns `twin` and `transport`; on failure the caller still does. Everything else is borrowed.
+ * Statuses of metaverse_create. */
 NODISCARD Status server_create(const ServerConfig *config, const World *world, TextTable *texts,
                                AssetSource assets, TwinSystem *twin, Transport transport, Server **out_server,
                                Diag *diag);
 void server_destroy(Server *server);
 
-/* One fixed step, due at `now`. Reads as a list: receive, sense, integrate, step, replicate. */
+/* One fixed step, due at `now`. Reads as a list: receive, sense, integrate, step, replicate, account. */
 void server_tick(Server *server, TimeNs now);
 
-/* The line for `info` once a second: sessions, things, samples, bytes, tick times. Returns `out`. */
+/* Between ticks, as often as the owner likes: takes in what has arrived and answers it. */
+void server_receive(Server *server, TimeNs now);
+
+/* How long a tick took, measured by the owner: pure code reads no clock. */
+void server_note_tick(Server *server, TimeNs duration);
+
+/* The line for `info` once a second: people, things, samples, bytes, tick times; rates are those of the last
+ * full second. Returns `out`. */
 const char *server_status_line(const Server *server, TimeNs now, char *out, size_t size);
 
+/* Tells every client that the server stops. Then server_receive until server_drained, for a moment at most.
+ */
 void server_shutdown(Server *server, TimeNs now);
+bool server_drained(const Server *server);
+
 const Metaverse *server_metaverse(const Server *server);
 const TwinSystem *server_twin(const Server *server);
 

@@ -35,12 +35,25 @@ static void give_up(InputQueue *queue, uint32_t sequence)
     }
     queue->lost += (uint64_t)steps;
     queue->taken = sequence;
+    queue->filled = 0;
+}
+
+static void note_late(InputQueue *queue, uint32_t age)
+{
+    if (age < INPUT_QUEUE_SIZE && (queue->filled >> age & 1) != 0) {
+        queue->filled &= ~(UINT64_C(1) << age);
+        queue->late = true;
+    }
 }
 
 static bool push_one(InputQueue *queue, uint32_t sequence, const AvatarInput *input)
 {
     int32_t ahead = steps_between(sequence, queue->taken);
-    if (ahead <= 0 || (ahead <= INPUT_QUEUE_SIZE && (queue->present & slot_bit(sequence)) != 0)) {
+    if (ahead <= 0) {
+        note_late(queue, queue->taken - sequence);
+        return false;
+    }
+    if (ahead <= INPUT_QUEUE_SIZE && (queue->present & slot_bit(sequence)) != 0) {
         return false;
     }
     if (ahead > INPUT_QUEUE_SIZE) {
@@ -86,6 +99,7 @@ static AvatarInput take_next(InputQueue *queue)
     if ((queue->present & bit) != 0) {
         queue->present &= ~bit;
         queue->taken = sequence;
+        queue->filled <<= 1;
         queue->repeated = 0;
         queue->last = queue->inputs[sequence % INPUT_QUEUE_SIZE];
         return queue->last;
@@ -98,6 +112,7 @@ static AvatarInput take_next(InputQueue *queue)
     queue->repeated++;
     queue->lost++;
     queue->taken = sequence;
+    queue->filled = queue->filled << 1 | 1;
     return queue->last;
 }
 
@@ -107,19 +122,23 @@ static bool margin_ready(InputQueue *queue, int32_t depth)
     return depth >= INPUT_MARGIN || (depth > 0 && ++queue->waited > INPUT_MARGIN);
 }
 
-/* The least depth of a window beyond the margin is delay that nobody needs: it is caught up. */
-static void watch_depth(InputQueue *queue, int32_t depth)
+/* The least depth of a window beyond the margin is delay that nobody needs: it is caught up. Where steps came
+ * too late, the margin is too small: true then, and the avatar waits one step. */
+static bool watch_depth(InputQueue *queue, int32_t depth)
 {
     if (depth < queue->depth_low) {
         queue->depth_low = depth;
     }
     if (++queue->window < INPUT_DEPTH_WINDOW) {
-        return;
+        return false;
     }
     int32_t surplus = queue->depth_low - INPUT_MARGIN;
+    bool wait = queue->late;
     queue->catch_up = surplus > 0 ? (uint32_t)surplus : 0;
     queue->depth_low = INT32_MAX;
     queue->window = 0;
+    queue->late = false;
+    return wait;
 }
 
 static uint32_t take_while_fed(InputQueue *queue, int32_t depth, AvatarInput out_inputs[INPUT_STEPS_MAX])
@@ -127,7 +146,9 @@ static uint32_t take_while_fed(InputQueue *queue, int32_t depth, AvatarInput out
     if (depth > INPUT_DEPTH_MAX) {
         give_up(queue, queue->newest - INPUT_MARGIN);
     }
-    watch_depth(queue, depth);
+    if (watch_depth(queue, depth)) {
+        return 0;
+    }
     uint32_t count = 1;
     out_inputs[0] = take_next(queue);
     queue->credit -= INPUT_CREDIT;

@@ -7,16 +7,17 @@
 #define SERVER_METAVERSE_INPUT_QUEUE_H
 #include "shared/model/avatar.h"
 
-#define INPUT_QUEUE_SIZE   64  /* steps ahead that are kept */
-#define INPUT_MARGIN       2   /* steps buffered before the first is taken */
-#define INPUT_DEPTH_MAX    16  /* more than this waiting: the oldest are given up, the avatar jumps ahead */
-#define INPUT_REPEAT_MAX   6   /* missing steps in a row that repeat the last (100 ms) */
-#define INPUT_STEPS_MAX    2   /* steps that one due step may take: its own and one to catch up */
-#define INPUT_BURST        8   /* steps that may be caught up at once after waiting */
-#define INPUT_CREDIT       128 /* credit a step costs */
-#define INPUT_CREDIT_GAIN  129 /* credit gained a step: the client's clock may be 0.8 % fast */
-#define INPUT_DEPTH_WINDOW 32  /* steps over which the least depth is taken as the margin that jitter needs \
-                                */
+#define INPUT_QUEUE_SIZE  64  /* steps ahead that are kept */
+#define INPUT_MARGIN      2   /* steps buffered before the first is taken */
+#define INPUT_DEPTH_MAX   16  /* more than this waiting: the oldest are given up, the avatar jumps ahead */
+#define INPUT_REPEAT_MAX  6   /* missing steps in a row that repeat the last (100 ms) */
+#define INPUT_STEPS_MAX   2   /* steps that one due step may take: its own and one to catch up */
+#define INPUT_BURST       8   /* steps that may be caught up at once after waiting */
+#define INPUT_CREDIT      128 /* credit a step costs */
+#define INPUT_CREDIT_GAIN 129 /* credit gained a step: the client's clock may be 0.8 % fast */
+#define INPUT_DEPTH_WINDOW                                                          \
+    32 /* steps over which the least depth is taken as the margin that jitter needs \
+        */
 
 typedef struct InputQueue {
     AvatarInput inputs[INPUT_QUEUE_SIZE]; /* by sequence modulo size */
@@ -30,6 +31,8 @@ typedef struct InputQueue {
     int32_t depth_low;                    /* least depth in this window */
     uint32_t window;                      /* steps of this window so far */
     uint32_t catch_up;                    /* steps of surplus margin still to be caught up */
+    uint64_t filled;                      /* bit i: step taken - i was repeated because it had not come */
+    bool late;                            /* such a step came after all, in this window */
     uint32_t credit;
     AvatarInput last;
     uint64_t lost; /* steps filled in or given up */
@@ -42,7 +45,8 @@ void input_queue_init(InputQueue *queue);
 uint32_t input_queue_push(InputQueue *queue, uint32_t first_sequence, const AvatarInput *inputs,
                           uint32_t count);
 
-/* What the avatar does in one due step: 1..INPUT_STEPS_MAX inputs to apply, in order. */
+/* What the avatar does in one due step: inputs to apply, in order. One as a rule; two to catch up; none to
+ * wait, once in a while, when inputs come later than they used to (the avatar keeps its velocity). */
 uint32_t input_queue_take(InputQueue *queue, AvatarInput out_inputs[INPUT_STEPS_MAX]);
 
 /* The newest sequence that the avatar's state includes, to be told to the client. Steps filled in ahead of

@@ -1,0 +1,43 @@
+/* hosted_world_file.h - a world on disk made ready for a server: its folder found, its files checked, its
+ * feeds opened. */
+#ifndef SERVER_HOSTED_WORLD_FILE_H
+#define SERVER_HOSTED_WORLD_FILE_H
+#include "server/twin/replay_feed.h"
+#include "server/twin/twin.h"
+#include "shared/base/disk_file.h"
+#include "shared/trace/input_file.h"
+
+#define HOSTED_TEXTS_MAX 65536
+#define HOSTED_PATH_SIZE 1024
+
+typedef struct HostedWorldConfig {
+    const char *world; /* a folder with world.json, or the name of a shipped world */
+    const char
+        *data_folder;    /* where traces and models are looked for after the world's folder; NULL: nowhere */
+    const char *program; /* argv[0]: an installed program finds the shipped worlds beside it; may be NULL */
+    ReplayConfig replay;
+} HostedWorldConfig;
+
+typedef struct HostedWorld {
+    Arena arena;
+    char folder[HOSTED_PATH_SIZE];
+    DiskFolders folders;
+    AssetSource assets;
+    World world;
+    TextTable texts;
+    TraceInput inputs[TWIN_FEEDS_MAX];
+    uint32_t input_count;
+    TwinSystem *twin; /* set to NULL by whoever takes it over */
+} HostedWorld;
+
+/* Opens everything into `hosted` (zeroed by the caller, not moved afterwards). A shipped world is looked for
+ * in $DTMV_ASSETS/worlds, in the source tree the program was built from, and in share/dtmv/assets/worlds
+ * beside the program. On failure `diag` says what is missing where; the caller still calls
+ * hosted_world_close. Statuses of world_load, trace_mapping_load, csv_reader_next and replay_feed_create;
+ * STATUS_NOT_FOUND for a world or trace; STATUS_UNSUPPORTED for a feed of another type than "replay". */
+NODISCARD Status hosted_world_open(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag);
+
+/* Closes what hosted_world_open has opened. Safe on a zeroed world. */
+void hosted_world_close(HostedWorld *hosted);
+
+#endif
