@@ -1,6 +1,8 @@
 /* transport.h - datagram sessions between peers, behind a table of functions.
  * Two implementations: transport_enet.c (real sockets) and transport_sim.c (seeded latency, jitter, loss,
- * duplication, reorder in virtual time). Not thread-safe; one owner per Transport. */
+ * duplication, reorder in virtual time). Not thread-safe; one owner per Transport.
+ * Nothing here is encrypted or authenticated. A secure channel is one more implementation of this table that
+ * wraps another Transport and seals what passes: it slots in between here and messages.h. */
 #ifndef SHARED_WIRE_TRANSPORT_H
 #define SHARED_WIRE_TRANSPORT_H
 #include "shared/base/bytes.h"
@@ -39,6 +41,7 @@ typedef struct TransportStats {
     double round_trip_ms; /* smoothed, as the transport measures it; 0 when it does not */
     double loss;          /* 0..1, as the transport estimates it */
     uint32_t queued;      /* reliable packets not yet acknowledged */
+    uint64_t strays;      /* datagrams dropped because they belong to no connection; only with peer 0 */
 } TransportStats;
 
 typedef struct TransportOps {
@@ -63,12 +66,13 @@ typedef struct Transport {
 NODISCARD Status transport_connect(Transport transport, const char *host, uint16_t port, uint32_t data,
                                    PeerId *out_peer, Diag *diag);
 
-/* Queues a copy of `bytes` (at most 1 MiB). STATUS_DISCONNECTED for an unknown peer, STATUS_CAPACITY when its
- * queue is full, STATUS_OUT_OF_MEMORY. Sent at the latest by transport_flush. */
+/* Queues a copy of `bytes` (at most 1 MiB). STATUS_DISCONNECTED for a peer that is unknown or not yet
+ * connected, STATUS_CAPACITY when its queue is full, STATUS_OUT_OF_MEMORY. Sent at the latest by
+ * transport_flush. */
 NODISCARD Status transport_send(Transport transport, PeerId peer, uint8_t channel, Delivery delivery,
                                 Bytes bytes);
 
-/* The next event, never waiting: STATUS_EMPTY when there is none. */
+/* The next event, never waiting: STATUS_EMPTY when there is none, STATUS_IO_ERROR when the socket failed. */
 NODISCARD Status transport_poll(Transport transport, TimeNs now, TransportEvent *out_event);
 
 /* Puts everything queued on the wire. */

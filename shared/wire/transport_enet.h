@@ -1,4 +1,8 @@
-/* transport_enet.h - real UDP through ENet 1.3. */
+/* transport_enet.h - real UDP through ENet 1.3.
+ * A peer that is gone is reported DISCONNECTED within 5 s. Datagrams that belong to no connection are dropped
+ * and counted in TransportStats.strays. Bound to the loopback interface, any number of connections may come
+ * from one address; bound to others, half of `peers`. Destroying a transport waits up to 250 ms for peers
+ * that are being disconnected to get what is queued for them, and tells all others that it is gone. */
 #ifndef SHARED_WIRE_TRANSPORT_ENET_H
 #define SHARED_WIRE_TRANSPORT_ENET_H
 #include "shared/wire/transport.h"
@@ -10,8 +14,9 @@ typedef struct EnetConfig {
     bool server;
 } EnetConfig;
 
-/* STATUS_ADDRESS_IN_USE, STATUS_NOT_FOUND (bind address), STATUS_IO_ERROR with `diag`; on success the caller
- * owns *out_transport and destroys it. *out_port (may be NULL) is the port bound. */
+/* STATUS_ADDRESS_IN_USE, STATUS_NOT_FOUND (bind address), STATUS_CAPACITY (too many peers), STATUS_IO_ERROR
+ * or STATUS_OUT_OF_MEMORY with `diag`; on success the caller owns *out_transport and destroys it. *out_port
+ * (may be NULL) is the port bound. */
 NODISCARD Status transport_enet_create(const EnetConfig *config, Transport *out_transport, uint16_t *out_port,
                                        Diag *diag);
 

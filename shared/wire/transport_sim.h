@@ -24,12 +24,13 @@ void sim_network_destroy(SimNetwork *network);
 /* Changes the link for packets sent from now on. */
 void sim_network_set_link(SimNetwork *network, SimLink link);
 
-/* Pulls the cable between everyone: nothing sent while cut arrives; a peer that has heard nothing for
- * `timeout` (default 5 s) gets DISCONNECTED. */
+/* Pulls the cable between everyone. Unreliable packets sent while it is out are lost, reliable ones wait for
+ * it; what is already on the way arrives. A transport that has heard nothing from a peer for 5 s (because of
+ * the cut, because the other side is gone or is no longer polled) reports it DISCONNECTED. */
 void sim_network_cut(SimNetwork *network, bool cut);
 
 /* A transport listening as host "sim", `port`; or, with port 0, one that can only connect. The caller
- * destroys it. */
+ * destroys it. STATUS_ADDRESS_IN_USE, STATUS_OUT_OF_MEMORY. */
 NODISCARD Status transport_sim_create(SimNetwork *network, uint16_t port, Transport *out_transport);
 
 #endif
