@@ -2,3 +2,9 @@
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 add_test(NAME layers COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/check_layers.py)
+
+# tests/conformance/<subject>.cmake registers what needs its own programs or data.
+file(GLOB conformance CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/conformance/*.cmake)
+foreach(part ${conformance})
+  include(${part})
+endforeach()
