@@ -3,6 +3,46 @@
 #include "client/scene/image_decode.h"
 
 #include <limits.h>
+#include <stdlib.h>
+
+/* stb_image believes chunk lengths and unpacks zlib streams without end. Its memory is therefore counted:
+ * each block carries its size in front, and the picture being decoded has only so much. */
+#define BLOCK_HEADER 16
+static _Thread_local size_t budget;
+
+static void *budget_realloc(void *block, size_t size)
+{
+    uint8_t *base = block ? (uint8_t *)block - BLOCK_HEADER : NULL;
+    size_t before = 0;
+    if (base) {
+        memcpy(&before, base, sizeof before);
+    }
+    if (size > before && size - before > budget) {
+        return NULL;
+    }
+    uint8_t *grown = realloc(base, size + BLOCK_HEADER);
+    if (!grown) {
+        return NULL;
+    }
+    budget = budget + before - size;
+    memcpy(grown, &size, sizeof size);
+    return grown + BLOCK_HEADER;
+}
+
+static void budget_free(void *block)
+{
+    if (block) {
+        uint8_t *base = (uint8_t *)block - BLOCK_HEADER;
+        size_t size;
+        memcpy(&size, base, sizeof size);
+        budget += size;
+        free(base);
+    }
+}
+
+#define STBI_MALLOC(size)         budget_realloc(NULL, size)
+#define STBI_REALLOC(block, size) budget_realloc(block, size)
+#define STBI_FREE(block)          budget_free(block)
 
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-function" /* not popped: reported at the end of the file */
@@ -27,6 +67,7 @@
 Status image_measure(Bytes bytes, uint32_t *out_width, uint32_t *out_height)
 {
     int width = 0, height = 0, channels = 0;
+    budget = (size_t)1 << 20;
     if (bytes.size == 0 || bytes.size > INT_MAX ||
         !stbi_info_from_memory(bytes.data, (int)bytes.size, &width, &height, &channels) || width <= 0 ||
         height <= 0) {
@@ -40,10 +81,14 @@ Status image_measure(Bytes bytes, uint32_t *out_width, uint32_t *out_height)
 Status image_decode(Bytes bytes, Arena *arena, uint8_t **out_pixels, const char **out_reason)
 {
     int width = 0, height = 0, channels = 0;
-    if (bytes.size == 0 || bytes.size > INT_MAX) {
-        *out_reason = "empty or too large";
+    uint32_t claimed_width, claimed_height;
+    if (image_measure(bytes, &claimed_width, &claimed_height) != STATUS_OK) {
+        *out_reason = "not a PNG or JPEG";
         return STATUS_MALFORMED;
     }
+    /* 16-bit PNG: 8 bytes a pixel unpacked, 8 decoded, 4 converted; progressive JPEG: 6 of coefficients,
+     * 3, 4. */
+    budget = (size_t)claimed_width * claimed_height * 24 + 4 * bytes.size + ((size_t)1 << 20);
     uint8_t *decoded = stbi_load_from_memory(bytes.data, (int)bytes.size, &width, &height, &channels, 4);
     if (!decoded) {
         *out_reason = stbi_failure_reason();
