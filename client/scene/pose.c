@@ -136,6 +136,19 @@ void pose_animate(const Model *model, const ModelAnimation *animation, float tim
     }
 }
 
+void pose_blend(const Model *model, const NodeTransform *other, float weight, NodeTransform *local)
+{
+    for (uint32_t i = 0; i < model->node_count; i++) {
+        float from[4];
+        memcpy(from, local[i].rotation, sizeof from);
+        slerp(from, other[i].rotation, weight, local[i].rotation);
+        for (int axis = 0; axis < 3; axis++) {
+            local[i].translation[axis] += (other[i].translation[axis] - local[i].translation[axis]) * weight;
+            local[i].scale[axis] += (other[i].scale[axis] - local[i].scale[axis]) * weight;
+        }
+    }
+}
+
 static void local_matrix(const NodeTransform *local, mat4 out)
 {
     versor rotation = { local->rotation[0], local->rotation[1], local->rotation[2], local->rotation[3] };

@@ -26,6 +26,9 @@ static void *budget_realloc(void *block, size_t size)
     }
     budget = budget + before - size;
     memcpy(grown, &size, sizeof size);
+    if (size > before) { /* stb_image reads tables that a broken file never filled */
+        memset(grown + BLOCK_HEADER + before, 0, size - before);
+    }
     return grown + BLOCK_HEADER;
 }
 
@@ -54,6 +57,7 @@ static void budget_free(void *block)
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #pragma GCC diagnostic ignored "-Wpedantic"
 #endif
+#define STBI_ASSERT(condition) ((void)(condition)) /* of its own state, which hostile files do reach */
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_NO_STDIO
@@ -64,11 +68,58 @@ static void budget_free(void *block)
 #pragma GCC diagnostic pop
 #endif
 
+/* Whether the Huffman tables of a DHT segment hold at most the 256 codes that there is room for:
+ * stb_image 2.27 writes beyond its tables otherwise. */
+static bool huffman_tables_fit(Bytes segment)
+{
+    size_t offset = 0;
+    while (offset < segment.size) {
+        Bytes counts = bytes_slice(segment, offset + 1, 16);
+        size_t codes = 0;
+        for (size_t i = 0; i < counts.size; i++) {
+            codes += counts.data[i];
+        }
+        if (counts.size == 0 || codes > 256) {
+            return false;
+        }
+        offset += 17 + codes;
+    }
+    return offset == segment.size;
+}
+
+/* Walks the segments of a JPEG (ITU-T T.81, annex B) the way stb_image does and checks its Huffman tables. */
+static bool jpeg_is_safe(Bytes bytes)
+{
+    enum { DHT = 0xC4, EOI = 0xD9, SOS = 0xDA, FILL = 0xFF };
+    size_t offset = 2;
+    while (offset + 1 < bytes.size) {
+        uint8_t marker = bytes.data[offset + 1];
+        bool standalone = marker == 0 || marker == FILL || (marker >= 0xD0 && marker < EOI);
+        if (bytes.data[offset] != FILL || standalone) {
+            offset += marker == FILL || bytes.data[offset] != FILL ? 1 : 2;
+            continue;
+        }
+        if (marker == EOI) {
+            return true;
+        }
+        Bytes length = bytes_slice(bytes, offset + 2, 2);
+        size_t size = length.size ? (size_t)(length.data[0] << 8 | length.data[1]) : 0;
+        if (size < 2 || offset + 2 + size > bytes.size) {
+            return false;
+        }
+        if (marker == DHT && !huffman_tables_fit(bytes_slice(bytes, offset + 4, size - 2))) {
+            return false;
+        }
+        offset += 2 + size; /* after SOS come coded bytes, which hold no marker but restarts */
+    }
+    return true;
+}
+
 Status image_measure(Bytes bytes, uint32_t *out_width, uint32_t *out_height)
 {
     int width = 0, height = 0, channels = 0;
     budget = (size_t)1 << 20;
-    if (bytes.size == 0 || bytes.size > INT_MAX ||
+    if (bytes.size == 0 || bytes.size > INT_MAX || (bytes.data[0] == 0xFF && !jpeg_is_safe(bytes)) ||
         !stbi_info_from_memory(bytes.data, (int)bytes.size, &width, &height, &channels) || width <= 0 ||
         height <= 0) {
         return STATUS_MALFORMED;

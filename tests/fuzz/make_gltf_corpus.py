@@ -51,6 +51,18 @@ def png(width, height, pixels):
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b""))
 
 
+# 8 x 8 pixels of a gradient.
+JPEG = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wCEABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7"
+    "gYKBTmCNl4x9lnN+gXwBFRcXHhoeOyEhO3xTRlN8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8"
+    "fHx8fP/AABEIAAgACAMBIgACEQEDEQH/xAGiAAABBQEBAQEBAQAAAAAAAAAAAQIDBAUGBwgJCgsQAAIBAwMCBAMFBQQEAAABfQEC"
+    "AwAEEQUSITFBBhNRYQcicRQygZGhCCNCscEVUtHwJDNicoIJChYXGBkaJSYnKCkqNDU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVm"
+    "Z2hpanN0dXZ3eHl6g4SFhoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV1tfY2drh4uPk5ebn6Onq"
+    "8fLz9PX29/j5+gEAAwEBAQEBAQEBAQAAAAAAAAECAwQFBgcICQoLEQACAQIEBAMEBwUEBAABAncAAQIDEQQFITEGEkFRB2FxEyIy"
+    "gQgUQpGhscEJIzNS8BVictEKFiQ04SXxFxgZGiYnKCkqNTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqCg4SF"
+    "hoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV1tfY2dri4+Tl5ufo6ery8/T19vf4+fr/2gAMAwEA"
+    "AhEDEQA/AGCNILrEUaGNuVCIpx7cI2PxNWvM/wCmX/kL/wC1VBpfatWmJn//2Q==")
+
 TRIANGLE = floats(0, 0, 0, 1, 0, 0, 0, 1, 0)
 
 
@@ -62,7 +74,7 @@ def triangle():
         {"primitives": [{"attributes": {"POSITION": position}, "indices": indices}]}]), b.binary)
 
 
-def textured():
+def textured(picture, mime):
     b = Builder()
     attributes = {
         "POSITION": b.accessor(FLOAT, "VEC3", 3, TRIANGLE),
@@ -70,13 +82,13 @@ def textured():
         "TEXCOORD_0": b.accessor(U16, "VEC2", 3, struct.pack("<6H", 0, 0, 65535, 0, 0, 65535), normalized=True),
         "COLOR_0": b.accessor(U8, "VEC4", 3, bytes(range(12)), normalized=True),
     }
-    image = b.view(png(2, 1, b"\0\xff\0\0\0\0\xff"))
+    image = b.view(picture)
     transform = {"extensions": {"KHR_texture_transform": {"offset": [0.5, 0], "rotation": 1, "scale": [2, 2]}}}
     material = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0, **transform}, "metallicFactor": 0},
                 "normalTexture": {"index": 0, "scale": 1}, "emissiveFactor": [1, 0, 0], "alphaMode": "MASK",
                 "extensions": {"KHR_materials_unlit": {}, "KHR_materials_emissive_strength": {"emissiveStrength": 2}}}
     return glb(b.document(nodes=[{"mesh": 0}], materials=[material], textures=[{"source": 0, "sampler": 0}],
-                          samplers=[{"wrapS": 33071}], images=[{"bufferView": image, "mimeType": "image/png"}],
+                          samplers=[{"wrapS": 33071}], images=[{"bufferView": image, "mimeType": mime}],
                           meshes=[{"primitives": [{"attributes": attributes, "material": 0, "mode": 5}]}]), b.binary)
 
 
@@ -116,7 +128,8 @@ def sparse_text():
 def main():
     folder = pathlib.Path(__file__).parent / "corpus" / "gltf"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in {"triangle.glb": triangle(), "textured.glb": textured(), "skin.glb": animated_skin(),
+    for name, data in {"triangle.glb": triangle(), "png.glb": textured(png(2, 1, b"\0\xff\0\0\0\0\xff"), "image/png"),
+                       "jpeg.glb": textured(JPEG, "image/jpeg"), "skin.glb": animated_skin(),
                        "sparse.gltf": sparse_text()}.items():
         (folder / name).write_bytes(data)
 
