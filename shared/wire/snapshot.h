@@ -32,13 +32,20 @@ typedef struct SnapshotRing SnapshotRing; /* opaque; storage allocated once at c
 /* STATUS_OUT_OF_MEMORY; *out_ring is then unchanged. `arena` owns the ring; there is no destroy. */
 NODISCARD Status snapshot_ring_create(SnapshotLimits limits, Arena *arena, SnapshotRing **out_ring);
 
-/* The slot to fill for `sequence` (entities/channels point at storage of full capacity, counts 0). It takes
- * the place of sequence - depth and is found by snapshot_ring_find only after snapshot_ring_commit. */
+/* The slot to fill for `sequence` (not 0; entities/channels point at storage of full capacity, counts 0). It
+ * takes the place of sequence - depth, and is found by snapshot_ring_find, only after snapshot_ring_commit;
+ * beginning again before that reuses it. */
 Snapshot *snapshot_ring_begin(SnapshotRing *ring, uint32_t sequence);
 void snapshot_ring_commit(SnapshotRing *ring, Snapshot *snapshot);
 
 /* The committed snapshot with `sequence`, or NULL when it was never there or has been overwritten. */
 const Snapshot *snapshot_ring_find(const SnapshotRing *ring, uint32_t sequence);
+
+/* True when `sequence` is neither committed already nor so old that a newer one has its slot. */
+bool snapshot_ring_accepts(const SnapshotRing *ring, uint32_t sequence);
+
+/* The limits it was created with; depth filled in. */
+SnapshotLimits snapshot_ring_limits(const SnapshotRing *ring);
 
 /* a newer than b, with 32-bit wrap. */
 static inline bool snapshot_newer(uint32_t a, uint32_t b)
@@ -46,18 +53,24 @@ static inline bool snapshot_newer(uint32_t a, uint32_t b)
     return (int32_t)(a - b) > 0;
 }
 
-/* Writes `snapshot` as a delta to `baseline` (NULL: against nothing) into `out`. *out_size is the bytes
- * written. STATUS_CAPACITY when `out` is too small (nothing usable is then in it). */
+/* Writes `snapshot` as a delta to `baseline` (NULL: against nothing; else an older one) into `out`; out->size
+ * is set. Depends on nothing but the two, so that one encoding serves every client with that baseline. The
+ * entities must be valid and ascend (asserted). STATUS_CAPACITY when `out` is too small (nothing usable is
+ * then in it). */
 NODISCARD Status snapshot_encode(const Snapshot *snapshot, const Snapshot *baseline, ByteBuffer *out);
+
+/* Bytes that snapshot_encode would write. */
+size_t snapshot_measure(const Snapshot *snapshot, const Snapshot *baseline);
 
 /* Decodes `bytes` (untrusted) against the baseline it names in `ring`, commits the result and points
  * *out_snapshot at it (valid until the ring overwrites it). On failure *out_snapshot is unchanged and the
- * ring is not advanced: TRUNCATED, MALFORMED, OUT_OF_RANGE (counts beyond the limits, indices not ascending,
- * a baseline not older), NO_BASELINE, DUPLICATE (that sequence is already committed, or too old). */
+ * ring is not advanced: TRUNCATED, MALFORMED, OUT_OF_RANGE (sequence 0, counts beyond the limits, indices not
+ * ascending, a field beyond its range), NO_BASELINE, DUPLICATE (that sequence is already committed, or too
+ * old). */
 NODISCARD Status snapshot_decode(SnapshotRing *ring, Bytes bytes, const Snapshot **out_snapshot);
 
-/* The sequence and baseline named in the header of an encoded snapshot (baseline 0: none). STATUS_TRUNCATED.
- */
+/* The sequence and baseline named in the header of an encoded snapshot (baseline 0: none). STATUS_TRUNCATED,
+ * STATUS_OUT_OF_RANGE. */
 NODISCARD Status snapshot_peek(Bytes bytes, uint32_t *out_sequence, uint32_t *out_baseline);
 
 /* The entity at `index`'s handle in `snapshot`, by binary search, or NULL. */

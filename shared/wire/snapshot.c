@@ -1,0 +1,105 @@
+#include "shared/wire/snapshot.h"
+
+#include <assert.h>
+
+#define DEPTH_DEFAULT 64u
+
+/* depth slots, found by sequence modulo depth, and one spare that is being filled: a snapshot that turns out
+ * to be malformed has then overwritten nothing, and the baseline may be the very slot that is replaced. */
+struct SnapshotRing {
+    SnapshotLimits limits;
+    Snapshot **slots; /* sequence 0: never committed */
+    Snapshot *spare;
+};
+
+static Snapshot *new_snapshot(const SnapshotLimits *limits, Arena *arena)
+{
+    Snapshot *snapshot = arena_new(arena, Snapshot);
+    if (!snapshot) {
+        return NULL;
+    }
+    snapshot->entities = arena_new_array(arena, EntityState, limits->entities);
+    snapshot->channels = arena_new_array(arena, ChannelState, limits->channels);
+    return snapshot->entities && snapshot->channels ? snapshot : NULL;
+}
+
+Status snapshot_ring_create(SnapshotLimits limits, Arena *arena, SnapshotRing **out_ring)
+{
+    limits.depth = limits.depth ? limits.depth : DEPTH_DEFAULT;
+    assert((limits.depth & (limits.depth - 1)) == 0);
+    SnapshotRing *ring = arena_new(arena, SnapshotRing);
+    Snapshot **slots = arena_new_array(arena, Snapshot *, limits.depth);
+    Snapshot *spare = new_snapshot(&limits, arena);
+    if (!ring || !slots || !spare) {
+        return STATUS_OUT_OF_MEMORY;
+    }
+    for (uint32_t i = 0; i < limits.depth; i++) {
+        slots[i] = new_snapshot(&limits, arena);
+        if (!slots[i]) {
+            return STATUS_OUT_OF_MEMORY;
+        }
+    }
+    *ring = (SnapshotRing){ .limits = limits, .slots = slots, .spare = spare };
+    *out_ring = ring;
+    return STATUS_OK;
+}
+
+SnapshotLimits snapshot_ring_limits(const SnapshotRing *ring)
+{
+    return ring->limits;
+}
+
+static Snapshot **slot_of(const SnapshotRing *ring, uint32_t sequence)
+{
+    return &ring->slots[sequence & (ring->limits.depth - 1)];
+}
+
+Snapshot *snapshot_ring_begin(SnapshotRing *ring, uint32_t sequence)
+{
+    Snapshot *snapshot = ring->spare;
+    *snapshot = (Snapshot){ .sequence = sequence,
+                            .source_time = TIME_NONE,
+                            .entities = snapshot->entities,
+                            .channels = snapshot->channels };
+    return snapshot;
+}
+
+void snapshot_ring_commit(SnapshotRing *ring, Snapshot *snapshot)
+{
+    assert(snapshot == ring->spare && snapshot->sequence != 0);
+    assert(snapshot->entity_count <= ring->limits.entities &&
+           snapshot->channel_count <= ring->limits.channels);
+    Snapshot **slot = slot_of(ring, snapshot->sequence);
+    ring->spare = *slot;
+    *slot = snapshot;
+}
+
+const Snapshot *snapshot_ring_find(const SnapshotRing *ring, uint32_t sequence)
+{
+    const Snapshot *snapshot = *slot_of(ring, sequence);
+    return sequence != 0 && snapshot->sequence == sequence ? snapshot : NULL;
+}
+
+bool snapshot_ring_accepts(const SnapshotRing *ring, uint32_t sequence)
+{
+    const Snapshot *present = *slot_of(ring, sequence);
+    return sequence != 0 && (present->sequence == 0 || snapshot_newer(sequence, present->sequence));
+}
+
+const EntityState *snapshot_entity(const Snapshot *snapshot, EntityHandle handle)
+{
+    uint32_t low = 0, high = snapshot->entity_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const EntityState *entity = &snapshot->entities[middle];
+        if (entity->handle.value == handle.value) {
+            return entity;
+        }
+        if (entity_index(entity->handle) < entity_index(handle)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,134 @@
+/* random_world.h - worlds that change at random, for the tests and the fuzzer of the snapshot codec. */
+#ifndef TESTS_UNIT_SHARED_RANDOM_WORLD_H
+#define TESTS_UNIT_SHARED_RANDOM_WORLD_H
+#include "shared/base/random.h"
+#include "shared/wire/snapshot.h"
+
+/* Any int64 may turn up, mostly those that real worlds hold. */
+static inline int64_t random_code(Random *random, int64_t old)
+{
+    switch (random_below(random, 8)) {
+    case 0:
+        return (int64_t)random_u64(random);
+    case 1: {
+        double real = random_between(random, -1000, 1000);
+        int64_t bits;
+        memcpy(&bits, &real, sizeof bits);
+        return bits;
+    }
+    case 2:
+        return random_below(random, 2) ? INT64_MIN : INT64_MAX;
+    default:
+        return (int64_t)((uint64_t)old + random_below(random, 21) - 10);
+    }
+}
+
+static inline TimeNs random_source_time(Random *random, TimeNs clock)
+{
+    switch (random_below(random, 8)) {
+    case 0:
+        return (TimeNs)random_u64(random);
+    case 1:
+        return TIME_NONE;
+    case 2:
+        return (TimeNs)((uint64_t)clock - random_below(random, 10) * (uint64_t)TIME_SECOND);
+    case 3:
+        return (TimeNs)((uint64_t)clock - random_below(random, 5000) * (uint64_t)TIME_MS);
+    default:
+        return clock;
+    }
+}
+
+static inline void random_move(Random *random, EntityState *entity)
+{
+    bool far = random_below(random, 20) == 0;
+    entity->x_mm =
+        far ? (int32_t)random_u64(random) : (int32_t)((uint32_t)entity->x_mm + random_below(random, 99));
+    entity->z_mm = (int32_t)((uint32_t)entity->z_mm - random_below(random, 99));
+    entity->rotation = (uint32_t)random_u64(random);
+}
+
+static inline void random_entity(Random *random, uint32_t index, EntityState *entity)
+{
+    *entity = (EntityState){ 0 };
+    entity->handle.value = (1 + (uint32_t)random_below(random, 4095)) << ENTITY_INDEX_BITS | index;
+    entity->kind = (uint8_t)random_below(random, ENTITY_KIND_COUNT);
+    entity->subject = (uint16_t)random_u64(random);
+    entity->channel_count = (uint8_t)random_below(random, ENTITY_CHANNELS_MAX + 1);
+    random_move(random, entity);
+}
+
+/* Fills `next` (begun in a ring; its capacities are `limits`) with what `old` becomes after one step in which
+ * about `change` of everything changes. */
+static inline void random_step(Random *random, const Snapshot *old, Snapshot *next, SnapshotLimits limits,
+                               double change)
+{
+    next->server_time = old ? old->server_time + 33333333 : (TimeNs)random_u64(random) >> 8;
+    next->source_time = random_below(random, 50) ? (old ? old->source_time : 0) + 333 * TIME_MS : TIME_NONE;
+    next->text_count = (old ? old->text_count : 0) + (random_unit(random) < change);
+    uint32_t index = 0, from = 0;
+    while (next->entity_count < limits.entities && index <= ENTITY_INDEX_MAX) {
+        const EntityState *base = old && from < old->entity_count ? &old->entities[from] : NULL;
+        EntityState entity;
+        bool fresh = random_unit(random) < (old ? change / 5 : 0.97);
+        if (base && (!fresh || entity_index(base->handle) <= index)) {
+            from++;
+            index = entity_index(base->handle);
+            if (random_unit(random) < change / 5) {
+                continue; /* removed; a fresh one may take the index at once */
+            }
+            entity = *base;
+        } else if (fresh) {
+            base = NULL;
+            random_entity(random, index, &entity);
+        } else {
+            break;
+        }
+        if (entity.channel_count > limits.channels - next->channel_count) {
+            break;
+        }
+        entity.first_channel = next->channel_count;
+        if (base && random_unit(random) < change) {
+            random_move(random, &entity);
+        }
+        for (uint32_t i = 0; i < entity.channel_count; i++) {
+            ChannelState channel =
+                base ? old->channels[base->first_channel + i] : (ChannelState){ .source_time = TIME_NONE };
+            if (random_unit(random) < change) {
+                channel.code = random_code(random, channel.code);
+                channel.source_time = random_source_time(random, next->source_time);
+                channel.quality = (uint8_t)random_below(random, 4);
+            }
+            next->channels[next->channel_count++] = channel;
+        }
+        next->entities[next->entity_count++] = entity;
+        index = entity_index(entity.handle) + 1 +
+                (random_below(random, 10) == 0 ? (uint32_t)random_below(random, 300) : 0);
+    }
+}
+
+static inline bool same_snapshot(const Snapshot *a, const Snapshot *b)
+{
+    if (a->sequence != b->sequence || a->server_time != b->server_time || a->source_time != b->source_time ||
+        a->text_count != b->text_count || a->entity_count != b->entity_count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->entity_count; i++) {
+        const EntityState *x = &a->entities[i], *y = &b->entities[i];
+        if (x->handle.value != y->handle.value || x->kind != y->kind || x->subject != y->subject ||
+            x->x_mm != y->x_mm || x->y_mm != y->y_mm || x->z_mm != y->z_mm || x->rotation != y->rotation ||
+            x->channel_count != y->channel_count) {
+            return false;
+        }
+        for (uint32_t c = 0; c < x->channel_count; c++) {
+            const ChannelState *p = &a->channels[x->first_channel + c],
+                               *q = &b->channels[y->first_channel + c];
+            if (p->code != q->code || p->source_time != q->source_time || p->quality != q->quality) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+#endif
