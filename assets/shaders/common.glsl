@@ -9,7 +9,7 @@ layout(std140, binding = 0) uniform Frame {
     vec4 sun_light;        // irradiance
     vec4 sky_zenith;       // radiance
     vec4 sky_horizon;
-    vec4 ground_bounce;
+    vec4 ambient_up, ambient_side, ambient_down; // diffuse light from above, the sides and below, per albedo
     vec4 ground_color;     // albedo; w: half the side of the ground, metres
     vec4 ground_radiance;  // what the lit ground looks like from afar; w: fog density
     vec4 camera_right;     // w: 1 when the grid is drawn
@@ -62,9 +62,8 @@ vec3 sky_reflection(vec3 direction, float roughness)
 // Diffuse light from the sky dome and the ground, per unit of albedo.
 vec3 ambient_light(vec3 normal)
 {
-    vec3 side = mix(frame.sky_horizon.rgb, frame.sky_zenith.rgb, 0.35) * 0.6 + frame.ground_bounce.rgb * 0.4;
-    vec3 pole = normal.y > 0.0 ? mix(frame.sky_horizon.rgb, frame.sky_zenith.rgb, 0.65) : frame.ground_bounce.rgb;
-    return mix(side, pole, abs(normal.y));
+    vec3 pole = normal.y > 0.0 ? frame.ambient_up.rgb : frame.ambient_down.rgb;
+    return mix(frame.ambient_side.rgb, pole, abs(normal.y));
 }
 
 vec3 apply_fog(vec3 color, vec3 to_point)

@@ -12,7 +12,7 @@ void main()
     glow *= glow;
     float x = length(to_point) * frame.ground_radiance.w;
     float clear = exp2(-1.442695 * x * x);
-    out_color = vec4(light.rgb * (light.w * 0.55 * glow * glow * clear), 0.0);
+    out_color = vec4(light.rgb * (light.w * 0.45 * glow * glow * clear), 0.0);
 #else
     vec3 n = normalize(normal);
     vec3 v = normalize(-to_point);
@@ -32,7 +32,7 @@ void main()
     spot *= spot;
     shaded += frame.sun_light.rgb * (0.6 * spot);
     float core = n_v * n_v;
-    shaded += light.w * (light.rgb * (1.2 + 2.2 * core) + vec3(0.9 * core * core * core));
+    shaded += light.w * (light.rgb * (0.55 + 0.75 * core) + vec3(0.12 * core * core * core));
     out_color = vec4(apply_fog(shaded, to_point), 1.0);
 #endif
 }

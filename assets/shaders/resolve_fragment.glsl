@@ -6,14 +6,20 @@ layout(binding = 0) uniform sampler2D scene;
 #endif
 layout(location = 0) out vec4 out_color;
 
-// Film-like curve (Hill's fit of the ACES reference transform, matrices for linear sRGB in and out).
+// Colours carry meaning here (a temperature, a state), so hues stay true: the largest channel goes through a curve
+// that is straight up to KNEE and then bends towards 1, the others follow in proportion, and only what is far
+// brighter than white fades to white, as on film.
 vec3 tone_map(vec3 color)
 {
-    const mat3 into = mat3(0.59719, 0.07600, 0.02840, 0.35458, 0.90834, 0.13383, 0.04823, 0.01566, 0.83777);
-    const mat3 back = mat3(1.60475, -0.10208, -0.00327, -0.53108, 1.10813, -0.07276, -0.07367, -0.00605, 1.07602);
-    vec3 c = into * color;
-    c = (c * (c + 0.0245786) - 0.000090537) / (c * (0.983729 * c + 0.4329510) + 0.238081);
-    return clamp(back * c, 0.0, 1.0);
+    const float KNEE = 0.55;
+    float peak = max(color.r, max(color.g, color.b));
+    if (peak > KNEE) {
+        float over = (peak - KNEE) / (1.0 - KNEE);
+        float mapped = KNEE + (1.0 - KNEE) * over / (1.0 + over);
+        float fade = 1.0 - 1.0 / (1.0 + 0.12 * (peak - mapped));
+        color = mix(color * (mapped / peak), vec3(mapped), fade);
+    }
+    return clamp(color, 0.0, 1.0);
 }
 
 vec3 to_srgb(vec3 c)

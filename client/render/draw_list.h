@@ -4,7 +4,7 @@
 #define CLIENT_RENDER_DRAW_LIST_H
 #include "client/render/renderer.h"
 
-enum { DRAW_LODS = 4 }; /* levels of detail of a mesh, 0 the finest */
+enum { DRAW_LODS = 6 }; /* levels of detail of a mesh, 0 the finest */
 
 /* Six planes, xyz unit normal inwards; a point p is inside when dot(xyz, p) + w ≥ 0 for all. */
 typedef struct Frustum {

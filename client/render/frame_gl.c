@@ -11,13 +11,36 @@ static void set_rgb(vec4 out, const vec3 rgb, float w)
     out[3] = w;
 }
 
-/* The light that comes back from the ground far away: sun and sky on its colour. */
+/* Diffuse light from the dome, the horizon's ring and the ground. Light that has bounced between surfaces a
+ * few times has lost much of the sky's blue and some of its strength: what reaches a real shadow is greyer
+ * than the sky above it. */
+static void set_ambient(const RenderEnvironment *environment, FrameUniforms *out)
+{
+    static const float STRENGTH = 0.85F;
+    static const float GREY = 0.45F;
+    vec3 up;
+    vec3 side;
+    for (int i = 0; i < 3; i++) {
+        float horizon = environment->sky_horizon[i];
+        float zenith = environment->sky_zenith[i];
+        up[i] = 0.45F * horizon + 0.55F * zenith;
+        side[i] = 0.6F * (0.6F * horizon + 0.4F * zenith) + 0.4F * environment->ground_bounce[i];
+    }
+    float up_grey = 0.2126F * up[0] + 0.7152F * up[1] + 0.0722F * up[2];
+    float side_grey = 0.2126F * side[0] + 0.7152F * side[1] + 0.0722F * side[2];
+    for (int i = 0; i < 3; i++) {
+        out->ambient_up[i] = STRENGTH * (up[i] + GREY * (up_grey - up[i]));
+        out->ambient_side[i] = STRENGTH * (side[i] + GREY * (side_grey - side[i]));
+        out->ambient_down[i] = STRENGTH * environment->ground_bounce[i];
+    }
+}
+
+/* What the ground looks like from afar: sun and sky on its colour. */
 static void set_ground_radiance(const RenderEnvironment *environment, const vec3 sun, FrameUniforms *out)
 {
     float n_l = fmaxf(sun[1], 0.0F);
     for (int i = 0; i < 3; i++) {
-        float sky = 0.35F * environment->sky_horizon[i] + 0.65F * environment->sky_zenith[i];
-        float light = sky + out->sun_light[i] * n_l * (float)(1.0 / GLM_PI);
+        float light = out->ambient_up[i] + out->sun_light[i] * n_l * (float)(1.0 / GLM_PI);
         out->ground_radiance[i] = environment->ground_color[i] * light;
     }
     out->ground_radiance[3] = fmaxf(environment->fog_density, 0.0F);
@@ -59,7 +82,7 @@ void frame_uniforms(const RenderFrame *frame, float aspect, const ShadowFit *fit
     }
     set_rgb(out->sky_zenith, environment->sky_zenith, 0.0F);
     set_rgb(out->sky_horizon, environment->sky_horizon, 0.0F);
-    set_rgb(out->ground_bounce, environment->ground_bounce, 0.0F);
+    set_ambient(environment, out);
     set_rgb(out->ground_color, environment->ground_color, environment->ground_half);
     set_ground_radiance(environment, sun, out);
     out->camera_right[3] = environment->grid ? 1.0F : 0.0F;

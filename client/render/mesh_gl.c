@@ -1,7 +1,7 @@
 /* Models on the GPU: one vertex buffer, one index buffer and one material buffer a model. */
+#include "client/render/mesh_lod.h"
 #include "client/render/renderer_gl.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,70 +159,145 @@ static Status create_materials(GlModel *model, const Device *device, Programs *p
     return status;
 }
 
-static void describe_mesh(const ModelMesh *mesh, DrawMesh *out)
+/* Cells of the coarser levels, as parts of a mesh's radius, and the largest of a level's triangle count, as
+ * part of the level before, at which the level is worth its memory. */
+static const float LOD_CELLS[DRAW_LODS] = { 0.0F,         1.0F / 160.0F, 1.0F / 96.0F,
+                                            1.0F / 56.0F, 1.0F / 32.0F,  1.0F / 16.0F };
+static const float LOD_WORTH = 0.75F;
+enum { LOD_SMALLEST = 3 * 256 }; /* indices below which a mesh stays as it is */
+
+typedef struct MeshLevels {
+    MeshLevel levels[DRAW_LODS];
+    uint32_t
+        used[DRAW_LODS]; /* which level is drawn for a level: itself, or the last one that was worth it */
+} MeshLevels;
+
+static void finish_levels(MeshLevels *levels, uint32_t count)
 {
-    vec3 low = { INFINITY, INFINITY, INFINITY };
-    vec3 high = { -INFINITY, -INFINITY, -INFINITY };
-    for (uint32_t i = 0; i < mesh->primitive_count; i++) {
-        for (int k = 0; k < 3; k++) {
-            low[k] = fminf(low[k], mesh->primitives[i].bounds_min[k]);
-            high[k] = fmaxf(high[k], mesh->primitives[i].bounds_max[k]);
+    for (uint32_t m = 0; m < count; m++) {
+        for (int lod = 0; lod < DRAW_LODS; lod++) {
+            mesh_level_finish(&levels[m].levels[lod]);
         }
     }
-    for (int k = 0; k < 3; k++) {
-        out->centre[k] = low[k] <= high[k] ? 0.5F * (low[k] + high[k]) : 0.0F;
+    free(levels);
+}
+
+static Status make_levels(const ModelMesh *mesh, const ModelMaterial *materials, MeshLevels *out,
+                          DrawMesh *draw)
+{
+    float radius = 0.0F;
+    Status status = mesh_level_join(mesh, materials, &out->levels[0]);
+    if (status == STATUS_OK) {
+        mesh_level_bounds(&out->levels[0], draw->centre, &radius);
     }
-    for (int lod = 1; lod < DRAW_LODS; lod++) {
-        out->lod_error[lod] = INFINITY;
+    for (uint32_t lod = 1; status == STATUS_OK && lod < DRAW_LODS; lod++) {
+        const MeshLevel *finer = &out->levels[out->used[lod - 1]];
+        out->used[lod] = out->used[lod - 1];
+        draw->lod_error[lod] = draw->lod_error[lod - 1];
+        float cell = LOD_CELLS[lod] * radius;
+        if (finer->index_count < LOD_SMALLEST || !(cell > 0.0F)) {
+            continue;
+        }
+        MeshLevel *coarse = &out->levels[lod];
+        status = mesh_level_cluster(finer, cell, coarse);
+        if (status == STATUS_OK && (float)coarse->index_count < LOD_WORTH * (float)finer->index_count) {
+            out->used[lod] = lod;
+            draw->lod_error[lod] = 0.5F * cell;
+        } else {
+            mesh_level_finish(coarse);
+        }
     }
+    return status;
+}
+
+/* Where each level of each mesh lies in the model's two buffers. */
+static Status lay_out(GlModel *model, const Model *source, const MeshLevels *levels, size_t *out_vertices,
+                      size_t *out_indices, Diag *diag)
+{
+    size_t vertices = 0;
+    size_t indices = 0;
+    uint32_t first = 0;
+    for (uint32_t m = 0; m < source->mesh_count; m++) {
+        uint32_t count = source->meshes[m].primitive_count;
+        model->meshes[m] = (GlMesh){ .first_primitive = first, .primitive_count = count };
+        for (uint32_t lod = 0; lod < DRAW_LODS; lod++) {
+            uint32_t used = levels[m].used[lod];
+            const MeshLevel *level = &levels[m].levels[used];
+            for (uint32_t p = 0; p < count; p++) {
+                GlPrimitive *out = &model->primitives[first + p];
+                out->material = source->meshes[m].primitives[p].material;
+                out->first_index[lod] =
+                    used == lod ? indices + level->parts[p].first_index : out->first_index[used];
+                out->base_vertex[lod] = used == lod ? (int32_t)vertices : out->base_vertex[used];
+                out->index_count[lod] = level->parts[p].index_count;
+            }
+            vertices += used == lod ? level->vertex_count : 0;
+            indices += used == lod ? level->index_count : 0;
+            if (vertices > INT32_MAX) {
+                return diag_set(diag, STATUS_CAPACITY, source->path, 0, "%zu vertices in one model",
+                                vertices);
+            }
+        }
+        first += count;
+    }
+    *out_vertices = vertices;
+    *out_indices = indices;
+    return STATUS_OK;
+}
+
+static Status upload_levels(GlModel *model, const Model *source, const MeshLevels *levels, Diag *diag)
+{
+    size_t vertices = 0;
+    size_t indices = 0;
+    Status status = lay_out(model, source, levels, &vertices, &indices, diag);
+    if (status != STATUS_OK || vertices == 0 || indices == 0) {
+        return status;
+    }
+    glCreateBuffers(1, &model->vertices);
+    glCreateBuffers(1, &model->indices);
+    glNamedBufferStorage(model->vertices, (GLsizeiptr)(vertices * sizeof(ModelVertex)), NULL,
+                         GL_DYNAMIC_STORAGE_BIT);
+    glNamedBufferStorage(model->indices, (GLsizeiptr)(indices * sizeof(uint32_t)), NULL,
+                         GL_DYNAMIC_STORAGE_BIT);
+    status = device_status(source->path, "a mesh", diag);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    GLintptr vertex_at = 0;
+    GLintptr index_at = 0;
+    for (uint32_t m = 0; m < source->mesh_count; m++) {
+        for (uint32_t lod = 0; lod < DRAW_LODS; lod++) {
+            const MeshLevel *level = &levels[m].levels[lod]; /* empty unless used */
+            GLsizeiptr vertex_size = (GLsizeiptr)(level->vertex_count * sizeof(ModelVertex));
+            GLsizeiptr index_size = (GLsizeiptr)(level->index_count * sizeof(uint32_t));
+            if (vertex_size > 0 && index_size > 0) {
+                glNamedBufferSubData(model->vertices, vertex_at, vertex_size, level->vertices);
+                glNamedBufferSubData(model->indices, index_at, index_size, level->indices);
+            }
+            vertex_at += vertex_size;
+            index_at += index_size;
+        }
+    }
+    return device_status(source->path, "a mesh", diag);
 }
 
 static Status create_meshes(GlModel *model, const Model *source, Diag *diag)
 {
-    size_t vertex_count = 0;
-    size_t index_count = 0;
-    uint32_t primitive = 0;
-    for (uint32_t m = 0; m < source->mesh_count; m++) {
-        const ModelMesh *mesh = &source->meshes[m];
-        model->meshes[m] = (GlMesh){ .first_primitive = primitive, .primitive_count = mesh->primitive_count };
-        describe_mesh(mesh, &model->draw_meshes[m]);
-        for (uint32_t p = 0; p < mesh->primitive_count; p++) {
-            GlPrimitive *out = &model->primitives[primitive++];
-            out->material = mesh->primitives[p].material;
-            out->base_vertex = (int32_t)vertex_count;
-            for (int lod = 0; lod < DRAW_LODS; lod++) {
-                out->first_index[lod] = index_count;
-                out->index_count[lod] = mesh->primitives[p].index_count;
-            }
-            vertex_count += mesh->primitives[p].vertex_count;
-            index_count += mesh->primitives[p].index_count;
-        }
+    MeshLevels *levels = calloc((size_t)source->mesh_count + 1, sizeof *levels);
+    if (!levels) {
+        return diag_set(diag, STATUS_OUT_OF_MEMORY, source->path, 0, "no memory for the meshes");
     }
-    if (vertex_count > INT32_MAX) {
-        return diag_set(diag, STATUS_CAPACITY, source->path, 0, "%zu vertices in one model", vertex_count);
-    }
-    if (vertex_count == 0 || index_count == 0) {
-        return STATUS_OK;
-    }
-    glCreateBuffers(1, &model->vertices);
-    glCreateBuffers(1, &model->indices);
-    glNamedBufferStorage(model->vertices, (GLsizeiptr)(vertex_count * sizeof(ModelVertex)), NULL,
-                         GL_DYNAMIC_STORAGE_BIT);
-    glNamedBufferStorage(model->indices, (GLsizeiptr)(index_count * sizeof(uint32_t)), NULL,
-                         GL_DYNAMIC_STORAGE_BIT);
-    Status status = device_status(source->path, "a mesh", diag);
-    primitive = 0;
+    Status status = STATUS_OK;
     for (uint32_t m = 0; status == STATUS_OK && m < source->mesh_count; m++) {
-        for (uint32_t p = 0; p < source->meshes[m].primitive_count; p++) {
-            const ModelPrimitive *from = &source->meshes[m].primitives[p];
-            const GlPrimitive *to = &model->primitives[primitive++];
-            glNamedBufferSubData(model->vertices, (GLintptr)to->base_vertex * (GLintptr)sizeof(ModelVertex),
-                                 (GLsizeiptr)(from->vertex_count * sizeof(ModelVertex)), from->vertices);
-            glNamedBufferSubData(model->indices, (GLintptr)(to->first_index[0] * sizeof(uint32_t)),
-                                 (GLsizeiptr)(from->index_count * sizeof(uint32_t)), from->indices);
-        }
+        status = make_levels(&source->meshes[m], source->materials, &levels[m], &model->draw_meshes[m]);
     }
-    return status == STATUS_OK ? device_status(source->path, "a mesh", diag) : status;
+    if (status != STATUS_OK) {
+        (void)diag_set(diag, status, source->path, 0, "mesh: %s", status_text(status));
+    } else {
+        status = upload_levels(model, source, levels, diag);
+    }
+    finish_levels(levels, source->mesh_count);
+    return status;
 }
 
 Status model_table_add(ModelTable *table, const Device *device, Programs *programs, const Model *source,

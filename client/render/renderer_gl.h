@@ -79,7 +79,7 @@ NODISCARD Status texture_create(const Device *device, const ModelImage *image, c
 typedef struct GlPrimitive {
     size_t first_index[DRAW_LODS];
     uint32_t index_count[DRAW_LODS];
-    int32_t base_vertex;
+    int32_t base_vertex[DRAW_LODS];
     uint32_t material;
 } GlPrimitive;
 
@@ -189,7 +189,8 @@ typedef struct FrameUniforms {
     mat4 view_projection, shadow_matrix;
     vec4 ray_corner, ray_x, ray_y;
     vec4 eye, sun_direction, sun_light;
-    vec4 sky_zenith, sky_horizon, ground_bounce;
+    vec4 sky_zenith, sky_horizon;
+    vec4 ambient_up, ambient_side, ambient_down;
     vec4 ground_color, ground_radiance;
     vec4 camera_right, camera_up;
     vec4 shadow_bias;

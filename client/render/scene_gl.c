@@ -45,9 +45,7 @@ static void bind_material(Bound *bound, const Programs *programs, ScenePass pass
             }
         }
     }
-    if (pass != PASS_DEPTH) {
-        (material->double_sided ? glDisable : glEnable)(GL_CULL_FACE);
-    }
+    (material->double_sided ? glDisable : glEnable)(GL_CULL_FACE);
     bound->material = material;
 }
 
@@ -61,7 +59,7 @@ static void draw_primitive(const GlPrimitive *primitive, uint32_t lod, uint32_t 
     glUniform1ui(0, first);
     glDrawElementsInstancedBaseVertex(GL_TRIANGLES, (GLsizei)indices, GL_UNSIGNED_INT,
                                       (const void *)(primitive->first_index[lod] * sizeof(uint32_t)),
-                                      (GLsizei)count, primitive->base_vertex);
+                                      (GLsizei)count, primitive->base_vertex[lod]);
     stats->draw_calls++;
     stats->triangles += indices / 3 * count;
 }

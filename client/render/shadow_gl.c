@@ -55,7 +55,6 @@ static void draw_casters(const ShadowMap *shadow, const ModelTable *table, const
     glEnable(GL_DEPTH_TEST);
     glDepthFunc(GL_LEQUAL);
     glDepthMask(GL_TRUE);
-    glDisable(GL_CULL_FACE); /* thin sheets cast from both sides */
     glEnable(GL_DEPTH_CLAMP);
     glEnable(GL_POLYGON_OFFSET_FILL);
     glPolygonOffset(1.5F, 2.0F);

@@ -122,7 +122,7 @@ static const DrawShape *find_shape(const void *context, RenderModel model)
 {
     static const uint32_t nodes_a[] = { 0, MODEL_NONE };
     static const uint32_t nodes_b[] = { 0, 0 };
-    static const DrawMesh meshes[] = { { .lod_error = { 0, 0.01F, 0.1F, 1.0F } } };
+    static const DrawMesh meshes[] = { { .lod_error = { 0, 0.01F, 0.1F, 1.0F, 1e9F, 1e9F } } };
     static const DrawShape shapes[] = {
         { .slot = 0, .node_count = 2, .mesh_count = 1, .node_mesh = nodes_a, .meshes = meshes },
         { .slot = 1, .node_count = 2, .mesh_count = 1, .node_mesh = nodes_b, .meshes = meshes },
