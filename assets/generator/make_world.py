@@ -56,7 +56,7 @@ KINDS = {
         "bindings": [
             {"kind": "level", "property": "level", "unit": "%", "node": "Level", "axis": [0, 1, 0], "map": {"stops": [[0, 0.002], [100, 1]]}},
             {"kind": "translate", "property": "level", "unit": "%", "node": "Float", "axis": [0, 1, 0], "map": {"stops": [[0, 0], [100, 7.4]]}},
-            color("temperatureTop", "degC", "Band", HEAT), color("temperatureTop", "degC", "Level", HEAT),
+            color("temperatureMiddle", "degC", "Band", HEAT), color("temperatureMiddle", "degC", "Level", HEAT),
             label("level", None, [0, 8.7, 2.8]), label("temperatureTop", "Top"), label("temperatureBottom", "Bottom"),
         ],
     },
@@ -96,13 +96,13 @@ KINDS = {
                      label("outdoorTemperature", "Outdoor", [0, 4.5, 0]), label("windSpeed", "Wind")],
     },
     "pipes-supply": {"model": "models/pipes-supply.glb",
-                     "bindings": [color("secondaryOutlet", "degC", "Pipes", [[40, "#8a6a78"], [62, "#c8642e"], [80, "#c0281e"]], "#b04a40")]},
+                     "bindings": [color("secondaryOutlet", "degC", "Pipes", [[40, "#9a7a88"], [62, "#d8743a"], [80, "#d63a2c"]], "#b04a40")]},
     "pipes-return": {"model": "models/pipes-return.glb",
-                     "bindings": [color("secondaryInlet", "degC", "Pipes", [[30, "#1f58b0"], [50, "#2f72c4"], [62, "#7d62a8"]], "#3f6aa0")]},
+                     "bindings": [color("secondaryInlet", "degC", "Pipes", [[30, "#2a6cc8"], [50, "#4590e4"], [62, "#8f78c0"]], "#3f6aa0")]},
     "pipes-primary": {"model": "models/pipes-primary.glb",
                       "bindings": [color("primaryInlet", "degC", "Pipes", [[50, "#b89858"], [90, "#d98a2c"], [115, "#dd6a1c"]], "#c09050")]},
     "pipes-cooling": {"model": "models/pipes-cooling.glb",
-                      "bindings": [color("oilTemperature", "degC", "Pipes", [[30, "#2b8a70"], [65, "#3f9a50"], [90, "#a8a83a"]], "#4a8a68")]},
+                      "bindings": [color("oilTemperature", "degC", "Pipes", [[30, "#3aa085"], [65, "#4fb060"], [90, "#b8b848"]], "#4a8a68")]},
     "lamp-alarm": {"model": "models/lamp.glb", "casts_shadow": False, "bindings": [
         {"kind": "emissive", "property": "alarm", "node": "Lens",
          "map": {"cases": {"NORMAL": {"color": GOOD, "strength": 0.25}, "ACTIVE": {"color": BAD, "strength": 3, "blink": True},
@@ -129,7 +129,7 @@ THINGS = [("pump-1", "pump", "Pump 1"), ("pump-2", "pump", "Pump 2"), ("tank-hot
 
 TREES = [(-27, -30, 1.15), (-19, -27.5, 0.95), (-11.5, -31, 1.25), (-3, -27, 1.0), (4, -30, 1.2), (11.5, -27.5, 0.9), (24, -28, 1.1), (31, -26.5, 1.2),
          (39, -24, 1.05), (41, -12, 1.2), (39.5, -3, 0.95), (-27, -17, 1.1), (-28.5, -6, 1.25), (-26, 1.5, 0.9), (44, 3.5, 1.1), (-36, -12, 1.3),
-         (-17, 16.5, 1.0), (30, 17, 1.1)]
+         (-17, 16.5, 1.0), (-5.5, 17.2, 1.15), (-9.5, 18.5, 1.0), (30, 17, 1.1)]
 BUSHES = [(-20.6, -20.6, 1.0), (-18.6, -20.8, 1.2), (-5.5, 2.3, 0.9), (-7.4, 2.4, 1.1), (-9.4, 2.3, 0.95), (18.6, 2.3, 1.0), (20.6, 2.4, 1.15),
           (33.6, -20, 1.2), (33.8, -17.6, 0.9), (29.5, 2.2, 1.0), (31.6, 2.3, 1.2), (2.4, 4.4, 0.8), (17.6, 4.5, 0.85)]
 
@@ -173,7 +173,7 @@ def objects():
         put("lamp-alarm-" + thing, "lamp-alarm", thing, (x + 0.11, 1.74, -8.9))
         if thing != "transformer":
             put("lamp-state-" + thing, "lamp-state", thing, (x - 0.11, 1.74, -8.9))
-    for i, x in enumerate((-16, -2, 22, 36)):
+    for i, x in enumerate((-17.5, -5.2, 24.5, 37)):
         put("lamp-post-%d" % (i + 1), "lamp-post", at=(x, 0, 4.9))
     for i, (x, z, s) in enumerate(TREES):
         put("tree-%d" % (i + 1), "tree-%d" % (1 + i % 2), at=(x, 0, z), yaw=(i * 77) % 360, scale=s)
@@ -196,11 +196,11 @@ def world():
         "dtmv": 1,
         "name": "plant",
         "title": "District energy plant",
-        "environment": {"sun_direction": SUN, "sun_color": "#ffe2b8", "sun_strength": 3.4, "sky_zenith": "#3a6cae", "sky_horizon": "#dcd6c6",
-                        "ground_bounce": "#75705f", "ground_color": "#4f6a34", "ground_half": 400, "grid": False, "fog_density": 0.0035},
+        "environment": {"sun_direction": SUN, "sun_color": "#ffdfb2", "sun_strength": 4.4, "sky_zenith": "#5590d8", "sky_horizon": "#f6e8cf",
+                        "ground_bounce": "#98907c", "ground_color": "#647c42", "ground_half": 400, "grid": False, "fog_density": 0.0035},
         "bounds": {"min": [-32, -34], "max": [46, 18]},
         "spawn_points": [{"position": [x, 0, z], "yaw_deg": yaw} for x, z, yaw in
-                         ((7.5, 15.2, 2), (4.6, 14.2, -3), (10.6, 14.4, 6), (2.0, 13.4, -8), (13.4, 13.6, 12), (-0.8, 13.0, -12))],
+                         ((9.0, 12.8, 5), (6.6, 12.6, 2), (11.6, 12.5, 10), (4.2, 12.2, -2), (14.2, 12.2, 16), (1.6, 12.0, -8))],
         "things": [{"id": i, "description": "things/%s.td.json" % kind, "title": title} for i, kind, title in THINGS],
         "kinds": KINDS,
         "objects": objects(),

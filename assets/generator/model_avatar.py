@@ -28,13 +28,13 @@ def head_mesh():
                 (0.09, 0.083, 0.1, 0, 0.0), (0.14, 0.085, 0.104, 0, 0.004), (0.185, 0.078, 0.098, 0, 0.008),
                 (0.22, 0.055, 0.07, 0, 0.01), (0.238, 0.022, 0.03, 0, 0.01)], 20, True, 2.15), (SKIN, SKIN_TONE))
     for side in (-1, 1):
-        m.add(sphere(0.024, 10, 7), (SKIN, "#c78f69"), move(side * 0.086, 0.088, 0.01), scale(0.5, 1.15, 0.8))
-        m.add(sphere(0.0175, 12, 8), (GLOSS, "#fbfaf6"), move(side * 0.034, 0.108, -0.0865), scale(1.05, 0.8, 0.55))
-        m.add(sphere(0.0098, 10, 7), (GLOSS, "#2a1b12"), move(side * 0.033, 0.107, -0.0935), scale(1, 1.05, 0.5))
+        m.add(sphere(0.024, 8, 6), (SKIN, "#c78f69"), move(side * 0.086, 0.088, 0.01), scale(0.5, 1.15, 0.8))
+        m.add(sphere(0.0175, 9, 6), (GLOSS, "#fbfaf6"), move(side * 0.034, 0.108, -0.0865), scale(1.05, 0.8, 0.55))
+        m.add(sphere(0.0098, 8, 5), (GLOSS, "#2a1b12"), move(side * 0.033, 0.107, -0.0935), scale(1, 1.05, 0.5))
         m.add(capsule((side * 0.018, 0.136, -0.0975), (side * 0.052, 0.138, -0.0885), 0.0055, 0.004, 8, 3), (SKIN, HAIR))
     m.add(capsule((0, 0.098, -0.1), (0, 0.07, -0.116), 0.0105, 0.0145, 10, 3), (SKIN, "#c98f6a"))
     smile = [(-0.026, 0.038, -0.0905), (-0.013, 0.0325, -0.098), (0, 0.031, -0.1), (0.013, 0.0325, -0.098), (0.026, 0.038, -0.0905)]
-    m.add(tube(smile, 0.0036, 6, 0.01, 2), (SKIN, "#8d4a3c"))
+    m.add(tube(smile, 0.0036, 5, 0.01, 1), (SKIN, "#8d4a3c"))
     # Hair: a cap at the back and the sides that the helmet sits on.
     m.add(loft([(0.02, 0.05, 0.03, 0, 0.078), (0.06, 0.078, 0.06, 0, 0.05), (0.11, 0.091, 0.088, 0, 0.026),
                 (0.165, 0.0915, 0.098, 0, 0.016), (0.2, 0.08, 0.09, 0, 0.014)], 18), (CLOTH, HAIR))
@@ -59,7 +59,7 @@ def stripe_mesh():
     for i in range(9):
         a = math.radians(-70 + 140 * i / 8)
         points.append((0, 0.142 + 0.131 * math.cos(a), 0.006 + 0.121 * math.sin(a)))
-    m.add(tube(points, 0.012, 10, 0.02, 2), (GLOSS, WHITE), scale(1.9, 1, 1))
+    m.add(tube(points, 0.012, 8, 0.02, 1), (GLOSS, WHITE), scale(1.9, 1, 1))
     return m
 
 
@@ -108,7 +108,7 @@ def strip(x0, x1, heights, side, extra=0.004):
 
 
 def vest_mesh():
-    return Mesh().add(loft(vest_rings(), 28, True, VEST_POWER), (CLOTH, "#f4f4f0"))
+    return Mesh().add(loft(vest_rings(), 22, True, VEST_POWER), (CLOTH, "#f4f4f0"))
 
 
 def bands_mesh():
@@ -116,7 +116,7 @@ def bands_mesh():
     m = Mesh()
     for y in (0.06, 0.165):
         m.add(loft([vest_ring(y, 0.001), vest_ring(y + 0.003, 0.0045), vest_ring(y + 0.042, 0.0045), vest_ring(y + 0.045, 0.001)],
-                   28, False, VEST_POWER), (REFLECT, BAND))
+                   22, False, VEST_POWER), (REFLECT, BAND))
     up = [0.209 + 0.0225 * i for i in range(9)]
     for x in (-0.085, 0.085):
         for side in (-1, 1):
@@ -130,7 +130,7 @@ def bands_mesh():
 
 def body_mesh():
     m = Mesh()
-    m.add(loft(torso(), 20, True, 2.4), (CLOTH, SLEEVE))
+    m.add(loft(torso(), 16, True, 2.4), (CLOTH, SLEEVE))
     m.add(lathe([(0.064, 0.0), (0.07, 0.012), (0.066, 0.04), (0.056, 0.046)], 18, 60), (CLOTH, SLEEVE), move(0, 0.408, 0.01), turn_x(-6))
     return m
 
@@ -146,8 +146,8 @@ def hips_mesh():
 
 def arm_meshes():
     upper, lower, hand = Mesh(), Mesh(), Mesh()
-    upper.add(capsule((0, -0.012, 0), (0, -0.28, 0), 0.058, 0.047, 18, 6), (CLOTH, SLEEVE))
-    lower.add(capsule((0, 0.0, 0), (0, -0.225, 0), 0.0475, 0.036, 14, 4), (CLOTH, SLEEVE))
+    upper.add(capsule((0, -0.012, 0), (0, -0.28, 0), 0.058, 0.047, 14, 4), (CLOTH, SLEEVE))
+    lower.add(capsule((0, 0.0, 0), (0, -0.225, 0), 0.0475, 0.036, 12, 3), (CLOTH, SLEEVE))
     lower.add(lathe([(0.036, -0.252), (0.041, -0.248), (0.041, -0.215), (0.037, -0.21)], 14, 50), (CLOTH, "#2d3a4c"))
     hand.add(loft([(-0.165, 0.01, 0.016, 0, -0.012), (-0.15, 0.014, 0.03, 0, -0.01), (-0.11, 0.018, 0.039, 0, -0.004),
                    (-0.06, 0.02, 0.042, 0, 0), (-0.02, 0.021, 0.032, 0, 0), (0.02, 0.024, 0.028, 0, 0)], 12), (SKIN, SKIN_TONE))
@@ -157,8 +157,8 @@ def arm_meshes():
 
 def leg_meshes():
     upper, lower, foot = Mesh(), Mesh(), Mesh()
-    upper.add(capsule((0, -0.01, 0), (0, -LEG, 0), 0.088, 0.063, 18, 5), (CLOTH, TROUSERS))
-    lower.add(capsule((0, 0, 0), (0, -0.335, 0.006), 0.064, 0.052, 16, 4), (CLOTH, TROUSERS))
+    upper.add(capsule((0, -0.01, 0), (0, -LEG, 0), 0.088, 0.063, 16, 4), (CLOTH, TROUSERS))
+    lower.add(capsule((0, 0, 0), (0, -0.335, 0.006), 0.064, 0.052, 14, 3), (CLOTH, TROUSERS))
     lower.add(lathe([(0.05, -0.345), (0.063, -0.34), (0.063, -0.3), (0.058, -0.25)], 16, 50), (CLOTH, TROUSERS), move(0, 0, 0.005))
     lower.add(lathe([(0.0605, -0.25), (0.0635, -0.25), (0.0655, -0.2), (0.062, -0.2)], 16), (REFLECT, BAND), move(0, 0, 0.004))
     # The ankle is 8 cm above the ground.

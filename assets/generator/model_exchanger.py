@@ -6,7 +6,7 @@ import math
 
 from geometry import bar, block, box, cylinder, lathe, move, rod, turn_x, turn_z
 from gltf_writer import Mesh, Node
-from parts import BOLT, DARK_STEEL, FOOTING, GALVANISED, PAINT, STAINLESS, STEEL, WHITE, flange, ground_shade
+from parts import BOLT, DARK_STEEL, PLINTH, GALVANISED, PAINT, STAINLESS, STEEL, WHITE, flange, ground_shade
 
 PIPE = 0.12
 NOZZLES = ((-0.35, 0.55), (-0.35, 1.75), (0.35, 0.55), (0.35, 1.75))
@@ -15,7 +15,7 @@ FRAME = (PAINT, "#2a6f78")
 
 def nodes():
     m = Mesh()
-    m.add(block(-0.85, 0, -1.35, 0.85, 0.12, 0.6, 0.03), FOOTING)
+    m.add(block(-0.85, 0, -1.35, 0.85, 0.12, 0.6, 0.03), PLINTH)
     m.add(block(-0.62, 0.14, 0.3, 0.62, 2.15, 0.4, 0.015), FRAME)
     m.add(block(-0.62, 0.14, -0.62, 0.62, 2.15, -0.54, 0.015), FRAME)
     for x in (-0.66, 0.66):

@@ -13,8 +13,8 @@ X0, X1, BACK, FRONT = -2.0, 22.0, -15.0, -3.0
 EAVES, RIDGE = 6.6, 8.4
 BAYS = 4
 MIDDLE = (BACK + FRONT) / 2
-CLADDING, TRIM = (SHEET, "#c9c7bd"), (PAINT, "#2f5f68")
-INNER = (SHEET, "#d8d5ca")
+CLADDING, TRIM = (SHEET, "#d6d3c8"), (PAINT, "#33717c")
+INNER = (SHEET, "#ebe8de")
 
 # What stands on the floor: x0, z0, x1, z1, height; it keeps light from the floor near it.
 FOOTPRINTS = [(0.9, -7.2, 3.7, -6.0, 1.4), (5.3, -7.2, 8.1, -6.0, 1.4), (13.65, -9.3, 15.35, -7.2, 2.3), (15.2, -14.0, 20.0, -11.2, 2.8),
@@ -40,7 +40,7 @@ def roof_height(z):
 
 def slab():
     m = Mesh()
-    m.add(grid(X0, BACK, X1, FRONT + 0.4, 72, 37, 0.02), (CONCRETE, "#bdb9b0"))
+    m.add(grid(X0, BACK, X1, FRONT + 0.4, 54, 28, 0.02), (CONCRETE, "#d3cfc5"))
     m.shade(lambda p, n: floor_light(p[0], p[2]))
     lines = Mesh()
     for x0, z0, x1, z1 in ((X0 + 0.5, -4.25, X1 - 0.5, -4.15), (0.2, -8.75, 12.6, -8.65), (12.5, -8.75, 12.6, -4.2), (0.2, -8.75, 0.3, -4.2)):
@@ -69,7 +69,7 @@ def wall(m, a, b, height_at, openings, look_out, look_in):
             y = head
         spans.append((y, None))
         for lo, hi in spans:
-            profile = trapezoids(e - s)
+            profile = trapezoids(e - s, 0.4)
             for look, flip in ((look_out, False), (look_in, True)):
                 shape = Shape()
                 for (x0, z0), (x1, z1) in zip(profile, profile[1:]):
@@ -95,6 +95,36 @@ def wall(m, a, b, height_at, openings, look_out, look_in):
     m.add(block(0, 0.0, -0.1, d, 0.32, 0.1) if not any(o[2] == 0 for o in openings) else block(0, 0, 0, 0.01, 0.01, 0.01), FOOTING, *place)
 
 
+STROKES = {  # letters as lines on a grid of 4 by 6
+    "C": ((4, 5, 3, 6), (3, 6, 1, 6), (1, 6, 0, 5), (0, 5, 0, 1), (0, 1, 1, 0), (1, 0, 3, 0), (3, 0, 4, 1)),
+    "D": ((0, 0, 0, 6), (0, 6, 3, 6), (3, 6, 4, 5), (4, 5, 4, 1), (4, 1, 3, 0), (3, 0, 0, 0)),
+    "E": ((4, 0, 0, 0), (0, 0, 0, 6), (0, 6, 4, 6), (0, 3, 3, 3)),
+    "G": ((4, 5, 3, 6), (3, 6, 1, 6), (1, 6, 0, 5), (0, 5, 0, 1), (0, 1, 1, 0), (1, 0, 3, 0), (3, 0, 4, 1), (4, 1, 4, 3), (4, 3, 2.4, 3)),
+    "I": ((2, 0, 2, 6),),
+    "N": ((0, 0, 0, 6), (0, 6, 4, 0), (4, 0, 4, 6)),
+    "R": ((0, 0, 0, 6), (0, 6, 3, 6), (3, 6, 4, 5), (4, 5, 4, 4), (4, 4, 3, 3), (3, 3, 0, 3), (2, 3, 4, 0)),
+    "S": ((4, 5, 3, 6), (3, 6, 1, 6), (1, 6, 0, 5), (0, 5, 0, 4), (0, 4, 1, 3), (1, 3, 3, 3), (3, 3, 4, 2), (4, 2, 4, 1), (4, 1, 3, 0), (3, 0, 1, 0),
+          (1, 0, 0, 1)),
+    "T": ((2, 0, 2, 6), (0, 6, 4, 6)),
+    "Y": ((2, 0, 2, 3), (2, 3, 0, 6), (2, 3, 4, 6)),
+}
+
+
+def lettering(m, text, x, y, z, height):
+    """Raised letters on a wall that looks to +Z, centred at x, standing on y."""
+    unit_size = height / 6
+    advance = {" ": 3.2, "I": 2.6}
+    width = sum(advance.get(c, 5.6) for c in text) * unit_size - 1.6 * unit_size
+    pen = x - width / 2
+    for c in text:
+        shift = -0.7 if c == "I" else 0.0
+        for x0, y0, x1, y1 in STROKES.get(c, ()):
+            a = (pen + (x0 + shift) * unit_size, y + y0 * unit_size, z + 0.02)
+            b = (pen + (x1 + shift) * unit_size, y + y1 * unit_size, z + 0.02)
+            m.add(bar(a, b, 0.085, 0.05), (PAINT, "#f4f0e4"))
+        pen += advance.get(c, 5.6) * unit_size
+
+
 def walls():
     m = Mesh()
     flat = lambda t: EAVES  # noqa: E731
@@ -110,8 +140,9 @@ def walls():
     # the door in the right wall, ajar
     m.add(block(0, 0.03, -0.025, 0.98, 2.08, 0.025, 0.01), TRIM, move(X1 + 0.05, 0, FRONT - 7.2), turn_y(-30 + 0))
     # fascia above the open front with a coloured stripe, corner trims, gutters, downpipes
-    m.add(block(X0 - 0.12, EAVES - 0.75, FRONT - 0.06, X1 + 0.12, EAVES + 0.06, FRONT + 0.16, 0.02), TRIM)
-    m.add(block(X0 - 0.13, EAVES - 0.5, FRONT + 0.12, X1 + 0.13, EAVES - 0.38, FRONT + 0.175), (PAINT, "#e9e4d6"))
+    m.add(block(X0 - 0.12, EAVES - 1.0, FRONT - 0.06, X1 + 0.12, EAVES + 0.06, FRONT + 0.16, 0.02), TRIM)
+    m.add(block(X0 - 0.13, EAVES - 0.96, FRONT + 0.12, X1 + 0.13, EAVES - 0.86, FRONT + 0.175), (PAINT, "#f0ebde"))
+    lettering(m, "DISTRICT ENERGY", (X0 + X1) / 2, EAVES - 0.72, FRONT + 0.16, 0.52)
     for x in (X0, X1):
         for z in (BACK, FRONT):
             m.add(block(x - 0.12, 0.02, z - 0.12, x + 0.12, EAVES, z + 0.12, 0.02), TRIM)
@@ -142,7 +173,7 @@ def roof():
         place = (move((X0 + X1) / 2, RIDGE, MIDDLE), turn_y(yaw), turn_x(angle - 90))
         # local frame: x along the ridge, y up the slope to the ridge at 0, z out of the roof
         half = (X1 - X0) / 2 + over
-        for look, flip, z in (((SHEET, "#8d979b"), False, 0.06), ((SHEET, "#c4c2b8"), True, 0.05)):
+        for look, flip, z in (((SHEET, "#8d979b"), False, 0.06), ((SHEET, "#dedcd2"), True, 0.05)):
             shape = Shape()
             profile = trapezoids(2 * half, 0.5, 0.04)
             for (x0, z0), (x1, z1) in zip(profile, profile[1:]):

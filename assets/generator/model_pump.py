@@ -7,24 +7,24 @@ import math
 
 from geometry import along, bar, block, box, cylinder, lathe, move, rod, scale, sphere, tube, turn_x, turn_y, turn_z
 from gltf_writer import Mesh, Node
-from parts import (BLACK, BOLT, CONCRETE, DARK_STEEL, FOOTING, GALVANISED, HAZARD, MATT, PAINT, RUBBER, SAFETY, STAINLESS, STEEL, WHITE,
+from parts import (BLACK, BOLT, CONCRETE, DARK_STEEL, PLINTH, GALVANISED, HAZARD, MATT, PAINT, RUBBER, SAFETY, STAINLESS, STEEL, WHITE,
                    flange, gauge, ground_shade)
 
 SHAFT, PIPE = 0.75, 0.13
 BEACON = (1.2, 1.72, -0.42)
-BLUE, MOTOR = (PAINT, "#1f5d99"), (PAINT, "#47697f")
+BLUE, MOTOR = (PAINT, "#2f7cc2"), (PAINT, "#6288a0")
 RUBBER_LOOK = (RUBBER, "#1e1f21")
 
 
 def frame():
     m = Mesh()
-    m.add(block(-1.3, 0, -0.62, 1.45, 0.14, 0.62, 0.03), FOOTING)
+    m.add(block(-1.3, 0, -0.62, 1.45, 0.14, 0.62, 0.03), PLINTH)
     for z in (-0.4, 0.4):
         m.add(block(-1.15, 0.14, z - 0.06, 1.35, 0.17, z + 0.06), DARK_STEEL)
-        m.add(block(-1.15, 0.17, z - 0.02, 1.35, 0.3, z + 0.02), (PAINT, "#2e3d49"))
-        m.add(block(-1.15, 0.3, z - 0.08, 1.35, 0.33, z + 0.08, 0.006), (PAINT, "#2e3d49"))
+        m.add(block(-1.15, 0.17, z - 0.02, 1.35, 0.3, z + 0.02), (PAINT, "#46586a"))
+        m.add(block(-1.15, 0.3, z - 0.08, 1.35, 0.33, z + 0.08, 0.006), (PAINT, "#46586a"))
     for x in (-1.0, -0.2, 0.4, 1.2):
-        m.add(block(x - 0.05, 0.2, -0.4, x + 0.05, 0.32, 0.4), (PAINT, "#2e3d49"))
+        m.add(block(x - 0.05, 0.2, -0.4, x + 0.05, 0.32, 0.4), (PAINT, "#46586a"))
         for z in (-0.45, 0.45):
             m.add(cylinder(0.022, 0.05, 6), BOLT, move(x, 0.17, z))
     m.add(block(-1.28, 0.142, 0.5, 1.43, 0.146, 0.6), (HAZARD, "#ffffff"))
@@ -76,12 +76,12 @@ def motor():
         if 0.42 < (i / 28) < 0.58:
             continue
         m.add(block(-0.006, 0.12, 0.24, 0.006, 0.71, 0.29), MOTOR, *axis, turn_y(math.degrees(a) - 90))
-    m.add(lathe([(0.27, 0.8), (0.275, 0.82), (0.275, 1.02), (0.25, 1.06), (0.2, 1.065)], 28, 40), (PAINT, "#3b5668"), *axis)
+    m.add(lathe([(0.27, 0.8), (0.275, 0.82), (0.275, 1.02), (0.25, 1.06), (0.2, 1.065)], 28, 40), (PAINT, "#54788e"), *axis)
     for r in (0.2, 0.14, 0.08):
         m.add(lathe([(r - 0.008, 1.062), (r, 1.068), (r + 0.008, 1.062)], 24, 60), BLACK, *axis)
     for a in range(0, 180, 30):
         m.add(bar((-0.2, 1.066, 0), (0.2, 1.066, 0), 0.008, 0.006), BLACK, *axis, turn_y(a))
-    m.add(box(0.3, 0.17, 0.22, 0.02), (PAINT, "#3b5668"), move(0.68, SHAFT + 0.33, 0.02))
+    m.add(box(0.3, 0.17, 0.22, 0.02), (PAINT, "#54788e"), move(0.68, SHAFT + 0.33, 0.02))
     m.add(box(0.26, 0.02, 0.18, 0.008), (PAINT, "#2c414f"), move(0.68, SHAFT + 0.425, 0.02))
     m.add(tube([(0.68, SHAFT + 0.33, -0.08), (0.68, SHAFT + 0.33, -0.4), (0.68, 0.2, -0.5), (0.68, 0.02, -0.8)], 0.022, 8, 0.1), BLACK)
     for x in (0.45, 0.95):

@@ -6,7 +6,7 @@ from geometry import (Shape, add, along, bar, blob, block, box, capsule, cylinde
                       turn_y, turn_z)
 from gltf_writer import Mesh, Node
 from parts import (ALUMINIUM, ASPHALT, BLACK, BOLT, CLAD, CONCRETE, DARK_STEEL, FOOTING, GALVANISED, GLASS, GRASS, GRAVEL, HAZARD, LAMP,
-                   MATT, PAINT, PANE, SAFETY, STAINLESS, STRUCTURE, WHITE, flange, gauge, ground_shade, ladder, railing)
+                   MATT, PAINT, PANE, PLINTH, SAFETY, STAINLESS, STRUCTURE, WHITE, flange, gauge, ground_shade, ladder, railing)
 
 SITE = (-22.0, -22.0, 35.0, 3.2)  # the fenced yard: x0, z0, x1, z1
 ROAD = (5.6, 11.4)  # z of the road's edges
@@ -33,20 +33,20 @@ def yard_light(p, n):
 def ground():
     m = Mesh()
     x0, z0, x1, z1 = SITE
-    m.add(grid(-90, -90, 110, 75, 20, 16, 0.004), (GRASS, "#5f7f3c"))
+    m.add(grid(-90, -90, 110, 75, 20, 16, 0.004), (GRASS, "#7d9a52"))
     yard = Mesh()
-    yard.add(grid(x0, z0, x1, z1, 57, 25, 0.012), (CONCRETE, "#a8a59c"))
+    yard.add(grid(x0, z0, x1, z1, 44, 20, 0.012), (CONCRETE, "#c6c2b8"))
     yard.shade(yard_light)
     road = Mesh()
-    road.add(grid(-90, ROAD[0], 110, ROAD[1], 40, 1, 0.014), (ASPHALT, "#5a5d60"))
-    road.add(grid(4, z1 - 0.3, 16, ROAD[0] + 0.1, 4, 1, 0.016), (ASPHALT, "#5a5d60"))
-    road.add(grid(24.6, -10.6, 31.4, -2.2, 6, 6, 0.018), (GRAVEL, "#9a958a"))
+    road.add(grid(-90, ROAD[0], 110, ROAD[1], 40, 1, 0.014), (ASPHALT, "#7b7d7f"))
+    road.add(grid(4, z1 - 0.3, 16, ROAD[0] + 0.1, 4, 1, 0.016), (ASPHALT, "#7b7d7f"))
+    road.add(grid(24.6, -10.6, 31.4, -2.2, 6, 6, 0.018), (GRAVEL, "#b8b3a8"))
     for i in range(34):
         x = -88 + 6 * i
         road.add(block(x, 0.014, 8.44, x + 2.6, 0.019, 8.56), WHITE)
     for z in (ROAD[0] + 0.25, ROAD[1] - 0.25):
         road.add(block(-90, 0.014, z - 0.05, 110, 0.019, z + 0.05), (PAINT, "#d5d2c8"))
-    road.add(grid(-90, ROAD[1] + 0.15, 110, ROAD[1] + 2.6, 40, 1, 0.02), (CONCRETE, "#b3aea4"))
+    road.add(grid(-90, ROAD[1] + 0.15, 110, ROAD[1] + 2.6, 40, 1, 0.02), (CONCRETE, "#cbc6ba"))
     kerbs = Mesh()
     for z, spans in ((ROAD[0] - 0.08, ((-90, 4), (16, 110))), (ROAD[1] + 0.08, ((-90, 110),))):
         for a, b in spans:
@@ -112,7 +112,7 @@ def fence():
 def stack():
     """The boiler's flue stack: 20 m, with platform, ladder and bands."""
     m = Mesh()
-    m.add(block(-1.2, 0, -1.2, 1.2, 0.5, 1.2, 0.06), FOOTING)
+    m.add(block(-1.2, 0, -1.2, 1.2, 0.5, 1.2, 0.06), PLINTH)
     m.add(lathe([(0.75, 0.5), (0.75, 0.56), (0.62, 0.62), (0.6, 3.0), (0.5, 12), (0.46, 20), (0.52, 20), (0.52, 20.15), (0.4, 20.15), (0.38, 19.6),
                  (0, 19.6)], 28, 20), (CLAD, "#bfc3c4"))
     for y, r in ((17.6, 0.475), (18.8, 0.468)):
@@ -133,7 +133,7 @@ def stack():
 def boiler():
     """A three-pass shell boiler, axis along X, 4.2 m long, with a burner to the left and the flue to the back right."""
     m = Mesh()
-    m.add(block(-2.3, 0.02, -1.2, 2.3, 0.22, 1.2, 0.03), FOOTING)
+    m.add(block(-2.3, 0.02, -1.2, 2.3, 0.22, 1.2, 0.03), PLINTH)
     m.add(lathe([(0, -2.1), (1.1, -2.1), (1.22, -2.05), (1.22, -1.95), (1.2, -1.94), (1.2, 1.94), (1.22, 1.95), (1.22, 2.05), (1.1, 2.1), (0, 2.1)],
                 36, 30), (CLAD, "#c9cbc8"), move(0, 1.5, 0), turn_z(-90))
     for y in (-1.2, -0.4, 0.4, 1.2):
@@ -224,7 +224,7 @@ def lamp():
 
 def lamp_post():
     m = Mesh()
-    m.add(cylinder(0.2, 0.25, 14, 0.03), FOOTING)
+    m.add(cylinder(0.2, 0.25, 14, 0.03), PLINTH)
     m.add(lathe([(0.09, 0.25), (0.085, 1.2), (0.065, 1.25), (0.045, 6.0)], 12, 20), GALVANISED)
     m.add(tube([(0, 5.9, 0), (0, 6.5, 0), (0, 6.62, 1.3)], 0.035, 8, 0.4), GALVANISED)
     m.add(box(0.24, 0.09, 0.72, 0.03), (PAINT, "#59656a"), move(0, 6.62, 1.55))
@@ -241,7 +241,7 @@ def tree(seed):
         a = 2 * math.pi * (i / 3 + rng.random() * 0.2)
         m.add(capsule((0, height * 0.65, 0), (0.9 * math.sin(a), height + 0.3, 0.9 * math.cos(a)), 0.07, 0.035, 7, 2), (MATT, "#5f4a37"))
     leaves = Mesh()
-    greens = ("#5c7f3a", "#6c8f42", "#4e7236", "#7a9a4a")
+    greens = ("#7da04e", "#8fb258", "#6d9147", "#a3bd5e")
     for i in range(9):
         a, ring = 2.4 * i, 0.3 + 0.95 * (i % 3) / 2
         y = height + 0.1 + 0.33 * i * (0.85 + 0.3 * rng.random())
@@ -256,7 +256,7 @@ def tree(seed):
 def bush():
     m = Mesh()
     for i, (x, z, r) in enumerate(((0, 0, 0.62), (0.6, 0.15, 0.5), (-0.55, 0.1, 0.48), (0.2, -0.35, 0.5), (-0.25, 0.38, 0.4))):
-        m.add(blob(r, 3 + i, 0.15, 0.85, 1), (MATT, ("#57783a", "#66873f", "#4c6c34")[i % 3]), move(x, r * 0.7, z))
+        m.add(blob(r, 3 + i, 0.15, 0.85, 1), (MATT, ("#76984a", "#88a852", "#688943")[i % 3]), move(x, r * 0.7, z))
     m.shade(lambda p, n: (0.55 + 0.45 * min(1.0, max(0.0, p[1] / 0.9))))
     return [Node("Bush", m)]
 
@@ -264,7 +264,7 @@ def bush():
 def weather_mast():
     """Node "Cups" turns about Y with the wind."""
     m = Mesh()
-    m.add(cylinder(0.22, 0.2, 14, 0.03), FOOTING)
+    m.add(cylinder(0.22, 0.2, 14, 0.03), PLINTH)
     m.add(lathe([(0.05, 0.2), (0.045, 3.2), (0.03, 3.2), (0.025, 4.2)], 10, 20), GALVANISED)
     for i in range(7):
         m.add(lathe([(0.05, 0), (0.13, -0.03), (0.13, -0.02), (0.05, 0.015)], 16, 30), WHITE, move(0.32, 2.2 + 0.05 * i, 0))

@@ -7,7 +7,7 @@ import math
 
 from geometry import bar, block, box, cylinder, lathe, move, rod, scale, tube, turn_x, turn_y, turn_z, unit
 from gltf_writer import Mesh, Node
-from parts import (ALUMINIUM, BLACK, CLAD, CONCRETE, DARK_STEEL, FOOTING, GALVANISED, GLASS, MATT, PAINT, SAFETY, STAINLESS, WHITE,
+from parts import (ALUMINIUM, BLACK, CLAD, CONCRETE, DARK_STEEL, PLINTH, GALVANISED, GLASS, MATT, PAINT, SAFETY, STAINLESS, WHITE,
                    flange, gauge, ground_shade, ladder, railing)
 
 RADIUS, EAVES, TRAVEL, BOARD = 2.6, 9.2, 7.4, 0.95  # BOARD: height of the zero mark
@@ -15,13 +15,13 @@ RADIUS, EAVES, TRAVEL, BOARD = 2.6, 9.2, 7.4, 0.95  # BOARD: height of the zero 
 
 def shell():
     m = Mesh()
-    m.add(cylinder(RADIUS + 0.35, 0.3, 40, 0.04), FOOTING)
+    m.add(cylinder(RADIUS + 0.35, 0.3, 40, 0.04), PLINTH)
     profile = [(RADIUS - 0.12, 0.3), (RADIUS - 0.12, 0.42)]
     step = (EAVES - 0.42) / 6
     for i in range(6):  # cladding in six courses, each lapped over the one below
         y = 0.42 + step * i
         profile += [(RADIUS, y + 0.005), (RADIUS, y + step - 0.03), (RADIUS - 0.018, y + step)]
-    m.add(lathe(profile, 48, 25), (CLAD, "#d3d6d5"))
+    m.add(lathe(profile, 40, 25), (CLAD, "#d3d6d5"))
     m.add(lathe([(RADIUS + 0.06, EAVES - 0.05), (RADIUS + 0.06, EAVES + 0.02), (0.3, EAVES + 0.62), (0, EAVES + 0.62)], 48, 20),
           (CLAD, "#b9bec0"))
     for i in range(24):  # standing seams of the cladding

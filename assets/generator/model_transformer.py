@@ -6,9 +6,9 @@ import math
 
 from geometry import bar, block, box, capsule, cylinder, lathe, move, rod, scale, sphere, tube, turn_x, turn_y, turn_z
 from gltf_writer import Mesh, Node
-from parts import BLACK, BOLT, CONCRETE, DARK_STEEL, FOOTING, GALVANISED, MATT, PAINT, STAINLESS, WHITE, flange, gauge, ground_shade
+from parts import BLACK, BOLT, CONCRETE, DARK_STEEL, PLINTH, GALVANISED, MATT, PAINT, STAINLESS, WHITE, flange, gauge, ground_shade
 
-GREY, PORCELAIN = (PAINT, "#9aa49c"), (PAINT, "#8a4a2d")
+GREY, PORCELAIN = (PAINT, "#a9b4ab"), (PAINT, "#9a5534")
 FANS = ((-0.62, 0.95, 1.14), (0.62, 0.95, 1.14))
 
 
@@ -21,13 +21,13 @@ def bushing(m, x, y, z, height, r, look, tilt=0):
         yy = 0.1 + i * 0.085
         profile += [(r * 0.62, yy), (r, yy + 0.03), (r * 0.97, yy + 0.042), (r * 0.62, yy + 0.06)]
     profile += [(r * 0.5, 0.12 + sheds * 0.085), (0, 0.12 + sheds * 0.085)]
-    m.add(lathe(profile, 14, 40), look, *at)
+    m.add(lathe(profile, 12 if r > 0.1 else 9, 40), look, *at)
     m.add(cylinder(0.025, 0.16, 10), STAINLESS, *at, move(0, 0.1 + sheds * 0.085, 0))
 
 
 def nodes():
     base = Mesh()
-    base.add(block(-1.9, 0, -1.35, 1.9, 0.18, 1.55, 0.04), FOOTING)
+    base.add(block(-1.9, 0, -1.35, 1.9, 0.18, 1.55, 0.04), PLINTH)
     for z in (-0.42, 0.42):
         base.add(block(-1.45, 0.18, z - 0.05, 1.45, 0.3, z + 0.05, 0.01), DARK_STEEL)
     for x, z in ((-1.15, -0.42), (1.15, -0.42), (-1.15, 0.42), (1.15, 0.42)):

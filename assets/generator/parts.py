@@ -27,37 +27,37 @@ STAINLESS = (STEEL, "#c5cacd")
 DARK_STEEL = (STEEL, "#5b6268")
 BOLT = (STEEL, "#8d9398")
 SAFETY = (PAINT, "#f0b91c")
-STRUCTURE = (PAINT, "#41525f")
+STRUCTURE = (PAINT, "#5a6f7e")
 ALUMINIUM = (CLAD, "#c9cdce")
 BLACK = (MATT, "#26282b")
 WHITE = (PAINT, "#eceae2")
-FOOTING = (CONCRETE, "#b9b5ab")
+FOOTING = (CONCRETE, "#cbc7bd")
+PLINTH = (MATT, "#b4b0a6")  # the same without the texture, for small models
 
 
-def flange(m, look, r, thickness=0.035, bolts=8, matrix=(), proud=1.0):
+def flange(m, look, r, thickness=0.035, bolts=7, matrix=(), proud=1.0):
     """A flange about Y with its face at y = 0, `thickness` below it, with bolt heads under it. `r` is the pipe's
     radius."""
     big = r * 1.42 + 0.035
-    m.add(lathe([(r, -thickness), (big - 0.006, -thickness), (big, -thickness + 0.006), (big, -0.006), (big - 0.006, 0), (0, 0)], 22),
-          look, *matrix)
+    m.add(lathe([(r, -thickness), (big, -thickness), (big, 0), (0, 0)], 18), look, *matrix)
     for i in range(bolts):
         a = 2 * math.pi * (i + 0.5) / bolts
         q = (r + big) / 2 + 0.004
-        m.add(lathe([(0.016, 0), (0.016, thickness + 0.034), (0, thickness + 0.034)], 6), BOLT, *matrix,
+        m.add(lathe([(0.016, 0), (0.016, thickness + 0.034), (0, thickness + 0.034)], 5), BOLT, *matrix,
               move(q * math.sin(a), -thickness - 0.017, q * math.cos(a)))
 
 
-def joint(m, look, at, direction, r, bolts=8):
+def joint(m, look, at, direction, r, bolts=7):
     """A pair of flanges on a pipe at point `at`."""
     d = unit(direction)
     flange(m, look, r, 0.034, bolts, (along(at, add(at, d)),))
     flange(m, look, r, 0.034, 0, (along(at, sub(at, d)),))
 
 
-def pipe(m, look, points, r, bend=None, bands=True, band_look=ALUMINIUM, segments=14):
+def pipe(m, look, points, r, bend=None, bands=True, band_look=ALUMINIUM, segments=13):
     """An insulated pipe with cladding bands every 1.5 m on its straight runs."""
     bend = 2.6 * r if bend is None else bend
-    m.add(tube(points, r, segments, bend, 6), look)
+    m.add(tube(points, r, segments, bend, 5), look)
     if not bands:
         return
     for a, b in zip(points, points[1:]):
@@ -68,13 +68,13 @@ def pipe(m, look, points, r, bend=None, bands=True, band_look=ALUMINIUM, segment
         count = max(2, int((d - 2 * clear) / 1.5) + 1)
         for i in range(count):
             at = add(a, times(unit(sub(b, a)), clear + (d - 2 * clear) * i / (count - 1)))
-            m.add(lathe([(r, -0.03), (r + 0.008, -0.026), (r + 0.008, 0.026), (r, 0.03)], segments, 80), band_look,
+            m.add(lathe([(r - 0.004, -0.038), (r + 0.013, -0.032), (r + 0.013, 0.032), (r - 0.004, 0.038)], segments, 20), band_look,
                   along(at, b))
 
 
 def arrow(m, look, at, direction, r):
     """A flow arrow wrapped round a pipe: a cone-like ring pointing along the flow."""
-    m.add(lathe([(r + 0.003, -0.16), (r + 0.012, -0.155), (r + 0.012, 0.05), (r + 0.003, 0.16)], 14, 50), look,
+    m.add(lathe([(r + 0.003, -0.16), (r + 0.012, -0.155), (r + 0.012, 0.05), (r + 0.003, 0.16)], 12, 50), look,
           along(at, add(at, direction)))
 
 
@@ -118,16 +118,14 @@ def ladder(m, height, matrix=(), cage_from=2.3, look=SAFETY):
     for i in range(int(height / 0.3)):
         m.add(rod((-0.22, 0.3 * (i + 1), 0), (0.22, 0.3 * (i + 1), 0), 0.012, 6, False), look, *matrix)
     hoops = int((height + 1.0 - cage_from) / 0.9) + 1
-    arc = [(0.34 * math.sin(math.radians(a)), 0.34 - 0.34 * math.cos(math.radians(a)) * 1.05) for a in range(-150, 151, 30)]
-    arc = [(-x, 0.02 + (0.36 + 0.36 * -math.cos(math.radians(a)))) for (x, _), a in zip(arc, range(-150, 151, 30))]
     arc = [(-0.24, 0.0)] + [(0.36 * math.sin(math.radians(a)), 0.36 - 0.36 * math.cos(math.radians(a + 180)) * 1.0)
-                            for a in range(-100, 101, 25)] + [(0.24, 0.0)]
+                            for a in range(-100, 101, 40)] + [(0.24, 0.0)]
     for i in range(hoops):
         y = cage_from + 0.9 * i
         for (x0, z0), (x1, z1) in zip(arc, arc[1:]):
             m.add(bar((x0, y, z0), (x1, y, z1), 0.008, 0.05), look, *matrix)
     top = cage_from + 0.9 * (hoops - 1)
-    for x, z in arc[2:-2:2]:
+    for x, z in arc[2:-2]:
         m.add(bar((x, cage_from, z), (x, top, z), 0.04, 0.008), look, *matrix)
 
 
