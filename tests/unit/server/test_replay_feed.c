@@ -1,0 +1,297 @@
+#include "shared/base/random.h"
+#include "tests/unit/server/trace_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define START SECONDS(500) /* monotonic; any value will do */
+
+static const char simple[] = "1000,machine-0,temperature,20\n"
+                             "1010,machine-0,temperature,21\n"
+                             "1010,machine-1,temperature,22\n"
+                             "1010,machine-0,temperature,23\n"
+                             "1020,machine-0,temperature,24\n"
+                             "1040,machine-1,temperature,25\n";
+
+static TraceSample samples[256];
+
+static void begin(TraceFixture *fixture, const char *csv, ReplayConfig config)
+{
+    Diag diag = { 0 };
+    assert_int_equal(trace_fixture_init(fixture, csv, &config, &diag), STATUS_OK);
+}
+
+/* One poll that must succeed; the samples are in `samples`. */
+static size_t poll_at(TraceFixture *fixture, TimeNs now, size_t capacity, FeedStatus *out_status)
+{
+    size_t count = 0;
+    assert_int_equal(
+        fixture->feed.ops->poll(fixture->feed.context, now, samples, capacity, &count, out_status),
+        STATUS_OK);
+    return count;
+}
+
+static void plays_at_the_speed_of_time(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture, simple, (ReplayConfig){ 0 });
+    assert_int_equal(poll_at(&fixture, START, 256, &status), 1);
+    assert_int_equal(status.source_clock, SECONDS(1000));
+    assert_int_equal(samples[0].code, 200);
+    assert_int_equal(poll_at(&fixture, START + SECONDS(9.5), 256, &status), 0);
+    assert_int_equal(status.source_clock, SECONDS(1009.5));
+    assert_int_equal(poll_at(&fixture, START + SECONDS(10), 256, &status),
+                     3); /* equal stamps together, in order */
+    assert_int_equal(samples[0].code, 210);
+    assert_int_equal(samples[1].thing, 1);
+    assert_int_equal(samples[2].code, 230);
+    assert_int_equal(poll_at(&fixture, START + SECONDS(100), 256, &status), 2);
+    assert_int_equal(status.source_clock, SECONDS(1040)); /* the recording ends there */
+    assert_true(status.ended);
+    assert_int_equal(status.behind, 0);
+    trace_fixture_finish(&fixture);
+}
+
+static void speed_changes_without_a_jump(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture, simple, (ReplayConfig){ .speed = 0.5 });
+    poll_at(&fixture, START, 256, &status);
+    poll_at(&fixture, START + SECONDS(4), 256, &status);
+    assert_int_equal(status.source_clock, SECONDS(1002));
+    fixture.feed.ops->set_speed(fixture.feed.context, START + SECONDS(4), 5);
+    poll_at(&fixture, START + SECONDS(5), 256, &status);
+    assert_int_equal(status.source_clock, SECONDS(1007));
+    fixture.feed.ops->set_speed(fixture.feed.context, START + SECONDS(5), 1e9); /* clamped to 1000 */
+    poll_at(&fixture, START + SECONDS(5.001), 256, &status);
+    assert_int_equal(status.source_clock, SECONDS(1008));
+    fixture.feed.ops->set_speed(fixture.feed.context, START + SECONDS(5.001), NAN); /* clamped to 0.1 */
+    poll_at(&fixture, START + SECONDS(6.001), 256, &status);
+    assert_int_equal(status.source_clock, SECONDS(1008.1));
+    trace_fixture_finish(&fixture);
+}
+
+static void pause_stands_and_goes_on(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture, simple, (ReplayConfig){ .paused = true });
+    assert_int_equal(poll_at(&fixture, START, 256, &status), 1); /* the first values can be seen */
+    poll_at(&fixture, START + SECONDS(50), 256, &status);
+    assert_int_equal(status.source_clock, SECONDS(1000));
+    fixture.feed.ops->set_paused(fixture.feed.context, START + SECONDS(50), false);
+    assert_int_equal(poll_at(&fixture, START + SECONDS(61), 256, &status), 3);
+    assert_int_equal(status.source_clock, SECONDS(1011));
+    fixture.feed.ops->set_paused(fixture.feed.context, START + SECONDS(62), true);
+    assert_int_equal(poll_at(&fixture, START + SECONDS(99), 256, &status), 0);
+    assert_int_equal(status.source_clock, SECONDS(1012));
+    trace_fixture_finish(&fixture);
+}
+
+static void start_offset_applies_what_came_before(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture, simple, (ReplayConfig){ .start_offset = SECONDS(15) });
+    assert_int_equal(poll_at(&fixture, START, 256, &status), 4);
+    assert_int_equal(status.source_clock, SECONDS(1015));
+    trace_fixture_finish(&fixture);
+
+    begin(&fixture, simple, (ReplayConfig){ .start_offset = INT64_MAX });
+    assert_int_equal(poll_at(&fixture, START, 256, &status), 6);
+    assert_int_equal(status.source_clock, SECONDS(1040));
+    assert_true(status.ended);
+    trace_fixture_finish(&fixture);
+}
+
+/* "Everything up to the clock has been delivered" must hold however small the buffer is. */
+static void a_full_buffer_holds_the_clock_back(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture, simple, (ReplayConfig){ 0 });
+    poll_at(&fixture, START, 256, &status);
+    TimeNs now = START + SECONDS(25);
+    assert_int_equal(poll_at(&fixture, now, 2, &status), 2);
+    assert_int_equal(status.source_clock, SECONDS(1010) - 1); /* the third row of 1010 s is still to come */
+    assert_int_equal(status.behind, SECONDS(15) + 1);
+    assert_int_equal(poll_at(&fixture, now, 1, &status), 1);
+    assert_int_equal(status.source_clock, SECONDS(1020) - 1);
+    assert_int_equal(poll_at(&fixture, now, 1, &status), 1);
+    assert_int_equal(status.source_clock, SECONDS(1025)); /* nothing more is due */
+    assert_int_equal(status.behind, 0);
+    assert_int_equal(poll_at(&fixture, now, 0, &status), 0);
+    assert_int_equal(status.source_clock, SECONDS(1025));
+    trace_fixture_finish(&fixture);
+}
+
+static void a_backward_row_comes_at_once_and_the_clock_stays(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture,
+          "1000,machine-0,temperature,20\n"
+          "1010,machine-0,temperature,21\n"
+          "900,machine-0,temperature,22\n"
+          "1005,machine-0,temperature,23\n"
+          "1020,machine-0,temperature,24\n",
+          (ReplayConfig){ 0 });
+    poll_at(&fixture, START, 256, &status);
+    assert_int_equal(poll_at(&fixture, START + SECONDS(10), 1, &status), 1);
+    TimeNs before = status.source_clock;
+    assert_int_equal(before, SECONDS(1000)); /* 900 s is due: no further than was said */
+    assert_int_equal(poll_at(&fixture, START + SECONDS(10), 256, &status), 2);
+    assert_int_equal(status.source_clock, SECONDS(1010));
+    trace_fixture_finish(&fixture);
+}
+
+static void gaps_are_waited_out(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture, "0,machine-0,temperature,1\n604800,machine-0,temperature,2\n",
+          (ReplayConfig){ .speed = 1000 });
+    poll_at(&fixture, START, 256, &status);
+    assert_int_equal(poll_at(&fixture, START + SECONDS(604.7), 256, &status), 0);
+    assert_int_equal(status.source_clock, SECONDS(604700));
+    assert_int_equal(poll_at(&fixture, START + SECONDS(604.8), 256, &status), 1);
+    trace_fixture_finish(&fixture);
+}
+
+static void a_loop_begins_again_in_a_poll_of_its_own(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture, simple, (ReplayConfig){ .loop = true, .start_offset = SECONDS(35) });
+    assert_int_equal(poll_at(&fixture, START, 256, &status), 5);
+    assert_int_equal(poll_at(&fixture, START + SECONDS(6), 256, &status), 1);
+    assert_false(status.restarted);
+    assert_false(status.ended);
+    assert_int_equal(status.source_clock, SECONDS(1040));
+    assert_int_equal(poll_at(&fixture, START + SECONDS(6), 256, &status),
+                     0); /* the last values stay for a tick */
+    assert_int_equal(poll_at(&fixture, START + SECONDS(6.1), 256, &status), 1);
+    assert_true(status.restarted);
+    assert_int_equal(status.loops, 1);
+    assert_int_equal(status.source_clock, SECONDS(1000)); /* the offset counts once */
+    assert_int_equal(samples[0].code, 200);
+    poll_at(&fixture, START + SECONDS(7.1), 256, &status);
+    assert_false(status.restarted);
+    assert_int_equal(status.source_clock, SECONDS(1001));
+    trace_fixture_finish(&fixture);
+}
+
+/* The whole trace shorter than a tick: once a poll, never more, and nothing is skipped. */
+static void a_short_loop_at_high_speed_is_bounded(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture, "1,machine-0,temperature,1\n1.5,machine-0,temperature,2\n",
+          (ReplayConfig){ .loop = true, .speed = 1000 });
+    uint64_t total = 0;
+    for (int i = 0; i < 100; i++) {
+        total += poll_at(&fixture, START + i * TIME_SECOND / 60, 256, &status);
+    }
+    assert_in_range(status.loops, 45, 50);
+    assert_in_range(total, 95, 100);
+    trace_fixture_finish(&fixture);
+}
+
+static void bad_settings_and_traces_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *csv;
+        ReplayConfig config;
+        Status status;
+    } cases[] = {
+        { simple, { .speed = 0.05 }, STATUS_OUT_OF_RANGE },
+        { simple, { .speed = 1001 }, STATUS_OUT_OF_RANGE },
+        { simple, { .speed = NAN }, STATUS_OUT_OF_RANGE },
+        { simple, { .start_offset = -1 }, STATUS_OUT_OF_RANGE },
+        { "", { .speed = 1 }, STATUS_END },
+        { "soon,machine-0,temperature,1\n", { .speed = 1 }, STATUS_END },
+        { "\xFF\xFE"
+          "1",
+          { .speed = 1 },
+          STATUS_MALFORMED },
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        TraceFixture fixture;
+        Diag diag = { 0 };
+        assert_int_equal(trace_fixture_init(&fixture, cases[i].csv, &cases[i].config, &diag),
+                         cases[i].status);
+        assert_true(strlen(diag.text) > 0);
+        assert_null(fixture.feed.ops);
+        trace_fixture_finish(&fixture);
+    }
+}
+
+/* The invariant over random files, speeds and buffers: a row is delivered by the time the clock passes it,
+ * never more than once, in order. */
+static void the_clock_never_promises_too_much(void **state)
+{
+    (void)state;
+    Random random = random_seeded(11);
+    for (int round = 0; round < 50; round++) {
+        static char csv[64 * 64];
+        TimeNs times[64];
+        size_t size = 0, rows = 1 + (size_t)random_below(&random, 60);
+        uint64_t at = 5000;
+        for (size_t i = 0; i < rows; i++) {
+            at += random_below(&random, 3);
+            times[i] = (TimeNs)at * TIME_SECOND;
+            size += (size_t)snprintf(csv + size, sizeof csv - size, "%llu,machine-0,temperature,%zu\n",
+                                     (unsigned long long)at, i);
+        }
+        TraceFixture fixture;
+        FeedStatus status = { .source_clock = TIME_NONE };
+        begin(&fixture, csv, (ReplayConfig){ .speed = random_between(&random, 0.1, 400) });
+        size_t delivered = 0;
+        TimeNs clock = TIME_NONE;
+        for (TimeNs now = START; !status.ended; now += TIME_SECOND / 60) {
+            size_t count = poll_at(&fixture, now, (size_t)random_below(&random, 4), &status);
+            for (size_t i = 0; i < count; i++) {
+                assert_int_equal(samples[i].source_time, times[delivered++]);
+            }
+            assert_true(status.source_clock >= clock);
+            clock = status.source_clock;
+            assert_true(delivered == rows || times[delivered] > clock);
+        }
+        assert_int_equal(delivered, rows);
+        trace_fixture_finish(&fixture);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plays_at_the_speed_of_time),
+        cmocka_unit_test(speed_changes_without_a_jump),
+        cmocka_unit_test(pause_stands_and_goes_on),
+        cmocka_unit_test(start_offset_applies_what_came_before),
+        cmocka_unit_test(a_full_buffer_holds_the_clock_back),
+        cmocka_unit_test(a_backward_row_comes_at_once_and_the_clock_stays),
+        cmocka_unit_test(gaps_are_waited_out),
+        cmocka_unit_test(a_loop_begins_again_in_a_poll_of_its_own),
+        cmocka_unit_test(a_short_loop_at_high_speed_is_bounded),
+        cmocka_unit_test(bad_settings_and_traces_are_refused),
+        cmocka_unit_test(the_clock_never_promises_too_much),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
