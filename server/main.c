@@ -1,0 +1,315 @@
+/* main.c - dtmv-server: command line, signals and the fixed-step loop. */
+#include "server/hosted_world_file.h"
+#include "server/server.h"
+#include "shared/base/cli_file.h"
+#include "shared/base/clock_file.h"
+#include "shared/base/log_file.h"
+#include "shared/base/version.h"
+#include "shared/wire/messages.h"
+#include "shared/wire/transport_enet.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#define CATCH_UP_MAX     5               /* ticks made up for after a stall */
+#define RECEIVE_INTERVAL (2 * TIME_MS)   /* between ticks the network is looked at this often */
+#define DRAIN_TIME       (500 * TIME_MS) /* for clients to hear that the server stops */
+#define SPARE_PEERS      16 /* connections beyond the sessions, to be told that the server is full */
+#define PEERS_MAX        4095
+
+typedef struct Options {
+    const char *world, *data, *bind, *log_level, *log_format, *log_file;
+    int64_t port, tick_rate, snapshot_rate, max_clients;
+    double speed, start_offset, seconds;
+    bool loop, paused;
+} Options;
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int signal_number)
+{
+    stop_signal = signal_number;
+}
+
+static void install_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    sigaction(SIGPIPE, &ignore, NULL); /* whoever read our output may go; the server stays */
+}
+
+static bool parse_options(int argc, char *argv[], Options *options, Arena *arena, int *out_exit_code)
+{
+    const CliOption table[] = {
+        { .name = "world",
+          .kind = CLI_TEXT,
+          .text = &options->world,
+          .value = "DIR",
+          .help = "folder of the world to host, or the name of a shipped world" },
+        { .name = "data",
+          .kind = CLI_TEXT,
+          .text = &options->data,
+          .value = "DIR",
+          .help = "folder in which traces and models are looked for after the world's own" },
+        { .name = "bind",
+          .kind = CLI_TEXT,
+          .text = &options->bind,
+          .value = "ADDRESS",
+          .help = "address to listen on; 0.0.0.0 is every one this machine has" },
+        { .name = "port",
+          .kind = CLI_INTEGER,
+          .integer = &options->port,
+          .maximum = 65535,
+          .value = "N",
+          .help = "UDP port; 0 takes any free one" },
+        { .name = "speed",
+          .kind = CLI_REAL,
+          .real = &options->speed,
+          .minimum = REPLAY_SPEED_MIN,
+          .maximum = REPLAY_SPEED_MAX,
+          .value = "X",
+          .help = "seconds of the trace in one second" },
+        { .name = "loop",
+          .kind = CLI_FLAG,
+          .flag = &options->loop,
+          .help = "begin the trace again after its end" },
+        { .name = "paused",
+          .kind = CLI_FLAG,
+          .flag = &options->paused,
+          .help = "start with the trace standing still" },
+        { .name = "start-offset",
+          .kind = CLI_REAL,
+          .real = &options->start_offset,
+          .maximum = 3e9,
+          .value = "S",
+          .help = "seconds of the trace to skip at the start" },
+        { .name = "seconds",
+          .kind = CLI_REAL,
+          .real = &options->seconds,
+          .maximum = 1e9,
+          .value = "S",
+          .help = "stop after this time; 0 runs until SIGTERM or SIGINT" },
+        { .name = "tick-rate",
+          .kind = CLI_INTEGER,
+          .integer = &options->tick_rate,
+          .minimum = 1,
+          .maximum = TICK_RATE_MAX,
+          .value = "HZ",
+          .help = "steps a second" },
+        { .name = "snapshot-rate",
+          .kind = CLI_INTEGER,
+          .integer = &options->snapshot_rate,
+          .minimum = 1,
+          .maximum = TICK_RATE_MAX,
+          .value = "HZ",
+          .help = "snapshots a second, not more than steps" },
+        { .name = "max-clients",
+          .kind = CLI_INTEGER,
+          .integer = &options->max_clients,
+          .minimum = 1,
+          .maximum = PEERS_MAX - SPARE_PEERS,
+          .value = "N",
+          .help = "most people at once" },
+        { .name = "log-level",
+          .kind = CLI_TEXT,
+          .text = &options->log_level,
+          .value = "LEVEL",
+          .help = "error, warning, info or debug" },
+        { .name = "log-format",
+          .kind = CLI_TEXT,
+          .text = &options->log_format,
+          .value = "FORMAT",
+          .help = "text, or json for one object a line" },
+        { .name = "log-file",
+          .kind = CLI_TEXT,
+          .text = &options->log_file,
+          .value = "FILE",
+          .help = "append the log to a file instead of standard error" },
+    };
+    const CliProgram program = {
+        .name = "dtmv-server",
+        .purpose = "Hosts a world of digital twins that several people walk through.",
+        .options = table,
+        .option_count = ARRAY_COUNT(table),
+        .config_section = "server",
+        .epilogue =
+            "Prints \"listening on ADDRESS:PORT\" on standard output once it is ready; the log goes to\n"
+            "standard error. SIGTERM and SIGINT stop it after telling the clients.\n",
+    };
+    return cli_start(&program, argc, argv, arena, out_exit_code);
+}
+
+static int fail(int exit_code, Status status, const Diag *diag)
+{
+    char text[sizeof diag->path + sizeof diag->text + 32];
+    diag_format(diag, text, sizeof text);
+    fprintf(stderr, "dtmv-server: %s\n", diag->text[0] != '\0' ? text : status_text(status));
+    return exit_code;
+}
+
+static int start_log(const Options *options, FILE **out_file)
+{
+    LogLevel level;
+    if (log_level_parse(options->log_level, &level) != STATUS_OK) {
+        fprintf(stderr, "dtmv-server: --log-level is error, warning, info or debug, not '%s'\n",
+                options->log_level);
+        return EXIT_CODE_USAGE;
+    }
+    bool json = strcmp(options->log_format, "json") == 0;
+    if (!json && strcmp(options->log_format, "text") != 0) {
+        fprintf(stderr, "dtmv-server: --log-format is text or json, not '%s'\n", options->log_format);
+        return EXIT_CODE_USAGE;
+    }
+    FILE *stream = stderr;
+    if (options->log_file != NULL) {
+        stream = *out_file = fopen(options->log_file, "a");
+        if (stream == NULL) {
+            fprintf(stderr, "dtmv-server: cannot write the log to '%s'\n", options->log_file);
+            return EXIT_CODE_USAGE;
+        }
+    }
+    log_set_level(level);
+    log_set_sink(json ? log_file_json(stream) : log_file_text(stream));
+    return EXIT_CODE_OK;
+}
+
+/* Waits for `deadline`, looking at the network meanwhile: clocks and world transfers do not wait for a tick.
+ */
+static void wait_until(Server *server, TimeNs deadline)
+{
+    for (TimeNs now = clock_monotonic(); now < deadline && stop_signal == 0; now = clock_monotonic()) {
+        server_receive(server, now);
+        TimeNs next = now + RECEIVE_INTERVAL;
+        clock_sleep_until(next < deadline ? next : deadline);
+    }
+}
+
+/* The tick after one due at `due`. A stall is made up for by a few ticks in a row; what is more is let go. */
+static TimeNs next_due(TimeNs due, TimeNs step, TimeNs now)
+{
+    due += step;
+    TimeNs late = (now - due) / step;
+    if (late > CATCH_UP_MAX) {
+        log_warning("server", "stood still for %.0f ms: %lld ticks are left out", (double)(now - due) / 1e6,
+                    (long long)(late - CATCH_UP_MAX));
+        due += (late - CATCH_UP_MAX) * step;
+    }
+    return due;
+}
+
+static void run(Server *server, const Options *options)
+{
+    TimeNs step = TIME_SECOND / options->tick_rate;
+    TimeNs start = clock_monotonic();
+    TimeNs end = options->seconds > 0 ? start + time_from_seconds(options->seconds) : TIME_FOREVER;
+    TimeNs status_due = start + TIME_SECOND;
+    for (TimeNs due = start; due < end && stop_signal == 0; due = next_due(due, step, clock_monotonic())) {
+        wait_until(server, due);
+        TimeNs begin = clock_monotonic();
+        server_tick(server, due);
+        server_note_tick(server, clock_monotonic() - begin);
+        if (due >= status_due) {
+            char line[512];
+            log_info("server", "%s", server_status_line(server, due, line, sizeof line));
+            status_due += TIME_SECOND * ((due - status_due) / TIME_SECOND + 1);
+        }
+    }
+}
+
+static void stop(Server *server)
+{
+    log_info("server", "stopping: %s",
+             stop_signal == SIGTERM  ? "SIGTERM"
+             : stop_signal == SIGINT ? "SIGINT"
+                                     : "the time asked for is over");
+    TimeNs now = clock_monotonic();
+    TimeNs end = now + DRAIN_TIME;
+    server_shutdown(server, now);
+    while (!server_drained(server) && now < end) {
+        clock_sleep_until(now + RECEIVE_INTERVAL);
+        now = clock_monotonic();
+        server_receive(server, now);
+    }
+}
+
+static int serve(HostedWorld *hosted, const Options *options)
+{
+    Diag diag = { 0 };
+    const EnetConfig enet = { .bind_address = options->bind,
+                              .port = (uint16_t)options->port,
+                              .peers = (uint32_t)options->max_clients + SPARE_PEERS,
+                              .server = true };
+    const ServerConfig config = { .metaverse = { .sessions = (uint32_t)options->max_clients,
+                                                 .tick_rate_hz = (uint16_t)options->tick_rate,
+                                                 .snapshot_rate_hz = (uint16_t)options->snapshot_rate } };
+    Transport transport = { 0 };
+    Server *server = NULL;
+    uint16_t port;
+    Status status = transport_enet_create(&enet, &transport, &port, &diag);
+    if (status != STATUS_OK) {
+        return fail(EXIT_CODE_FAILURE, status, &diag);
+    }
+    status = server_create(&config, &hosted->world, &hosted->texts, hosted->assets, hosted->twin, transport,
+                           &server, &diag);
+    if (status != STATUS_OK) {
+        transport_destroy(transport);
+        return fail(status == STATUS_OUT_OF_RANGE ? EXIT_CODE_USAGE : EXIT_CODE_INPUT, status, &diag);
+    }
+    hosted->twin = NULL; /* the server's now */
+    log_info("server", "dtmv-server %s (%s) hosts the world '%s': %u things, %u objects, %u feeds",
+             version_number(), version_commit(), hosted->world.name, (unsigned)hosted->world.thing_count,
+             (unsigned)hosted->world.object_count, (unsigned)hosted->world.feed_count);
+    printf("listening on %s:%u\n", options->bind, (unsigned)port);
+    fflush(stdout);
+    run(server, options);
+    stop(server);
+    server_destroy(server);
+    return EXIT_CODE_OK;
+}
+
+int main(int argc, char *argv[])
+{
+    Options options = { .world = "plant",
+                        .bind = "127.0.0.1",
+                        .log_level = "info",
+                        .log_format = "text",
+                        .port = 4238,
+                        .tick_rate = 60,
+                        .snapshot_rate = 30,
+                        .max_clients = 64,
+                        .speed = 1 };
+    int exit_code;
+    Arena arena;
+    FILE *log_stream = NULL;
+    arena_init(&arena, 0);
+    if (!parse_options(argc, argv, &options, &arena, &exit_code)) {
+        arena_finish(&arena);
+        return exit_code;
+    }
+    exit_code = start_log(&options, &log_stream);
+    if (exit_code == EXIT_CODE_OK) {
+        install_signals();
+        HostedWorld hosted = { 0 };
+        Diag diag = { 0 };
+        const HostedWorldConfig config = { .world = options.world,
+                                           .data_folder = options.data,
+                                           .program = argv[0],
+                                           .replay = { .speed = options.speed,
+                                                       .loop = options.loop,
+                                                       .start_offset =
+                                                           time_from_seconds(options.start_offset),
+                                                       .paused = options.paused } };
+        Status status = hosted_world_open(&hosted, &config, &diag);
+        exit_code = status == STATUS_OK ? serve(&hosted, &options) : fail(EXIT_CODE_INPUT, status, &diag);
+        hosted_world_close(&hosted);
+    }
+    if (log_stream != NULL) {
+        log_set_sink((LogSink){ 0 });
+        fclose(log_stream);
+    }
+    arena_finish(&arena);
+    return exit_code;
+}
