@@ -1,0 +1,37 @@
+/* bench.h - what every benchmark of dtmv-bench shares: options, timing and the JSON line it prints.
+ * A benchmark measures; it never passes or fails on time. */
+#ifndef TESTS_BENCH_BENCH_H
+#define TESTS_BENCH_BENCH_H
+#include "shared/base/arena.h"
+#include "shared/base/bytes.h"
+#include "shared/base/diag.h"
+#include "shared/base/time.h"
+
+typedef struct BenchOptions {
+    const char *data; /* --data FILE, NULL when not given */
+    double seconds;   /* --seconds S; 0: the benchmark's own length */
+    int64_t count;    /* --count N; 0: the benchmark's own size */
+} BenchOptions;
+
+typedef Status (*BenchRun)(const BenchOptions *options, Diag *diag);
+
+/* Frames of cubes over the snapshot codec; PERFORMANCE.md, "cubes". */
+Status bench_cubes(const BenchOptions *options, Diag *diag);
+/* Snapshots of --count twins with three channels, all of them changing; size and time against a one-step
+ * baseline. */
+Status bench_snapshot(const BenchOptions *options, Diag *diag);
+/* Samples a second from a feed in memory into things; PERFORMANCE.md, "ingest", in-process part. */
+Status bench_ingest(const BenchOptions *options, Diag *diag);
+
+/* One JSON object a line on stdout: bench_open, any number of fields, bench_close (which adds commit,
+ * compiler, cpu). */
+void bench_open(const char *name);
+void bench_number(const char *key, double value);
+void bench_integer(const char *key, int64_t value);
+void bench_flag(const char *key, bool value);
+void bench_close(void);
+
+/* Reads `path`, decompressed when its name ends in ".zst" (at most `max_size` bytes), into `arena`. */
+Status bench_read(const char *path, size_t max_size, Arena *arena, Bytes *out_bytes, Diag *diag);
+
+#endif
