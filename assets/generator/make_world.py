@@ -35,7 +35,7 @@ def spin(prop, unit, node, axis, stops):
     return {"kind": "spin", "property": prop, "unit": unit, "node": node, "axis": axis, "map": {"stops": stops}}
 
 
-HEAT = [[25, "#2b62b4"], [45, "#3f86c4"], [58, "#e0a03c"], [72, "#dc6426"], [88, "#c4241a"]]
+HEAT = [[25, "#1f58c0"], [52, "#3f8ad8"], [62, "#e0a03c"], [72, "#e0641e"], [80, "#cc2a1c"]]
 
 KINDS = {
     "pump": {
@@ -196,7 +196,7 @@ def world():
         "dtmv": 1,
         "name": "plant",
         "title": "District energy plant",
-        "environment": {"sun_direction": SUN, "sun_color": "#ffdfb2", "sun_strength": 4.4, "sky_zenith": "#5590d8", "sky_horizon": "#f6e8cf",
+        "environment": {"sun_direction": SUN, "sun_color": "#ffdfb2", "sun_strength": 3.3, "sky_zenith": "#5590d8", "sky_horizon": "#f6e8cf",
                         "ground_bounce": "#98907c", "ground_color": "#647c42", "ground_half": 400, "grid": False, "fog_density": 0.0035},
         "bounds": {"min": [-32, -34], "max": [46, 18]},
         "spawn_points": [{"position": [x, 0, z], "yaw_deg": yaw} for x, z, yaw in

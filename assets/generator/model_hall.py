@@ -111,7 +111,7 @@ STROKES = {  # letters as lines on a grid of 4 by 6
 
 
 def lettering(m, text, x, y, z, height):
-    """Raised letters on a wall that looks to +Z, centred at x, standing on y."""
+    """Painted letters on a wall that looks to +Z, centred at x, standing on y."""
     unit_size = height / 6
     advance = {" ": 3.2, "I": 2.6}
     width = sum(advance.get(c, 5.6) for c in text) * unit_size - 1.6 * unit_size
@@ -119,9 +119,12 @@ def lettering(m, text, x, y, z, height):
     for c in text:
         shift = -0.7 if c == "I" else 0.0
         for x0, y0, x1, y1 in STROKES.get(c, ()):
-            a = (pen + (x0 + shift) * unit_size, y + y0 * unit_size, z + 0.02)
-            b = (pen + (x1 + shift) * unit_size, y + y1 * unit_size, z + 0.02)
-            m.add(bar(a, b, 0.085, 0.05), (PAINT, "#f4f0e4"))
+            ax, ay = pen + (x0 + shift) * unit_size, y + y0 * unit_size
+            bx, by = pen + (x1 + shift) * unit_size, y + y1 * unit_size
+            d = math.hypot(bx - ax, by - ay)
+            ex, ey = (bx - ax) / d * 0.045, (by - ay) / d * 0.045  # half the width, also past both ends
+            m.add(Shape().face((ax - ex + ey, ay - ey - ex, z), (bx + ex + ey, by + ey - ex, z), (bx + ex - ey, by + ey + ex, z),
+                               (ax - ex - ey, ay - ey + ex, z)), (PAINT, "#f6f2e6"))
         pen += advance.get(c, 5.6) * unit_size
 
 
@@ -134,7 +137,7 @@ def walls():
     # back wall: outside looks to -Z, so it is walked from X1 to X0
     back = [(bay * i + 0.9, bay * (i + 1) - 0.9, 3.6, 5.4) for i in range(BAYS)]
     wall(m, (X1, 0.02, BACK), (X0, 0.02, BACK), flat, back, CLADDING, INNER)
-    wall(m, (X0, 0.02, BACK), (X0, 0.02, FRONT), gable_left, [(1.6, 4.6, 3.4, 5.2), (7.4, 10.4, 3.4, 5.2)], CLADDING, INNER)
+    wall(m, (X0, 0.02, BACK), (X0, 0.02, FRONT), gable_left, [(1.6, 4.6, 3.4, 5.2), (9.3, 11.4, 3.4, 5.2)], CLADDING, INNER)
     wall(m, (X1, 0.02, FRONT), (X1, 0.02, BACK), gable_right, [(1.6, 4.6, 3.4, 5.2), (6.2, 7.2, 0.0, 2.1), (7.9, 10.4, 3.4, 5.2)],
          CLADDING, INNER)
     # the door in the right wall, ajar
@@ -142,7 +145,6 @@ def walls():
     # fascia above the open front with a coloured stripe, corner trims, gutters, downpipes
     m.add(block(X0 - 0.12, EAVES - 1.0, FRONT - 0.06, X1 + 0.12, EAVES + 0.06, FRONT + 0.16, 0.02), TRIM)
     m.add(block(X0 - 0.13, EAVES - 0.96, FRONT + 0.12, X1 + 0.13, EAVES - 0.86, FRONT + 0.175), (PAINT, "#f0ebde"))
-    lettering(m, "DISTRICT ENERGY", (X0 + X1) / 2, EAVES - 0.72, FRONT + 0.16, 0.52)
     for x in (X0, X1):
         for z in (BACK, FRONT):
             m.add(block(x - 0.12, 0.02, z - 0.12, x + 0.12, EAVES, z + 0.12, 0.02), TRIM)
@@ -260,4 +262,7 @@ def nodes():
     root.child("Walls", walls())
     root.child("Frame", frame())
     root.child("Roof", roof())
+    sign = Mesh()
+    lettering(sign, "DISTRICT ENERGY", (X0 + X1) / 2, EAVES - 0.72, FRONT + 0.175, 0.52)
+    root.child("Sign", sign)
     return [root]

@@ -64,10 +64,10 @@ def board():
     for i in range(11):
         y = BOARD + TRAVEL * i / 10
         w = 0.15 if i % 5 == 0 else 0.09
-        m.add(block(0.3 - w, y - 0.014, z + 0.03, 0.3, y + 0.014, z + 0.036), WHITE)
+        m.add(block(0.3 - w, y - 0.014, z + 0.03, 0.3, y + 0.014, z + 0.042), WHITE)
     for x in (-0.235, 0.115):
         m.add(block(x - 0.015, BOARD - 0.06, z + 0.03, x + 0.015, BOARD + TRAVEL + 0.06, z + 0.075, 0.005), STAINLESS)
-    m.add(block(-0.22, BOARD, z + 0.03, 0.1, BOARD + TRAVEL, z + 0.034), (MATT, "#181c1f"))
+    m.add(block(-0.22, BOARD, z + 0.03, 0.1, BOARD + TRAVEL, z + 0.042), (MATT, "#181c1f"))
     for y in (BOARD - 0.08, BOARD + TRAVEL + 0.08):
         m.add(block(-0.26, y - 0.03, z + 0.03, 0.14, y + 0.03, z + 0.08, 0.008), STAINLESS)
     return m
@@ -84,9 +84,9 @@ def nodes():
                  move(0, y, 0))
     root.child("Band", band)
     column = Mesh().add(block(-0.2, 0, 0, 0.08, TRAVEL, 0.035, 0.01), (PAINT, "#f6f6f6"))
-    root.child("Level", column, (0, BOARD, z + 0.034))
+    root.child("Level", column, (0, BOARD, z + 0.045))
     pointer = Mesh()
     pointer.add(block(-0.3, -0.03, 0, 0.2, 0.03, 0.05, 0.012), (PAINT, "#f4c21f"))
     pointer.add(box(0.1, 0.1, 0.05, 0.01), (PAINT, "#f4c21f"), move(-0.32, 0, 0.025), turn_z(45))
-    root.child("Float", pointer, (0, BOARD, z + 0.07))
+    root.child("Float", pointer, (0, BOARD, z + 0.08))
     return [root]
