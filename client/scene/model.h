@@ -88,7 +88,7 @@ typedef struct Model {
     ModelAnimation *animations;
     uint32_t animation_count;
     float bounds_min[3], bounds_max[3]; /* of the rest pose, model space */
-    uint32_t triangle_count;
+    uint32_t triangle_count;            /* drawn: a mesh counts once for each node that has it */
 } Model;
 
 /* The index of the node called `name`, or MODEL_NONE. */

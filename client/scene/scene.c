@@ -73,19 +73,8 @@ static void object_matrix(const Object *object, mat4 out)
     }
 }
 
-static bool drives_surface(const ObjectState *object)
-{
-    for (uint32_t i = 0; i < object->bound_count; i++) {
-        BindingKind kind = object->bound[i].binding->kind;
-        if (kind == BINDING_COLOR || kind == BINDING_EMISSIVE || kind == BINDING_VISIBILITY) {
-            return true;
-        }
-    }
-    return object->bound_count > 0; /* what is stale is drawn paler */
-}
-
-static Status init_model(const SceneConfig *config, Scene *scene, ObjectState *object,
-                         const SceneModel *model, uint32_t instance, Arena *arena)
+static Status init_model(Scene *scene, ObjectState *object, const SceneModel *model, uint32_t instance,
+                         Arena *arena)
 {
     size_t nodes = model->model->node_count;
     object->shape = find_shape(scene, model->model);
@@ -96,10 +85,9 @@ static Status init_model(const SceneConfig *config, Scene *scene, ObjectState *o
         }
         object->shape = shape;
     }
-    (void)config;
     object->local = arena_new_array(arena, NodeTransform, nodes);
     object->world = arena_new_array(arena, mat4, nodes);
-    if (drives_surface(object)) {
+    if (object->bound_count > 0) { /* any of them: what is stale is drawn paler */
         object->tint = arena_new_array(arena, vec4, nodes);
         object->emissive = arena_new_array(arena, vec4, nodes);
         if (!object->tint || !object->emissive) {
@@ -133,6 +121,8 @@ static Status init_bindings(const SceneConfig *config, ObjectState *object, cons
                                    &config->world->things[source->thing].model->properties[binding->property],
                                .node = MODEL_NONE,
                                .reported = { .source_time = TIME_NONE } };
+        bound->target = value_map_apply(&binding->map, bound->property, &bound->reported, NULL);
+        memcpy(bound->shown, bound->target.out, sizeof bound->shown);
         if (binding->node && model) {
             bound->node = model_node_index(model, binding->node);
             if (bound->node == MODEL_NONE) {
@@ -190,7 +180,7 @@ static Status init_objects(const SceneConfig *config, Scene *scene, Arena *arena
         if (status != STATUS_OK) {
             return status;
         }
-        if (model->model && init_model(config, scene, object, model, cursor.instance++, arena) != STATUS_OK) {
+        if (model->model && init_model(scene, object, model, cursor.instance++, arena) != STATUS_OK) {
             return out_of_memory(config, diag);
         }
         init_label(scene, object, &cursor);

@@ -37,15 +37,18 @@ Status shape_init(ModelShape *shape, const Model *model, Arena *arena)
 
 static void place_sphere(const vec4 sphere, const mat4 matrix, vec3 out_center, float *out_radius)
 {
-    float stretch = 0;
+    float stretch = 0; /* squared; Gershgorin's bound, exact where the axes stay perpendicular */
     for (int i = 0; i < 3; i++) {
-        const float *column = matrix[i];
-        stretch = fmaxf(stretch, column[0] * column[0] + column[1] * column[1] + column[2] * column[2]);
+        float row = 0;
+        for (int k = 0; k < 3; k++) {
+            row += fabsf(matrix[i][0] * matrix[k][0] + matrix[i][1] * matrix[k][1] +
+                         matrix[i][2] * matrix[k][2]);
+        }
+        stretch = fmaxf(stretch, row);
         out_center[i] =
             matrix[0][i] * sphere[0] + matrix[1][i] * sphere[1] + matrix[2][i] * sphere[2] + matrix[3][i];
     }
-    /* Perpendicular axes stretch by the longest at most; axes that a parent's scale has skewed by √3. */
-    *out_radius = sphere[3] * sqrtf(stretch) * 1.001f;
+    *out_radius = sphere[3] * sqrtf(stretch);
 }
 
 void shape_bounds(const ModelShape *shape, const mat4 *world, vec4 out_sphere)
