@@ -3,6 +3,11 @@
 
 enum { WRAP_CLAMP = 33071 };
 
+/* More than any encoder packs into a byte (one bit a pixel, deflated 1032 to 1, makes 8256), so that a few
+ * bytes cannot ask for the memory of a real picture. */
+#define PIXELS_PER_BYTE UINT64_C(16384)
+#define PIXELS_SURE     (UINT64_C(1) << 20)
+
 void document_prepare_images(Document *doc)
 {
     doc->image_list = field_list(doc, "images", 4096, &doc->image_count);
@@ -49,7 +54,13 @@ static void decode(Document *doc, const Field *image, SourceImage *out)
         document_fail(doc, STATUS_MALFORMED, image, "is not a readable PNG or JPEG");
         return;
     }
-    doc->pixel_total += (uint64_t)width * height;
+    uint64_t pixels = (uint64_t)width * height;
+    if (pixels > PIXELS_SURE + PIXELS_PER_BYTE * bytes.size) {
+        document_fail(doc, STATUS_OUT_OF_RANGE, image, "claims %u x %u pixels in only %zu bytes", width,
+                      height, bytes.size);
+        return;
+    }
+    doc->pixel_total += pixels;
     if (width > GLTF_SIDE_MAX || height > GLTF_SIDE_MAX || doc->pixel_total > GLTF_PIXEL_MAX) {
         document_fail(doc, STATUS_OUT_OF_RANGE, image, "%u x %u pixels: more than the %u Mi allowed in all",
                       width, height, (unsigned)(GLTF_PIXEL_MAX >> 20));

@@ -5,7 +5,7 @@
 #include "client/scene/scene.h"
 
 #define SCENE_VALUE_SIZE 64
-#define SCENE_AGE_SIZE   16
+#define SCENE_AGE_SIZE   32
 
 /* A model and what culling needs of it; objects with the same model share one. */
 typedef struct ModelShape {
