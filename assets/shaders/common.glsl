@@ -15,6 +15,7 @@ layout(std140, binding = 0) uniform Frame {
     vec4 camera_right;     // w: 1 when the grid is drawn
     vec4 camera_up;
     vec4 shadow_bias;      // x: normal offset in metres, y: depth bias
+    vec4 lens;             // tangents of half the view's width and height, near and far plane
 } frame;
 
 const float PI = 3.14159265;

@@ -15,6 +15,14 @@ float lines(vec2 at, vec2 footprint, float step_m, float width)
     return cover.x + cover.y - cover.x * cover.y;
 }
 
+// Slabs of concrete are never all the same.
+float slab(vec2 at, float size, float footprint)
+{
+    vec2 cell = floor(at / size);
+    float random = fract(sin(dot(cell, vec2(12.9898, 78.233))) * 437.585);
+    return (random - 0.5) * clamp(1.5 - footprint * 4.0 / size, 0.0, 1.0);
+}
+
 void main()
 {
     vec3 to_point = position - frame.eye.xyz;
@@ -23,7 +31,9 @@ void main()
         vec2 footprint = max(fwidth(position.xz), vec2(1e-5));
         float fine = lines(position.xz, footprint, 1.0, 0.012);
         float coarse = lines(position.xz, footprint, 10.0, 0.04);
-        albedo *= 1.0 - 0.30 * fine - 0.35 * coarse;
+        albedo *= 1.0 - 0.28 * fine - 0.34 * coarse;
+        float mixed = max(footprint.x, footprint.y);
+        albedo *= 1.0 + 0.035 * slab(position.xz, 1.0, mixed) + 0.05 * slab(position.xz, 10.0, mixed);
     }
     vec3 light = ambient_light(vec3(0.0, 1.0, 0.0));
     float n_l = max(frame.sun_direction.y, 0.0);

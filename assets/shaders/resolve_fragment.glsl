@@ -4,6 +4,10 @@ layout(binding = 0) uniform sampler2DMS scene;
 #else
 layout(binding = 0) uniform sampler2D scene;
 #endif
+#ifdef OCCLUSION
+layout(binding = 1) uniform sampler2D occlusion;
+layout(location = 0) uniform vec2 pixel; // 1 / size
+#endif
 layout(location = 0) out vec4 out_color;
 
 // Colours carry meaning here (a temperature, a state), so hues stay true: the largest channel goes through a curve
@@ -44,7 +48,11 @@ void main()
 #else
     vec3 color = texelFetch(scene, at, 0).rgb;
 #endif
-    color = to_srgb(tone_map(color * frame.sun_direction.w));
+#ifdef OCCLUSION
+    color *= texture(occlusion, gl_FragCoord.xy * pixel).r;
+#endif
+    color = to_srgb(tone_map(color * (1.12 * frame.sun_direction.w)));
+    color = mix(color, color * color * (3.0 - 2.0 * color), 0.18); // a little more contrast
     // Half a display step of fixed interleaved noise against bands in the sky.
     float noise = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
     out_color = vec4(color + (noise - 0.5) / 255.0, 1.0);

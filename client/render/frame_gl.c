@@ -54,6 +54,10 @@ static void set_rays(const RenderCamera *camera, float aspect, FrameUniforms *ou
     glm_mat4_mul(projection, view, out->view_projection);
     float tan_x = 1.0F / projection[0][0];
     float tan_y = 1.0F / projection[1][1];
+    out->lens[0] = tan_x;
+    out->lens[1] = tan_y;
+    out->lens[2] = projection[3][2] / (projection[2][2] - 1.0F);
+    out->lens[3] = projection[3][2] / (projection[2][2] + 1.0F);
     for (int i = 0; i < 3; i++) { /* rows of the view are the camera's axes */
         float right = view[i][0];
         float up = view[i][1];

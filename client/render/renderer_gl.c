@@ -41,7 +41,12 @@ static Status set_size(GlRenderer *gl, uint32_t width, uint32_t height, Diag *di
     uint32_t most = (uint32_t)gl->device.max_texture_size;
     width = width < 1 ? 1 : width > most ? most : width;
     height = height < 1 ? 1 : height > most ? most : height;
-    return targets_resize(&gl->targets, width, height, gl->config.samples, !gl->framebuffer_0, diag);
+    TargetsConfig config = { .width = width,
+                             .height = height,
+                             .samples = gl->config.samples,
+                             .offscreen = !gl->framebuffer_0,
+                             .occlusion = !gl->config.no_occlusion };
+    return targets_resize(&gl->targets, &config, diag);
 }
 
 static void resize(void *context, uint32_t width, uint32_t height)
@@ -76,18 +81,6 @@ static void draw_scene(GlRenderer *gl, const RenderFrame *frame)
     if (frame->lamp_count > 0) {
         scene_draw_lamps(frame, &gl->models, &gl->programs, &gl->lamps, true, &gl->stats);
     }
-}
-
-static void resolve(GlRenderer *gl)
-{
-    glBindFramebuffer(GL_FRAMEBUFFER, gl->targets.final);
-    glDisable(GL_DEPTH_TEST);
-    glDisable(GL_CULL_FACE);
-    glBindVertexArray(gl->models.empty_array);
-    glUseProgram(gl->programs.resolve);
-    glBindTextureUnit(0, gl->targets.scene_color);
-    glDrawArrays(GL_TRIANGLES, 0, 3);
-    gl->stats.draw_calls++;
 }
 
 /* Everything the renderer relies on, whatever was drawn before it. */
@@ -146,7 +139,7 @@ static void draw(void *context, const RenderFrame *frame)
     gl->stats.instances = gl->list.order_count;
     gl->stats.culled = gl->list.culled;
     draw_scene(gl, frame);
-    resolve(gl);
+    post_draw(&gl->targets, &gl->models, &gl->programs, &gl->stats);
     release_state();
     (void)device_check("a frame");
 }
@@ -237,7 +230,7 @@ Status renderer_gl_create(const RendererConfig *config, bool framebuffer_0, Rend
         return status;
     }
     fill_config(gl, config);
-    status = programs_create(&gl->programs, gl->config.samples, diag);
+    status = programs_create(&gl->programs, gl->config.samples, !config->no_occlusion, diag);
     if (status == STATUS_OK) {
         status = model_table_create(&gl->models, diag);
     }

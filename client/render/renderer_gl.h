@@ -58,11 +58,11 @@ enum {
 typedef struct Programs {
     GLuint mesh[VARIANT_COUNT]; /* 0: not compiled yet */
     GLuint depth, depth_mask;
-    GLuint sky, ground, lamp, halo, resolve;
+    GLuint sky, ground, lamp, halo, occlusion, smooth, resolve;
 } Programs;
 
 /* Compiles all but the mesh variants. STATUS_DEVICE_ERROR with `diag` holding the compiler's words. */
-NODISCARD Status programs_create(Programs *programs, uint32_t samples, Diag *diag);
+NODISCARD Status programs_create(Programs *programs, uint32_t samples, bool occlusion, Diag *diag);
 /* Makes sure that the variant exists. */
 NODISCARD Status programs_need_mesh(Programs *programs, uint32_t variant, Diag *diag);
 void programs_destroy(Programs *programs);
@@ -130,13 +130,19 @@ const DrawShape *model_table_shape(const void *table, RenderModel handle);
 
 typedef struct Targets {
     uint32_t width, height, samples;
-    GLuint scene, scene_color, scene_depth; /* RGBA16F and depth, multisampled when samples > 1 */
-    GLuint final, final_color;              /* 0 when the window's framebuffer is the final one */
+    GLuint scene, scene_color, scene_depth;  /* RGBA16F and depth, multisampled when samples > 1 */
+    GLuint final, final_color;               /* 0 when the window's framebuffer is the final one */
+    GLuint occlusion[2], occlusion_color[2]; /* half size: raw and smoothed; 0 without occlusion */
 } Targets;
 
-/* (Re)creates the targets for a new size; keeps them when nothing changed. */
-NODISCARD Status targets_resize(Targets *targets, uint32_t width, uint32_t height, uint32_t samples,
-                                bool offscreen, Diag *diag);
+typedef struct TargetsConfig {
+    uint32_t width, height, samples;
+    bool offscreen; /* the final picture is a texture */
+    bool occlusion;
+} TargetsConfig;
+
+/* (Re)creates the targets; keeps them when nothing changed. */
+NODISCARD Status targets_resize(Targets *targets, const TargetsConfig *config, Diag *diag);
 void targets_destroy(Targets *targets);
 
 /* ---- shadow_gl.c ---- */
@@ -182,6 +188,10 @@ void scene_draw_ground(const ModelTable *table, const Programs *programs, Render
 void scene_draw_lamps(const RenderFrame *frame, const ModelTable *table, const Programs *programs,
                       StreamBuffer *buffer, bool halos, RenderStats *stats);
 
+/* ---- post_gl.c: from the scene's light to the final picture ---- */
+
+void post_draw(const Targets *targets, const ModelTable *table, const Programs *programs, RenderStats *stats);
+
 /* ---- frame_gl.c: the constants of a frame ---- */
 
 /* std140 image of `Frame` in common.glsl. */
@@ -194,6 +204,7 @@ typedef struct FrameUniforms {
     vec4 ground_color, ground_radiance;
     vec4 camera_right, camera_up;
     vec4 shadow_bias;
+    vec4 lens;
 } FrameUniforms;
 
 void frame_uniforms(const RenderFrame *frame, float aspect, const ShadowFit *fit,

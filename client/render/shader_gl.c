@@ -72,10 +72,11 @@ static Status build(const char *vertex_name, const char *fragment_name, const ch
     return STATUS_OK;
 }
 
-Status programs_create(Programs *programs, uint32_t samples, Diag *diag)
+Status programs_create(Programs *programs, uint32_t samples, bool occlusion, Diag *diag)
 {
-    char samples_define[32];
-    snprintf(samples_define, sizeof samples_define, "#define SAMPLES %u\n", samples);
+    char samples_define[64];
+    snprintf(samples_define, sizeof samples_define, "#define SAMPLES %u\n%s", samples,
+             occlusion ? "#define OCCLUSION\n" : "");
     const struct {
         const char *vertex, *fragment, *defines;
         GLuint *out;
@@ -86,6 +87,8 @@ Status programs_create(Programs *programs, uint32_t samples, Diag *diag)
         { "ground_vertex", "ground_fragment", "", &programs->ground },
         { "lamp_vertex", "lamp_fragment", "", &programs->lamp },
         { "lamp_vertex", "lamp_fragment", "#define HALO\n", &programs->halo },
+        { "resolve_vertex", "occlusion_fragment", samples_define, &programs->occlusion },
+        { "resolve_vertex", "smooth_fragment", "", &programs->smooth },
         { "resolve_vertex", "resolve_fragment", samples_define, &programs->resolve },
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -120,8 +123,9 @@ Status programs_need_mesh(Programs *programs, uint32_t variant, Diag *diag)
 
 void programs_destroy(Programs *programs)
 {
-    const GLuint others[] = { programs->depth, programs->depth_mask, programs->sky,    programs->ground,
-                              programs->lamp,  programs->halo,       programs->resolve };
+    const GLuint others[] = { programs->depth,     programs->depth_mask, programs->sky,
+                              programs->ground,    programs->lamp,       programs->halo,
+                              programs->occlusion, programs->smooth,     programs->resolve };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         glDeleteProgram(others[i]);
     }

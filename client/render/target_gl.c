@@ -25,29 +25,43 @@ static void create_texture(GLuint *out_texture, GLenum format, const Targets *ta
     }
 }
 
-Status targets_resize(Targets *targets, uint32_t width, uint32_t height, uint32_t samples, bool offscreen,
-                      Diag *diag)
+/* A texture with one level and a framebuffer around it. */
+static Status create_plain(GLuint *out_framebuffer, GLuint *out_texture, GLenum format, uint32_t width,
+                           uint32_t height, const char *what, Diag *diag)
 {
-    if (targets->scene && targets->width == width && targets->height == height &&
-        targets->samples == samples) {
+    glCreateTextures(GL_TEXTURE_2D, 1, out_texture);
+    glTextureStorage2D(*out_texture, 1, format, (GLsizei)width, (GLsizei)height);
+    glTextureParameteri(*out_texture, GL_TEXTURE_MIN_FILTER, GL_LINEAR);
+    glTextureParameteri(*out_texture, GL_TEXTURE_WRAP_S, GL_CLAMP_TO_EDGE);
+    glTextureParameteri(*out_texture, GL_TEXTURE_WRAP_T, GL_CLAMP_TO_EDGE);
+    glCreateFramebuffers(1, out_framebuffer);
+    glNamedFramebufferTexture(*out_framebuffer, GL_COLOR_ATTACHMENT0, *out_texture, 0);
+    return check(*out_framebuffer, what, diag);
+}
+
+Status targets_resize(Targets *targets, const TargetsConfig *config, Diag *diag)
+{
+    if (targets->scene && targets->width == config->width && targets->height == config->height &&
+        targets->samples == config->samples) {
         return STATUS_OK;
     }
     targets_destroy(targets);
-    targets->width = width;
-    targets->height = height;
-    targets->samples = samples;
+    targets->width = config->width;
+    targets->height = config->height;
+    targets->samples = config->samples;
     create_texture(&targets->scene_color, GL_RGBA16F, targets);
     create_texture(&targets->scene_depth, GL_DEPTH_COMPONENT32F, targets);
     glCreateFramebuffers(1, &targets->scene);
     glNamedFramebufferTexture(targets->scene, GL_COLOR_ATTACHMENT0, targets->scene_color, 0);
     glNamedFramebufferTexture(targets->scene, GL_DEPTH_ATTACHMENT, targets->scene_depth, 0);
     Status status = check(targets->scene, "the scene's target", diag);
-    if (status == STATUS_OK && offscreen) {
-        glCreateTextures(GL_TEXTURE_2D, 1, &targets->final_color);
-        glTextureStorage2D(targets->final_color, 1, GL_RGBA8, (GLsizei)width, (GLsizei)height);
-        glCreateFramebuffers(1, &targets->final);
-        glNamedFramebufferTexture(targets->final, GL_COLOR_ATTACHMENT0, targets->final_color, 0);
-        status = check(targets->final, "the final picture", diag);
+    if (status == STATUS_OK && config->offscreen) {
+        status = create_plain(&targets->final, &targets->final_color, GL_RGBA8, config->width, config->height,
+                              "the final picture", diag);
+    }
+    for (int i = 0; status == STATUS_OK && config->occlusion && i < 2; i++) {
+        status = create_plain(&targets->occlusion[i], &targets->occlusion_color[i], GL_RG16F,
+                              (config->width + 1) / 2, (config->height + 1) / 2, "the occlusion", diag);
     }
     if (status != STATUS_OK) {
         targets_destroy(targets);
@@ -57,9 +71,11 @@ Status targets_resize(Targets *targets, uint32_t width, uint32_t height, uint32_
 
 void targets_destroy(Targets *targets)
 {
-    const GLuint framebuffers[] = { targets->scene, targets->final };
-    const GLuint textures[] = { targets->scene_color, targets->scene_depth, targets->final_color };
-    glDeleteFramebuffers(2, framebuffers);
-    glDeleteTextures(3, textures);
+    const GLuint framebuffers[] = { targets->scene, targets->final, targets->occlusion[0],
+                                    targets->occlusion[1] };
+    const GLuint textures[] = { targets->scene_color, targets->scene_depth, targets->final_color,
+                                targets->occlusion_color[0], targets->occlusion_color[1] };
+    glDeleteFramebuffers(sizeof framebuffers / sizeof framebuffers[0], framebuffers);
+    glDeleteTextures(sizeof textures / sizeof textures[0], textures);
     *targets = (Targets){ 0 };
 }
