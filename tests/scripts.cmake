@@ -8,3 +8,11 @@ file(GLOB conformance CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/conformance/
 foreach(part ${conformance})
   include(${part})
 endforeach()
+
+# tests/e2e/<program>.cmake registers what runs the real programs.
+if(TARGET dtmv-server)
+  file(GLOB e2e CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/e2e/*.cmake)
+  foreach(part ${e2e})
+    include(${part})
+  endforeach()
+endif()

@@ -1,0 +1,4 @@
+# dtmv-server as a program: options, exit codes, messages, signals, hostile datagrams.
+add_test(NAME e2e.server_cli
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/e2e/server_cli.py --server $<TARGET_FILE:dtmv-server>)
+set_tests_properties(e2e.server_cli PROPERTIES TIMEOUT 120)

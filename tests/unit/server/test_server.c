@@ -1,0 +1,203 @@
+/* The server as a whole: a recorded trace, through twin and metaverse, to a client's snapshot. */
+#include "server/server.h"
+#include "tests/unit/server/script_client.h"
+#include "tests/unit/server/trace_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define ROWS 400
+
+typedef struct Run {
+    TraceFixture trace;
+    SimNetwork *network;
+    Server *server;
+    ScriptClient client;
+    TimeNs now;
+} Run;
+
+static Run run;
+static char csv[ROWS * 48];
+
+/* Values of three things that change at different rates; the code of a value tells its row. */
+static void write_trace(void)
+{
+    size_t size = 0;
+    for (int row = 0; row < ROWS; row++) {
+        size += (size_t)snprintf(csv + size, sizeof csv - size, "%d,machine-%d,temperature,%d.%d\n",
+                                 100 + row / 2, row % 3, row / 10, row % 10);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&run, 0, sizeof run);
+    write_trace();
+    return 0;
+}
+
+static void begin(const ReplayConfig *replay, SimLink link)
+{
+    Transport transport;
+    TwinSystem *twin;
+    Diag diag = { 0 };
+    const ServerConfig config = { .metaverse = { .sessions = 4 } };
+    assert_int_equal(trace_fixture_init(&run.trace, csv, replay, &diag), STATUS_OK);
+    assert_int_equal(sim_network_create(9, link, &run.network), STATUS_OK);
+    assert_int_equal(transport_sim_create(run.network, SERVER_PORT, &transport), STATUS_OK);
+    assert_int_equal(twin_create(&run.trace.small.world, 0, &twin), STATUS_OK);
+    assert_int_equal(twin_add_feed(twin, run.trace.feed), STATUS_OK);
+    run.trace.feed = (Feed){ 0 };
+    assert_int_equal(server_create(&config, &run.trace.small.world, &run.trace.small.texts,
+                                   run.trace.small.assets, twin, transport, &run.server, &diag),
+                     STATUS_OK);
+    run.now = SECONDS_START;
+    assert_true(client_start(&run.client, run.network, GOAL_LIVE, "Ada"));
+    assert_true(client_connect(&run.client));
+}
+
+static void tick(void)
+{
+    run.now += TICK;
+    server_receive(run.server, run.now - TICK / 2);
+    server_tick(run.server, run.now);
+    server_note_tick(run.server, 100 * TIME_US);
+    client_tick(&run.client, run.now);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    if (run.server != NULL) {
+        client_finish(&run.client);
+        server_destroy(run.server);
+        sim_network_destroy(run.network);
+        trace_fixture_finish(&run.trace);
+    }
+    return 0;
+}
+
+/* The code of `thing` after every row up to `clock`, read from the rows themselves; -1 when it has none. */
+static int64_t expected_code(uint32_t thing, TimeNs clock)
+{
+    int64_t code = -1;
+    for (int row = 0; row < ROWS; row++) {
+        if (row % 3 == (int)thing && (TimeNs)(100 + row / 2) * TIME_SECOND <= clock) {
+            code = row;
+        }
+    }
+    return code;
+}
+
+/* The promise of the whole system: what a client sees at a source time is the trace at that time, exactly. */
+static void check_newest(void)
+{
+    const Snapshot *snapshot = run.client.newest;
+    for (uint32_t thing = 0; thing < 3; thing++) {
+        const ChannelState *channel = &snapshot->channels[snapshot->entities[thing].first_channel];
+        int64_t code = expected_code(thing, snapshot->source_time);
+        assert_int_equal(channel->quality == QUALITY_NONE ? -1 : channel->code, code);
+        if (code >= 0) {
+            assert_int_equal(channel->source_time, (100 + code / 2) * TIME_SECOND);
+        }
+    }
+}
+
+static void plays_exactly(double speed, bool loop, SimLink link)
+{
+    begin(&(ReplayConfig){ .speed = speed, .loop = loop }, link);
+    TimeNs seen = TIME_NONE;
+    unsigned checks = 0, backward = 0;
+    for (int i = 0; i < 1200; i++) {
+        tick();
+        if (run.client.newest == NULL) {
+            continue;
+        }
+        check_newest();
+        checks += run.client.newest->source_time != seen;
+        backward += run.client.newest->source_time < seen;
+        seen = run.client.newest->source_time;
+    }
+    assert_true(checks > 50);
+    assert_true(loop ? backward > 0 : backward == 0);
+    assert_int_equal(run.client.rejected, 0);
+}
+
+static void a_client_sees_the_trace_exactly(void **state)
+{
+    (void)state;
+    plays_exactly(7, false, (SimLink){ .latency = 10 * TIME_MS });
+}
+
+static void exactly_under_loss_and_loop(void **state)
+{
+    (void)state;
+    SimLink link = {
+        .latency = 75 * TIME_MS, .jitter = 20 * TIME_MS, .loss = 0.05, .duplication = 0.02, .reorder = 0.05
+    };
+    plays_exactly(100, true, link);
+}
+
+static void exactly_at_the_highest_speed(void **state)
+{
+    (void)state;
+    plays_exactly(1000, true, (SimLink){ 0 });
+}
+
+static void the_status_line_says_what_goes_on(void **state)
+{
+    (void)state;
+    begin(&(ReplayConfig){ .speed = 10 }, (SimLink){ 0 });
+    char line[512];
+    assert_string_equal(
+        server_status_line(run.server, run.now, line, sizeof line),
+        "0 people, 3 things, 0 samples (0 dropped, 0 bad), 0 stale, 0 closed for bad messages");
+    for (int i = 0; i < 181; i++) {
+        tick();
+    }
+    server_status_line(run.server, run.now, line, sizeof line);
+    assert_non_null(strstr(line, "1 people, 3 things, 6"));
+    assert_non_null(strstr(line, " samples/s, "));
+    assert_non_null(strstr(line, " kB/s out, "));
+    assert_null(strstr(line, ", 0.0 kB/s out"));
+    assert_non_null(strstr(line, "tick p50 0.100 ms p99 0.100 ms"));
+    assert_null(strstr(line, "behind"));
+    char small[8];
+    server_status_line(run.server, run.now, small, sizeof small);
+    assert_string_equal(small, "1 peopl");
+}
+
+static void shutdown_reaches_the_client(void **state)
+{
+    (void)state;
+    begin(&(ReplayConfig){ 0 }, (SimLink){ 0 });
+    for (int i = 0; i < 60; i++) {
+        tick();
+    }
+    assert_false(run.client.rejected);
+    server_shutdown(run.server, run.now);
+    for (int i = 0; i < 5; i++) {
+        tick();
+    }
+    assert_int_equal(run.client.reject.code, REJECT_SHUTDOWN);
+    assert_true(server_drained(run.server));
+    assert_int_equal(metaverse_counters(server_metaverse(run.server))->sessions, 0);
+    assert_non_null(server_twin(run.server));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_client_sees_the_trace_exactly), TEST(exactly_under_loss_and_loop),
+        TEST(exactly_at_the_highest_speed),    TEST(the_status_line_says_what_goes_on),
+        TEST(shutdown_reaches_the_client),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
