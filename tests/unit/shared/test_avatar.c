@@ -184,6 +184,34 @@ static void test_corner_holds(void **state)
     }
 }
 
+/* Into the point of a wedge of 12 degrees, where pushes from one wall lead into the other: nobody sinks into
+ * either. */
+static void test_sharp_wedge(void **state)
+{
+    (void)state;
+    static const float turn[] = { 0.1f, -0.1f };
+    Object walls[2];
+    for (int i = 0; i < 2; i++) { /* long in z, meeting at the origin, open towards +z */
+        float side = i == 0 ? 1.0f : -1.0f;
+        walls[i] = box_at(10 * sinf(turn[i]) + side * 0.5f * cosf(turn[i]),
+                          10 * cosf(turn[i]) - side * 0.5f * sinf(turn[i]), 0.5f, 10, turn[i]);
+    }
+    World world = world_of(walls, 2);
+    for (int aim = -3; aim <= 3; aim++) {
+        AvatarState avatar = { .position = { 0, 0, 9 } };
+        AvatarInput input = walk(127, 0, (float)aim * 0.1f, true);
+        for (int i = 0; i < 600; i++) {
+            avatar_step(&avatar, &input, &world);
+            for (int w = 0; w < 2; w++) {
+                float side = w == 0 ? -1.0f : 1.0f; /* distance from the wall's inner face */
+                float gap = side * (avatar.position[0] * cosf(turn[w]) - avatar.position[2] * sinf(turn[w]));
+                assert_true(gap > AVATAR_RADIUS - 0.002f);
+            }
+        }
+        assert_true(avatar.position[2] > 2);
+    }
+}
+
 /* A gap narrower than a person, at a run: nobody is squeezed through. */
 static void test_narrow_gap(void **state)
 {
@@ -301,11 +329,17 @@ static void test_same_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_angles),          cmocka_unit_test(test_direction_and_speed),
-        cmocka_unit_test(test_no_tunnelling),   cmocka_unit_test(test_slides_along_a_turned_wall),
-        cmocka_unit_test(test_box_off_centre),  cmocka_unit_test(test_corner_holds),
-        cmocka_unit_test(test_narrow_gap),      cmocka_unit_test(test_gets_out_of_a_box),
-        cmocka_unit_test(test_stays_in_bounds), cmocka_unit_test(test_any_input_is_safe),
+        cmocka_unit_test(test_angles),
+        cmocka_unit_test(test_direction_and_speed),
+        cmocka_unit_test(test_no_tunnelling),
+        cmocka_unit_test(test_slides_along_a_turned_wall),
+        cmocka_unit_test(test_box_off_centre),
+        cmocka_unit_test(test_corner_holds),
+        cmocka_unit_test(test_sharp_wedge),
+        cmocka_unit_test(test_narrow_gap),
+        cmocka_unit_test(test_gets_out_of_a_box),
+        cmocka_unit_test(test_stays_in_bounds),
+        cmocka_unit_test(test_any_input_is_safe),
         cmocka_unit_test(test_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -401,6 +401,16 @@ static void test_texts(void **state)
     assert_int_equal(id, 1); /* a shorter text is another one */
     assert_int_equal(text_intern(&small, "", &id), STATUS_OK);
     assert_string_equal(text_get(&small, id), "");
+
+    /* Beginnings of one another in a table so small that their probes meet. */
+    TextTable crowded;
+    assert_int_equal(text_table_init(&crowded, 64, &arena), STATUS_OK);
+    for (uint32_t i = 0; i < 64; i++) {
+        memset(longer, 'b', sizeof longer);
+        longer[64 - i] = '\0';
+        assert_int_equal(text_intern(&crowded, longer, &id), STATUS_OK);
+        assert_int_equal(id, i);
+    }
 }
 
 static void test_out_of_memory(void **state)
