@@ -19,6 +19,16 @@ static void fail_memory(const JsonNode *node)
     json_fail(node, STATUS_OUT_OF_MEMORY, "out of memory");
 }
 
+/* A whole number, 0 when absent. */
+static int read_whole(const JsonNode *node, int minimum, int maximum)
+{
+    double number = json_read_number(node, minimum, maximum, 0);
+    if (number != floor(number)) {
+        json_fail(node, STATUS_MALFORMED, "must be a whole number");
+    }
+    return (int)number;
+}
+
 static char read_delimiter(const JsonNode *root)
 {
     JsonNode node = json_member(root, "delimiter");
@@ -127,13 +137,10 @@ static void read_time(Loader *loader, const JsonNode *root)
     JsonNode format = json_required(&time, "format");
     JsonNode zone = json_member(&time, "zone_minutes");
     const char *text = json_read_text(&format, 1, 63, NULL);
-    double minutes = json_read_number(&zone, -TIME_FORMAT_ZONE_MINUTES, TIME_FORMAT_ZONE_MINUTES, 0);
-    if (minutes != floor(minutes)) {
-        json_fail(&zone, STATUS_MALFORMED, "must be a whole number of minutes");
-    }
+    int minutes = read_whole(&zone, -TIME_FORMAT_ZONE_MINUTES, TIME_FORMAT_ZONE_MINUTES);
     const char *reason = "";
     if (text && loader->document.status == STATUS_OK) {
-        Status status = time_format_compile(text, (int)minutes, &loader->mapping->time, &reason);
+        Status status = time_format_compile(text, minutes, &loader->mapping->time, &reason);
         if (status) {
             json_fail(&format, status, "time format '%s' %s", text, reason);
         }
@@ -170,7 +177,7 @@ static void read_head(Loader *loader, const JsonNode *root)
     JsonNode strict = json_member(root, "strict");
     mapping->strict = json_read_boolean(&strict, false);
     JsonNode skip_lines = json_member(root, "skip_lines");
-    mapping->skip_lines = (uint32_t)json_read_number(&skip_lines, 0, MAPPING_SKIP_LINES_MAX, 0);
+    mapping->skip_lines = (uint32_t)read_whole(&skip_lines, 0, MAPPING_SKIP_LINES_MAX);
     mapping->delimiter = read_delimiter(root);
     mapping->decimal_mark = read_decimal_mark(root, mapping->delimiter);
     read_missing(loader, root);
