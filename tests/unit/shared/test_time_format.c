@@ -172,14 +172,14 @@ static void test_every_day(void **state)
         for (int month = 1; month <= 12; month++) {
             int length = lengths[month - 1] + (month == 2 ? leap : 0);
             for (int day = 1; day <= length; day++, day_number++) {
-                char text[24], again[40];
+                char text[64], again[40];
                 snprintf(text, sizeof text, "%04d-%02d-%02d", year, month, day);
                 TimeNs time = 0;
                 assert_int_equal(time_format_parse(&format, text, strlen(text), &time), STATUS_OK);
                 assert_true(time == day_number * 86400 * TIME_SECOND);
                 assert_memory_equal(time_format_iso8601(time, again, sizeof again), text, 10);
             }
-            char beyond[24];
+            char beyond[64];
             snprintf(beyond, sizeof beyond, "%04d-%02d-%02d", year, month, length + 1);
             TimeNs time = 0;
             assert_int_equal(time_format_parse(&format, beyond, strlen(beyond), &time), STATUS_OUT_OF_RANGE);
