@@ -47,6 +47,7 @@ KINDS = {
             color("bearingTemperature", "degC", "Bearing", [[35, "#2f78b8"], [60, "#4a9a58"], [72, "#f0b020"], [85, "#f0401c"]], "#8a8f94"),
             {"kind": "emissive", "property": "bearingTemperature", "unit": "degC", "node": "Bearing",
              "map": {"stops": [[66, {"color": "#ff5a10", "strength": 0}], [85, {"color": "#ff3a08", "strength": 0.8}]]}},
+            {"kind": "visibility", "property": "state", "node": "Lockout", "map": {"cases": {"MAINTENANCE": 1}, "otherwise": 0}},
             beacon([model_pump.BEACON[0], model_pump.BEACON[1], model_pump.BEACON[2]]),
             label("speed", None, [0, 1.75, 0]), label("flow"), label("vibration", "Vibration"), label("bearingTemperature", "Bearing"),
         ],

@@ -3,10 +3,10 @@ temperature: supply, return, primary (boiler side), cooling. Node "Pipes" is nea
 """
 from geometry import add, along, bar, block, box, cylinder, lathe, move, rod, tube, turn_x, turn_z
 from gltf_writer import Mesh, Node
-from parts import ALUMINIUM, BLACK, DARK_STEEL, GALVANISED, PAINT, STAINLESS, STRUCTURE, arrow, gauge, ground_shade, joint, pipe, stand
+from parts import ALUMINIUM, BLACK, DARK_STEEL, GALVANISED, PAINT, STAINLESS, STRUCTURE, collar, gauge, ground_shade, joint, pipe, stand
 
 TINT = (PAINT, "#f4f4f2")
-ARROW = (PAINT, "#fbfbf7")
+COLLAR = (PAINT, "#fbfbf7")
 PUMPS = ((2.2, -6.6), (6.6, -6.6))
 HX = (14.5, -8.0)
 VALVE_1, VALVE_2, VALVE_3 = (10.2, 1.1, -4.8), (17.6, 1.1, -4.8), (23.5, 1.0, -5.8)
@@ -38,8 +38,8 @@ def supply():
         joint(f, STAINLESS, (VALVE_1[0] + side * 0.33, 1.1, -4.8), (1, 0, 0), r)
     for xx in (12.6, 8.0, 4.0, 0.6):
         hanger(f, xx, z, 4.6, r)
-        arrow(f, ARROW, (xx - 1.2, 4.6, z), (-1, 0, 0), r)
-    arrow(f, ARROW, (11.6, 2.6, -4.8), (0, -1, 0), r)
+        collar(f, COLLAR, (xx - 1.2, 4.6, z), (-1, 0, 0), r)
+    collar(f, COLLAR, (11.6, 2.6, -4.8), (0, -1, 0), r)
     sleeve(f, (-2.0, 4.6, z), (1, 0, 0), r)
     sleeve(f, (-5.45, 8.2, -9.0), (1, 0, 0), r)
     sleeve(f, (8.8, 0.05, -4.8), (0, 1, 0), r)
@@ -79,7 +79,7 @@ def returns():
         joint(f, STAINLESS, (px - 0.75, 2.55, pz), (0, 1, 0), 0.13)
         joint(f, STAINLESS, (px - 1.75, 0.8, -8.9), (0, 0, 1), 0.13)
         f.add(cylinder(0.2, 0.3, 18, 0.03), (PAINT, "#4a5157"), move(px - 1.75, 0.8, -8.75), turn_x(90), move(0, -0.15, 0))
-        arrow(f, ARROW, (px - 0.75, 3.0, pz), (0, 1, 0), 0.13)
+        collar(f, COLLAR, (px - 0.75, 3.0, pz), (0, 1, 0), 0.13)
         stand(f, px - 1.75, -7.4, 0.76, 0.13)
     header = [(PUMPS[0][0] - 0.8, 3.4, -6.6), (13.2, 3.4, -6.6), (13.2, 0.55, -6.6), (HX[0] - 0.35, 0.55, -6.6), (HX[0] - 0.35, 0.55, HX[1] + 0.5)]
     pipe(p, TINT, header, r, 0.3)
@@ -88,12 +88,12 @@ def returns():
         joint(f, STAINLESS, (VALVE_2[0] + side * 0.33, 1.1, -4.8), (1, 0, 0), r)
     for xx in (3.8, 8.4, 11.6):
         hanger(f, xx, -6.6, 3.4, r)
-        arrow(f, ARROW, (xx + 0.6, 3.4, -6.6), (1, 0, 0), r)
+        collar(f, COLLAR, (xx + 0.6, 3.4, -6.6), (1, 0, 0), r)
     for xx in (-1.0, 3.0, 7.0, 10.5, 14.0, 16.6):
         stand(f, xx, -10.2, 0.8, r)
     for xx in (-4.6, -7.2, -9.8):
         stand(f, xx, -5.2, 0.8, r)
-    arrow(f, ARROW, (-6.0, 0.8, -5.2), (1, 0, 0), r)
+    collar(f, COLLAR, (-6.0, 0.8, -5.2), (1, 0, 0), r)
     stand(f, 16.9, -4.8, 1.1, r)
     stand(f, 18.4, -4.8, 1.1, r)
     sleeve(f, (-2.0, 0.8, -10.2), (1, 0, 0), r)
@@ -112,8 +112,8 @@ def primary():
     for y in (0.55, 1.75):
         joint(f, STAINLESS, (x, y, HX[1] + 0.52), (0, 0, 1), 0.12)
     hanger(f, 16.0, -9.2, 3.9, r)
-    arrow(f, ARROW, (15.8, 1.9, -6.7), (0, 1, 0), r)
-    arrow(f, ARROW, (x, 2.8, -6.9), (0, -1, 0), r)
+    collar(f, COLLAR, (15.8, 1.9, -6.7), (0, 1, 0), r)
+    collar(f, COLLAR, (x, 2.8, -6.9), (0, -1, 0), r)
     return [Node("Pipes", p), Node("Fittings", f)]
 
 
@@ -129,7 +129,7 @@ def cooling():
     for xx in (22.6, 24.6):
         stand(f, xx, z, y, r)
         stand(f, xx, z + 0.55, 0.45, r)
-    arrow(f, ARROW, (24.9, y, z), (1, 0, 0), r)
+    collar(f, COLLAR, (24.9, y, z), (1, 0, 0), r)
     for dz, yy in ((0, y), (0.55, 0.45)):
         sleeve(f, (22.0, yy, z + dz), (1, 0, 0), r)
     return [Node("Pipes", p), Node("Fittings", f)]

@@ -1,7 +1,8 @@
 """A centrifugal pump skid: 2.6 m long, shaft along X at 0.75 m. Suction flange at (-1.15, 0.75, 0) looking -X,
 discharge flange at (-0.75, 1.35, 0) looking up; pipes of radius 0.13.
 
-Nodes "Coupling" and "Fan" turn about X; "Bearing" is tinted by its temperature; the beacon stands at BEACON.
+Nodes "Coupling" and "Fan" turn about X; "Bearing" is tinted by its temperature; "Lockout" shows during maintenance; the beacon
+stands at BEACON.
 """
 import math
 
@@ -132,6 +133,22 @@ def fan():
     return m
 
 
+def lockout():
+    """Shown while someone works on the pump: a warning sign on the floor and a red tag on the switch."""
+    m = Mesh()
+    for side in (-1, 1):
+        m.add(box(0.5, 0.72, 0.02, 0.006), (PAINT, "#f2c020"), move(-0.35, 0.36, 0.98 + side * 0.13), turn_x(side * -18))
+        m.add(box(0.3, 0.1, 0.006), (PAINT, "#26282b"), move(-0.35, 0.26, 0.98 + side * 0.174), turn_x(side * -18))
+        at = (move(-0.35, 0.46, 0.98 + side * 0.109), turn_x(side * -18))
+        m.add(cylinder(0.13, 0.03, 3), (PAINT, "#26282b"), *at, turn_x(90), move(0, -0.015, 0), turn_y(180))
+    m.add(box(0.09, 0.16, 0.012, 0.004), (PAINT, "#d8261c"), move(0.68, SHAFT + 0.3, 0.14), turn_z(8))
+    for x in (-1.2, 1.3):
+        m.add(cylinder(0.14, 0.03, 14, 0.01), (PAINT, "#26282b"), move(x, 0, 0.95))
+        m.add(lathe([(0.03, 0.03), (0.03, 0.95), (0, 0.98)], 8), (PAINT, "#d8452c"), move(x, 0, 0.95))
+    m.add(tube([(-1.2, 0.9, 0.95), (-0.6, 0.74, 0.95), (0.05, 0.68, 0.95), (0.7, 0.74, 0.95), (1.3, 0.9, 0.95)], 0.014, 6, 0.4, 3), (PAINT, "#f4f0e4"))
+    return m
+
+
 def nodes():
     root = Node("Pump", frame())
     root.child("Casing", casing())
@@ -140,4 +157,5 @@ def nodes():
     root.child("Guard", guard())
     root.child("Coupling", coupling(), (0.02, SHAFT, 0))
     root.child("Fan", fan(), (1.24, SHAFT, 0))
+    root.child("Lockout", lockout())
     return [root]

@@ -72,9 +72,9 @@ def pipe(m, look, points, r, bend=None, bands=True, band_look=ALUMINIUM, segment
                   along(at, b))
 
 
-def arrow(m, look, at, direction, r):
-    """A flow arrow wrapped round a pipe: a cone-like ring pointing along the flow."""
-    m.add(lathe([(r + 0.003, -0.16), (r + 0.012, -0.155), (r + 0.012, 0.05), (r + 0.003, 0.16)], 12, 50), look,
+def collar(m, look, at, direction, r):
+    """A collar round a pipe that says what flows in it."""
+    m.add(lathe([(r + 0.002, -0.165), (r + 0.02, -0.155), (r + 0.02, 0.155), (r + 0.002, 0.165)], 13, 50), look,
           along(at, add(at, direction)))
 
 
