@@ -50,6 +50,7 @@ def texts():
         yield "worlds/plant/things/%s.td.json" % kind, make_things.description(kind)
     yield "worlds/plant/world.json", make_world.text(make_world.world())
     yield "worlds/plant/plant.mapping.json", make_world.text(make_world.mapping())
+    yield "worlds/plant/views.json", make_world.text(make_world.views())
     yield "worlds/plant/plant.csv", make_trace.csv()
 
 

@@ -90,9 +90,9 @@ class Valve:
 VALVE_1 = ((0, 52), (18, 74), (118, 66), (205, 78), (430, 70), (610, 62), (820, 73), (1040, 81), (1260, 60), (1400, 52))
 VALVE_2 = ((0, 61), (36, 72), (150, 64), (226, 76), (520, 68), (760, 60), (1000, 74), (1220, 66), (1420, 61))
 VALVE_3 = ((0, 22), (72, 48), (180, 58), (390, 46), (690, 55), (930, 38), (1180, 50), (1390, 22))
-PUMP_1 = ((0, 0), (178, 1310), (270, 1380), (470, 1340), (800, 1390), (1060, 1430), (1290, 1300), (1430, 1220))
-PUMP_2 = ((0, 1180), (32, 1410), (165, 1240), (232, 900), (252, 0), (905, 600), (985, 0))
-ALARM_AT, ACKNOWLEDGED_AT, CLEARED_AT, MAINTENANCE_AT = 7.1, 150, 330, 380
+PUMP_1 = ((0, 0), (190, 1310), (285, 1380), (470, 1340), (800, 1390), (1060, 1430), (1290, 1300), (1430, 1220))
+PUMP_2 = ((0, 1180), (32, 1410), (150, 1180), (244, 900), (264, 0), (905, 600), (985, 0))
+ALARM_AT, ACKNOWLEDGED_AT, CLEARED_AT, MAINTENANCE_AT = 7.1, 170, 330, 380
 
 
 def planned(table, t):
@@ -129,7 +129,7 @@ def simulate(seed=42):
         # the wear of pump 2: slow at first, then fast under load; a new bearing comes at second 880
         if t < 880:
             if pumps[1].speed > 0:
-                pumps[1].wear += 0.008 + 0.064 * smooth(t, 30, 130) * (pumps[1].speed / 1480) ** 2
+                pumps[1].wear += 0.008 + 0.08 * smooth(t, 25, 85) * (pumps[1].speed / 1410) ** 8
         else:
             pumps[1].wear = 0.25
         # one head for both pumps: bisection on what they deliver and what the valves let through

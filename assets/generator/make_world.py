@@ -218,6 +218,16 @@ def mapping():
     }
 
 
+def views():
+    """What the demo shows: a person each, with a camera ("" is through the person's eyes) and a walk."""
+    return [
+        {"file": "arrival", "name": "Ada", "camera": "9,1.65,12.6,5,4", "walk": "8.4,6.5;6.5,1.5"},
+        {"file": "pumps", "name": "Grace", "camera": "9,1.6,-4.2,65,-9", "walk": "6.5,3;4.6,-1;3.9,-4.9"},
+        {"file": "tanks", "name": "Linus", "camera": "-10.5,1.9,2.4,3,11", "walk": "8,4;4,-1;-6,-1.5"},
+        {"file": "overview", "name": "Hedy", "camera": "30,14,18,38,-22", "walk": "12,1;16,-1.5"},
+    ]
+
+
 def text(document):
     """JSON with one line for every list or object that is short enough to read as one."""
     def render(v, indent):
