@@ -1,0 +1,100 @@
+/* Two uses of the input, told apart by its first byte. Even: the rest is a snapshot for a ring that holds a
+ * few (sequences 1 to 8); what decodes must survive encoding and decoding again, and nothing else may change.
+ * Odd: the rest seeds and shapes a random world, whose encoding must decode to the same. */
+#include "tests/unit/shared/random_world.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const SnapshotLimits limits = { .entities = 24, .channels = 160, .depth = 16 };
+static uint8_t storage[1 << 16];
+
+static void require(bool condition)
+{
+    if (!condition) {
+        abort();
+    }
+}
+
+static SnapshotRing *new_ring(Arena *arena)
+{
+    SnapshotRing *ring = NULL;
+    require(snapshot_ring_create(limits, arena, &ring) == STATUS_OK);
+    return ring;
+}
+
+static void fill(SnapshotRing *ring, Random *random, uint32_t count, double change)
+{
+    const Snapshot *old = NULL;
+    for (uint32_t sequence = 1; sequence <= count; sequence++) {
+        Snapshot *next = snapshot_ring_begin(ring, sequence);
+        random_step(random, old, next, limits, change);
+        snapshot_ring_commit(ring, next);
+        old = next;
+    }
+}
+
+/* Encodes `snapshot` against `baseline` and decodes it in `ring`, which has the baseline. */
+static void round_trip(SnapshotRing *ring, const Snapshot *snapshot, const Snapshot *baseline)
+{
+    ByteBuffer out = { .data = storage, .capacity = sizeof storage };
+    const Snapshot *decoded = NULL;
+    require(snapshot_encode(snapshot, baseline, &out) == STATUS_OK);
+    require(out.size == snapshot_measure(snapshot, baseline));
+    require(snapshot_decode(ring, bytes_of(out.data, out.size), &decoded) == STATUS_OK);
+    require(same_snapshot(decoded, snapshot));
+}
+
+static void decode_hostile(Arena *arena, Bytes bytes)
+{
+    Random random = random_seeded(1), same = random_seeded(1);
+    SnapshotRing *ring = new_ring(arena), *twin = new_ring(arena);
+    fill(ring, &random, 8, 0.3);
+    fill(twin, &same, 8, 0.3);
+    const Snapshot *decoded = NULL;
+    uint32_t sequence = 0, older = 0;
+    bool headed = snapshot_peek(bytes, &sequence, &older) == STATUS_OK;
+    Status status = snapshot_decode(ring, bytes, &decoded);
+    require((status == STATUS_OK) == (decoded != NULL));
+    for (uint32_t kept = 1; kept <= 8; kept++) {
+        const Snapshot *snapshot = snapshot_ring_find(ring, kept);
+        require(snapshot ? same_snapshot(snapshot, snapshot_ring_find(twin, kept)) : decoded != NULL);
+    }
+    if (decoded) {
+        require(headed && decoded->sequence == sequence);
+        require(decoded->entity_count <= limits.entities && decoded->channel_count <= limits.channels);
+        for (uint32_t i = 1; i < decoded->entity_count; i++) {
+            require(entity_index(decoded->entities[i - 1].handle) <
+                    entity_index(decoded->entities[i].handle));
+        }
+        round_trip(twin, decoded, older ? snapshot_ring_find(twin, older) : NULL);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 1) {
+        return 0;
+    }
+    static Arena arena;
+    if (arena.limit == 0) {
+        arena_init(&arena, 0);
+    }
+    arena_reset(&arena);
+    if (data[0] % 2 == 0) {
+        decode_hostile(&arena, bytes_of(data + 1, size - 1));
+        return 0;
+    }
+    uint8_t seed[9] = { 0 };
+    memcpy(seed, data + 1, size - 1 < sizeof seed ? size - 1 : sizeof seed);
+    Random random = random_seeded(bytes_load_u64(seed));
+    SnapshotRing *sent = new_ring(&arena), *received = new_ring(&arena);
+    fill(sent, &random, 6, seed[8] / 255.0);
+    for (uint32_t sequence = 1; sequence <= 6; sequence++) {
+        uint32_t older = (uint32_t)random_below(&random, sequence);
+        round_trip(received, snapshot_ring_find(sent, sequence),
+                   older ? snapshot_ring_find(sent, older) : NULL);
+    }
+    return 0;
+}
