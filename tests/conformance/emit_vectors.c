@@ -1,0 +1,487 @@
+/* emit_vectors.c - what the program puts on the wire, as JSON lines for verify_protocol.py: the message
+ * table, encoded messages and snapshots with their content, damaged ones with the status they must get. With
+ * "--corpus FOLDER" it writes the seeds of the fuzzers message and snapshot instead. */
+#include "shared/base/log.h"
+#include "shared/wire/clock_sync.h"
+#include "shared/wire/messages.h"
+#include "shared/wire/quantise.h"
+#include "tests/unit/shared/random_world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const SnapshotLimits limits = { .entities = 24, .channels = 160, .depth = 16 };
+static uint8_t storage[1 << 16];
+
+static ByteBuffer buffer(void)
+{
+    return (ByteBuffer){ .data = storage, .capacity = sizeof storage };
+}
+
+static void must(bool condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "emit_vectors: %s\n", what);
+        exit(1);
+    }
+}
+
+static void print_hex(const char *key, Bytes bytes)
+{
+    printf("\"%s\": \"", key);
+    for (size_t i = 0; i < bytes.size; i++) {
+        printf("%02x", bytes.data[i]);
+    }
+    printf("\"");
+}
+
+static void print_text(const char *key, const char *text)
+{
+    char escaped[2048];
+    printf(", \"%s\": \"%s\"", key, log_escape(text, escaped, sizeof escaped));
+}
+
+static void print_number(const char *key, int64_t value)
+{
+    printf(", \"%s\": %" PRId64, key, value);
+}
+
+static void print_block(const char *key, const uint8_t *data, size_t size)
+{
+    printf(", ");
+    print_hex(key, bytes_of(data, size));
+}
+
+/* ---- messages ---- */
+
+static void fill_hash(uint8_t hash[HASH_SIZE], Random *random)
+{
+    for (size_t i = 0; i < HASH_SIZE; i++) {
+        hash[i] = (uint8_t)random_u64(random);
+    }
+}
+
+static void fill_text(char *text, size_t size, Random *random)
+{
+    static const char *const words[] = { "Anna", "Grüße",       "온도 센서", "a \"quoted\" \\ one",
+                                         "",     "pump-1/flow", "𝄞" };
+    snprintf(text, size, "%s", words[random_below(random, ARRAY_COUNT(words))]);
+}
+
+static void fill_handshake(Message *message, Random *random)
+{
+    switch (message->id) {
+    case MESSAGE_HELLO:
+        message->hello.version = (uint32_t)random_u64(random);
+        fill_text(message->hello.name, NAME_SIZE, random);
+        fill_text(message->hello.build, sizeof message->hello.build, random);
+        fill_hash(message->hello.world_hash, random);
+        break;
+    case MESSAGE_WELCOME:
+        message->welcome =
+            (WelcomeMessage){ .session = (uint16_t)random_u64(random),
+                              .tick_rate_hz = (uint16_t)(1 + random_below(random, 1000)),
+                              .snapshot_rate_hz = 1,
+                              .manifest_count = (uint32_t)random_below(random, 4097),
+                              .entity_limit = (uint32_t)random_below(random, (1u << 20) + 1),
+                              .channel_limit = (uint32_t)random_below(random, (1u << 24) + 1) };
+        fill_hash(message->welcome.world_hash, random);
+        fill_text(message->welcome.world_name, sizeof message->welcome.world_name, random);
+        fill_text(message->welcome.name, NAME_SIZE, random);
+        break;
+    case MESSAGE_REJECT:
+        message->reject.code = (uint8_t)(1 + random_below(random, REJECT_COUNT - 1));
+        fill_text(message->reject.text, REASON_SIZE, random);
+        break;
+    case MESSAGE_READY:
+        fill_hash(message->ready.world_hash, random);
+        break;
+    case MESSAGE_ROSTER_JOIN:
+        message->roster_join.session = (uint16_t)random_u64(random);
+        fill_text(message->roster_join.name, NAME_SIZE, random);
+        break;
+    case MESSAGE_ROSTER_LEAVE:
+        message->roster_leave.session = (uint16_t)random_u64(random);
+        break;
+    case MESSAGE_TEXT_DEFINE:
+        message->text_define.id = (uint32_t)random_u64(random);
+        fill_text(message->text_define.text, sizeof message->text_define.text, random);
+        break;
+    default:
+        break;
+    }
+}
+
+static void fill_input(InputMessage *input, Random *random)
+{
+    input->acknowledged = (uint32_t)random_u64(random);
+    input->first_sequence = (uint32_t)random_u64(random);
+    input->count = (uint8_t)random_below(random, INPUTS_MAX + 1);
+    for (uint8_t i = 0; i < input->count; i++) {
+        input->inputs[i] = (InputSample){ .forward = (int8_t)((int)random_below(random, 255) - 127),
+                                          .right = (int8_t)((int)random_below(random, 255) - 127),
+                                          .flags = (uint8_t)random_below(random, 2),
+                                          .yaw = (uint16_t)random_u64(random),
+                                          .pitch = (int16_t)((int)random_below(random, 32769) - 16384) };
+    }
+}
+
+static void fill_transfer(Message *message, Random *random)
+{
+    static uint8_t content[FILE_CHUNK_MAX];
+    size_t size = (size_t)random_below(random, 40);
+    for (size_t i = 0; i < size; i++) {
+        content[i] = (uint8_t)random_u64(random);
+    }
+    switch (message->id) {
+    case MESSAGE_MANIFEST_ENTRY:
+        message->manifest_entry.index = (uint32_t)random_below(random, 4096);
+        message->manifest_entry.size = (uint32_t)random_below(random, (1u << 30) + 1);
+        fill_hash(message->manifest_entry.hash, random);
+        snprintf(message->manifest_entry.name, FILE_NAME_SIZE, "models/größe-%u.glb", (unsigned)size);
+        break;
+    case MESSAGE_FILE_REQUEST:
+        message->file_request =
+            (FileRequestMessage){ .index = (uint32_t)random_below(random, 4096),
+                                  .first_chunk = (uint32_t)random_below(random, 1u << 20),
+                                  .chunk_count = (uint8_t)(1 + random_below(random, 64)) };
+        break;
+    case MESSAGE_FILE_CHUNK:
+        message->file_chunk = (FileChunkMessage){ .index = (uint32_t)random_below(random, 4096),
+                                                  .chunk = (uint32_t)random_below(random, 1u << 20),
+                                                  .bytes = bytes_of(content, size) };
+        break;
+    case MESSAGE_TIME_REQUEST:
+        message->time_request.t0 = (TimeNs)random_u64(random);
+        break;
+    case MESSAGE_TIME_RESPONSE:
+        message->time_response =
+            (TimeResponseMessage){ (TimeNs)random_u64(random), (TimeNs)random_u64(random), TIME_NONE };
+        break;
+    case MESSAGE_INPUT:
+        fill_input(&message->input, random);
+        break;
+    case MESSAGE_SNAPSHOT:
+        message->snapshot = (SnapshotMessage){ .input_sequence = (uint32_t)random_u64(random),
+                                               .body = bytes_of(content, size) };
+        break;
+    default:
+        fill_handshake(message, random);
+        break;
+    }
+}
+
+static void print_handshake(const Message *message)
+{
+    switch (message->id) {
+    case MESSAGE_HELLO:
+        print_number("version", message->hello.version);
+        print_text("name", message->hello.name);
+        print_text("build", message->hello.build);
+        print_block("world", message->hello.world_hash, HASH_SIZE);
+        break;
+    case MESSAGE_WELCOME:
+        print_number("session", message->welcome.session);
+        print_number("tick_rate", message->welcome.tick_rate_hz);
+        print_number("snapshot_rate", message->welcome.snapshot_rate_hz);
+        print_number("files", message->welcome.manifest_count);
+        print_number("entity_limit", message->welcome.entity_limit);
+        print_number("channel_limit", message->welcome.channel_limit);
+        print_block("world", message->welcome.world_hash, HASH_SIZE);
+        print_text("world_name", message->welcome.world_name);
+        print_text("name", message->welcome.name);
+        break;
+    case MESSAGE_REJECT:
+        print_number("code", message->reject.code);
+        print_text("text", message->reject.text);
+        break;
+    case MESSAGE_READY:
+        print_block("world", message->ready.world_hash, HASH_SIZE);
+        break;
+    case MESSAGE_ROSTER_JOIN:
+        print_number("session", message->roster_join.session);
+        print_text("name", message->roster_join.name);
+        break;
+    case MESSAGE_ROSTER_LEAVE:
+        print_number("session", message->roster_leave.session);
+        break;
+    case MESSAGE_TEXT_DEFINE:
+        print_number("text_id", message->text_define.id);
+        print_text("text", message->text_define.text);
+        break;
+    default:
+        break;
+    }
+}
+
+static void print_input(const InputMessage *input)
+{
+    print_number("acknowledged", input->acknowledged);
+    print_number("first", input->first_sequence);
+    printf(", \"steps\": [");
+    for (uint8_t i = 0; i < input->count; i++) {
+        const InputSample *step = &input->inputs[i];
+        printf("%s[%d, %d, %u, %u, %d]", i ? ", " : "", step->forward, step->right, step->flags, step->yaw,
+               step->pitch);
+    }
+    printf("]");
+}
+
+static void print_fields(const Message *message)
+{
+    switch (message->id) {
+    case MESSAGE_MANIFEST_ENTRY:
+        print_number("index", message->manifest_entry.index);
+        print_number("size", message->manifest_entry.size);
+        print_block("content", message->manifest_entry.hash, HASH_SIZE);
+        print_text("name", message->manifest_entry.name);
+        break;
+    case MESSAGE_FILE_REQUEST:
+        print_number("index", message->file_request.index);
+        print_number("first", message->file_request.first_chunk);
+        print_number("count", message->file_request.chunk_count);
+        break;
+    case MESSAGE_FILE_CHUNK:
+        print_number("index", message->file_chunk.index);
+        print_number("chunk", message->file_chunk.chunk);
+        print_block("bytes", message->file_chunk.bytes.data, message->file_chunk.bytes.size);
+        break;
+    case MESSAGE_TIME_REQUEST:
+        print_number("t0", message->time_request.t0);
+        break;
+    case MESSAGE_TIME_RESPONSE:
+        print_number("t0", message->time_response.t0);
+        print_number("t1", message->time_response.t1);
+        print_number("t2", message->time_response.t2);
+        break;
+    case MESSAGE_INPUT:
+        print_input(&message->input);
+        break;
+    case MESSAGE_SNAPSHOT:
+        print_number("input", message->snapshot.input_sequence);
+        print_block("body", message->snapshot.body.data, message->snapshot.body.size);
+        break;
+    case MESSAGE_BYE:
+        print_number("reserved", message->bye.reserved);
+        break;
+    default:
+        print_handshake(message);
+        break;
+    }
+}
+
+static void emit_message(MessageId id, Random *random)
+{
+    Message message = { .id = id };
+    fill_transfer(&message, random);
+    ByteBuffer out = buffer();
+    must(message_encode(&message, &out) == STATUS_OK, "a message does not encode");
+    printf("{\"kind\": \"message\", ");
+    print_hex("hex", bytes_of(out.data, out.size));
+    printf(", \"fields\": {\"id\": %d", (int)id);
+    print_fields(&message);
+    printf("}}\n");
+}
+
+/* Damages valid messages and tells what the program makes of them. */
+static void emit_damaged_message(MessageId id, Random *random)
+{
+    Message message = { .id = id }, decoded;
+    fill_transfer(&message, random);
+    ByteBuffer out = buffer();
+    must(message_encode(&message, &out) == STATUS_OK, "a message does not encode");
+    size_t size = out.size;
+    if (random_below(random, 2)) {
+        size = 1 + (size_t)random_below(random, size + 3);
+    } else {
+        storage[1 + random_below(random, size > 1 ? size - 1 : 1)] = (uint8_t)random_u64(random);
+    }
+    Bytes bytes = bytes_of(storage, size);
+    const MessageRule *rule = message_rule(storage[0]);
+    must(rule != NULL, "the id of a message was damaged");
+    Status status = message_decode(bytes, rule->sender, rule->channel, rule->states, ROLE_ADMIN, &decoded);
+    printf("{\"kind\": \"damaged\", ");
+    print_hex("hex", bytes);
+    printf(", \"status\": \"%s\"}\n", status_name(status));
+}
+
+static void emit_tables(void)
+{
+    for (unsigned id = 0; id < 256; id++) {
+        const MessageRule *rule = message_rule((uint8_t)id);
+        if (rule) {
+            printf("{\"kind\": \"rule\", \"row\": [\"%u\", \"%s\", \"%s\", \"%u\", \"%s\", \"%s\", "
+                   "\"%s%s%s\"]}\n",
+                   id, rule->name, rule->sender == SENDER_CLIENT ? "client" : "server", rule->channel,
+                   rule->delivery == DELIVERY_RELIABLE ? "reliable" : "unreliable",
+                   rule->min_role == ROLE_NONE ? "none" : "?", rule->states & STATE_HELLO ? "HELLO " : "",
+                   rule->states & STATE_JOIN ? "JOIN " : "", rule->states & STATE_LIVE ? "LIVE" : "");
+        }
+    }
+#define EMIT_REJECT(name, text) \
+    printf("{\"kind\": \"reject\", \"row\": [\"%d\", \"%s\", \"%s\"]}\n", REJECT_##name, #name, text);
+    REJECT_TABLE(EMIT_REJECT)
+#undef EMIT_REJECT
+}
+
+/* ---- snapshots ---- */
+
+static void print_snapshot(const Snapshot *snapshot)
+{
+    printf("\"sequence\": %u", snapshot->sequence);
+    print_number("server_time", snapshot->server_time);
+    print_number("source_time", snapshot->source_time);
+    print_number("texts", snapshot->text_count);
+    printf(", \"entities\": [");
+    for (uint32_t i = 0; i < snapshot->entity_count; i++) {
+        const EntityState *entity = &snapshot->entities[i];
+        printf("%s{\"handle\": %u, \"kind\": %u, \"subject\": %u, \"transform\": [%d, %d, %d, %u], "
+               "\"channels\": [",
+               i ? ", " : "", entity->handle.value, entity->kind, entity->subject, entity->x_mm, entity->y_mm,
+               entity->z_mm, entity->rotation);
+        for (uint32_t c = 0; c < entity->channel_count; c++) {
+            const ChannelState *channel = &snapshot->channels[entity->first_channel + c];
+            printf("%s[%" PRId64 ", %" PRId64 ", %u]", c ? ", " : "", channel->code, channel->source_time,
+                   channel->quality);
+        }
+        printf("]}");
+    }
+    printf("]");
+}
+
+static void emit_snapshots(uint64_t seed, double change)
+{
+    Arena arena;
+    arena_init(&arena, 0);
+    SnapshotRing *ring = NULL;
+    must(snapshot_ring_create(limits, &arena, &ring) == STATUS_OK, "no memory");
+    Random random = random_seeded(seed);
+    uint32_t sequence = seed % 2 ? 1 : UINT32_MAX - 3, first = sequence;
+    const Snapshot *old = NULL;
+    printf("{\"kind\": \"forget\"}\n");
+    for (unsigned step = 0; step < 8; step++) {
+        Snapshot *next = snapshot_ring_begin(ring, sequence);
+        random_step(&random, old, next, limits, change);
+        snapshot_ring_commit(ring, next);
+        const Snapshot *baseline =
+            step ? snapshot_ring_find(ring, first + (uint32_t)random_below(&random, step)) : NULL;
+        ByteBuffer out = buffer();
+        must(snapshot_encode(next, baseline, &out) == STATUS_OK, "a snapshot does not encode");
+        printf("{\"kind\": \"snapshot\", ");
+        print_hex("hex", bytes_of(out.data, out.size));
+        printf(", \"baseline\": %u, \"state\": {", baseline ? baseline->sequence : 0);
+        print_snapshot(next);
+        printf("}}\n");
+        old = next;
+        sequence += sequence == UINT32_MAX ? 2 : 1;
+    }
+    arena_finish(&arena);
+}
+
+static void emit_rotations(Random *random)
+{
+    for (int i = 0; i < 40; i++) {
+        uint32_t packed = (uint32_t)random_u64(random);
+        float q[4];
+        quat_unpack(packed, q);
+        printf("{\"kind\": \"rotation\", \"packed\": %u, \"again\": %u, \"quaternion\": [%.9g, %.9g, %.9g, "
+               "%.9g]}\n",
+               packed, quat_pack(q), (double)q[0], (double)q[1], (double)q[2], (double)q[3]);
+    }
+}
+
+static void emit_exchanges(Random *random)
+{
+    for (int i = 0; i < 40; i++) {
+        TimeNs t0 = (TimeNs)(random_u64(random) >> 8), t1 = (TimeNs)(random_u64(random) >> 8);
+        TimeNs t2 = t1 + (TimeNs)random_below(random, 30 * TIME_MS) - (i % 10 == 0 ? 20 * TIME_MS : 0);
+        TimeNs t3 = t0 + (TimeNs)random_below(random, 6 * TIME_SECOND);
+        ClockSync sync;
+        clock_sync_init(&sync);
+        bool taken = clock_sync_sample(&sync, t0, t1, t2, t3) == STATUS_OK;
+        printf("{\"kind\": \"exchange\", \"t\": [%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64
+               "], \"taken\": %s, "
+               "\"round_trip\": %" PRId64 ", \"offset\": %" PRId64 "}\n",
+               t0, t1, t2, t3, taken ? "true" : "false", sync.samples[0].round_trip, sync.samples[0].offset);
+    }
+}
+
+/* ---- seeds for the fuzzers ---- */
+
+static void write_seed(const char *folder, const char *decoder, const char *name, uint8_t head, Bytes bytes)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s/%s", folder, decoder, name);
+    FILE *file = fopen(path, "wb");
+    must(file != NULL, "cannot write a seed");
+    bool ok = fputc(head, file) != EOF && fwrite(bytes.data, 1, bytes.size, file) == bytes.size;
+    must(fclose(file) == 0 && ok, "cannot write a seed");
+}
+
+static void write_snapshot_seeds(const char *folder)
+{
+    /* The ring that fuzz_snapshot holds when it decodes. */
+    Arena arena;
+    arena_init(&arena, 0);
+    SnapshotRing *ring = NULL;
+    must(snapshot_ring_create(limits, &arena, &ring) == STATUS_OK, "no memory");
+    Random random = random_seeded(1);
+    const Snapshot *old = NULL;
+    for (uint32_t sequence = 1; sequence <= 11; sequence++) {
+        Snapshot *next = snapshot_ring_begin(ring, sequence);
+        random_step(&random, old, next, limits, sequence <= 8 ? 0.3 : 0.1);
+        snapshot_ring_commit(ring, next);
+        old = next;
+        const Snapshot *baseline = sequence == 9 ? NULL : snapshot_ring_find(ring, sequence - 5);
+        ByteBuffer out = buffer();
+        char name[32];
+        snprintf(name, sizeof name, "%02u", sequence);
+        if (sequence > 8) {
+            must(snapshot_encode(next, baseline, &out) == STATUS_OK, "a snapshot does not encode");
+            write_seed(folder, "snapshot", name, 0, bytes_of(out.data, out.size));
+        }
+    }
+    uint8_t world[9] = { 1, 2, 3, 4, 5, 6, 7, 8, 60 };
+    write_seed(folder, "snapshot", "world", 1, bytes_of(world, sizeof world));
+    arena_finish(&arena);
+}
+
+static void write_corpus(const char *folder)
+{
+    Random random = random_seeded(7);
+    for (unsigned id = 1; id < MESSAGE_ID_COUNT; id++) {
+        Message message = { .id = (MessageId)id };
+        fill_transfer(&message, &random);
+        ByteBuffer out = buffer();
+        must(message_encode(&message, &out) == STATUS_OK, "a message does not encode");
+        write_seed(folder, "message", message_rule((uint8_t)id)->name, (uint8_t)(id * 37),
+                   bytes_of(out.data, out.size));
+    }
+    write_snapshot_seeds(folder);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--corpus") == 0) {
+        write_corpus(argv[2]);
+        return 0;
+    }
+    Random random = random_seeded(2024);
+    emit_tables();
+    for (unsigned id = 1; id < MESSAGE_ID_COUNT; id++) {
+        for (int round = 0; round < 12; round++) {
+            emit_message((MessageId)id, &random);
+        }
+        for (int round = 0; round < 60; round++) {
+            emit_damaged_message((MessageId)id, &random);
+        }
+    }
+    const double changes[] = { 0, 0.02, 0.2, 0.8 };
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        emit_snapshots(seed, changes[seed % 4]);
+    }
+    emit_rotations(&random);
+    emit_exchanges(&random);
+    return 0;
+}
