@@ -50,7 +50,7 @@ static Status json_text(Bytes file, const char *name, Bytes *out_json, Diag *dia
 
 static Status open_gltf(JsonDocument *document, Bytes file, const char *name, Arena *arena, Diag *diag)
 {
-    Bytes text;
+    Bytes text = { 0 };
     Status status = json_text(file, name, &text, diag);
     if (status == STATUS_OK) {
         status = json_document_parse(document, text, name, arena, diag);
