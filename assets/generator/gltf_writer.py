@@ -7,7 +7,7 @@ import json
 import math
 import struct
 
-from geometry import IDENTITY, apply, cofactors, determinant, unit
+from geometry import IDENTITY, apply, cofactors, determinant, mul, unit
 
 
 def linear(hex_color):
@@ -38,10 +38,7 @@ class Mesh:
         """`look` is (material, "#rrggbb") or (material, linear colour)."""
         material, color = look
         color = linear(color) if isinstance(color, str) else color
-        m = IDENTITY
-        if matrices:
-            from geometry import mul
-            m = mul(*matrices)
+        m = mul(*matrices) if matrices else IDENTITY
         part = self.parts.setdefault(material, [[], [], [], [], []])
         base = len(part[0])
         k = cofactors(m)

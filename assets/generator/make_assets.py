@@ -40,7 +40,7 @@ def models():
                         ("boiler", model_site.boiler()), ("vessels", model_site.vessels()), ("cabinet", model_site.cabinet()),
                         ("lamp", model_site.lamp()), ("lamp-post", model_site.lamp_post()), ("tree-1", model_site.tree(1)),
                         ("tree-2", model_site.tree(5)), ("bush", model_site.bush()), ("mast", model_site.weather_mast()),
-                        ("meter", model_site.meter()), ("clutter", model_site.extinguisher_and_signs())):
+                        ("meter", model_site.meter()), ("clutter", model_site.clutter())):
         yield plant + name + ".glb", roots, []
 
 

@@ -211,7 +211,11 @@ NOISE = {"flow": 0.6, "power": 0.12, "vibration": 0.035, "bearingTemperature": 0
 
 
 def decimals(step):
-    return max(0, -math.floor(math.log10(step) + 1e-9)) if step < 1 else 0
+    """How many are needed to write multiples of `step`."""
+    digits = 0
+    while abs(step * 10 ** digits - round(step * 10 ** digits)) > 1e-9:
+        digits += 1
+    return digits
 
 
 def write(value, schema):
@@ -223,8 +227,7 @@ def write(value, schema):
     step = schema["multipleOf"]
     value = max(schema["minimum"], min(schema["maximum"], value))
     value = round(value / step) * step
-    digits = decimals(step) + (1 if step in (0.05, 0.5) and step == 0.05 else 0)
-    return "%.*f" % (digits, value + 0.0)
+    return "%.*f" % (decimals(step), value + 0.0)
 
 
 def csv(seed=7):

@@ -2,11 +2,10 @@
 
 Nozzles at x = ±0.35, y = 0.55 and 1.75, z = 0.5, pipes of radius 0.12. Node "Plates" is tinted by the duty.
 """
-import math
 
-from geometry import bar, block, box, cylinder, lathe, move, rod, turn_x, turn_z
+from geometry import block, box, cylinder, move, rod, turn_x
 from gltf_writer import Mesh, Node
-from parts import BOLT, DARK_STEEL, PLINTH, GALVANISED, PAINT, STAINLESS, STEEL, WHITE, flange, ground_shade
+from parts import BOLT, PLINTH, PAINT, STAINLESS, STEEL, flange, ground_shade
 
 PIPE = 0.12
 NOZZLES = ((-0.35, 0.55), (-0.35, 1.75), (0.35, 0.55), (0.35, 1.75))

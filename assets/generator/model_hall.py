@@ -1,13 +1,12 @@
-"""The pump hall: a steel frame of five bays, open to the front (+Z), with cladding, windows, skylight and floor.
+"""The pump hall: a steel frame of four bays, open to the front (+Z), with cladding, windows, skylight and floor.
 
 World coordinates: x from X0 to X1, z from BACK to FRONT; the floor is 2 cm above the ground.
 """
 import math
 
-from geometry import add, bar, block, box, cylinder, grid, move, rod, sheet, sub, times, trapezoids, tube, turn_x, turn_y, turn_z, unit, length, Shape
+from geometry import bar, block, box, grid, move, rod, sub, trapezoids, tube, turn_x, turn_y, length, Shape
 from gltf_writer import Mesh, Node
-from parts import (BLACK, CONCRETE, DARK_STEEL, FOOTING, GALVANISED, GLASS, HAZARD, LAMP, MATT, PAINT, PANE, SAFETY, SHEET, STEEL,
-                   STRUCTURE, WHITE)
+from parts import CONCRETE, DARK_STEEL, FOOTING, GLASS, HAZARD, LAMP, PAINT, SAFETY, SHEET, STRUCTURE
 
 X0, X1, BACK, FRONT = -2.0, 22.0, -15.0, -3.0
 EAVES, RIDGE = 6.6, 8.4
@@ -45,8 +44,7 @@ def slab():
     lines = Mesh()
     for x0, z0, x1, z1 in ((X0 + 0.5, -4.25, X1 - 0.5, -4.15), (0.2, -8.75, 12.6, -8.65), (12.5, -8.75, 12.6, -4.2), (0.2, -8.75, 0.3, -4.2)):
         lines.add(block(x0, 0.02, z0, x1, 0.025, z1), (PAINT, "#e0b52a"))
-    for x in (4.5,):
-        lines.add(block(x - 0.04, 0.02, -8.7, x + 0.04, 0.025, -4.2), (PAINT, "#e0b52a"))
+    lines.add(block(4.46, 0.02, -8.7, 4.54, 0.025, -4.2), (PAINT, "#e0b52a"))
     lines.add(block(X0 + 0.3, 0.02, FRONT + 0.1, X1 - 0.3, 0.026, FRONT + 0.32), (HAZARD, "#ffffff"))
     lines.add(block(13.2, 0.02, -9.9, 13.25, 0.024, -6.0), (PAINT, "#d9d6cc"))
     lines.shade(lambda p, n: 0.6 + 0.4 * floor_light(p[0], p[2]))
@@ -92,7 +90,8 @@ def wall(m, a, b, height_at, openings, look_out, look_in):
                 m.add(block(x - 0.025, sill, -0.03, x + 0.025, head, 0.05), frame, *place)
             m.add(block(s, (sill + head) / 2 - 0.025, -0.03, e, (sill + head) / 2 + 0.025, 0.05), frame, *place)
             m.add(Shape().face((s, sill, 0.0), (e, sill, 0.0), (e, head, 0.0), (s, head, 0.0)), (GLASS, "#ffffff"), *place)
-    m.add(block(0, 0.0, -0.1, d, 0.32, 0.1) if not any(o[2] == 0 for o in openings) else block(0, 0, 0, 0.01, 0.01, 0.01), FOOTING, *place)
+    if all(sill > 0 for _, _, sill, _ in openings):  # a plinth, where no door cuts it
+        m.add(block(0, 0.0, -0.1, d, 0.32, 0.1), FOOTING, *place)
 
 
 STROKES = {  # letters as lines on a grid of 4 by 6
@@ -141,7 +140,7 @@ def walls():
     wall(m, (X1, 0.02, FRONT), (X1, 0.02, BACK), gable_right, [(1.6, 4.6, 3.4, 5.2), (6.2, 7.2, 0.0, 2.1), (7.9, 10.4, 3.4, 5.2)],
          CLADDING, INNER)
     # the door in the right wall, ajar
-    m.add(block(0, 0.03, -0.025, 0.98, 2.08, 0.025, 0.01), TRIM, move(X1 + 0.05, 0, FRONT - 7.2), turn_y(-30 + 0))
+    m.add(block(0, 0.03, -0.025, 0.98, 2.08, 0.025, 0.01), TRIM, move(X1 + 0.05, 0, FRONT - 7.2), turn_y(-30))
     # fascia above the open front with a coloured stripe, corner trims, gutters, downpipes
     m.add(block(X0 - 0.12, EAVES - 1.0, FRONT - 0.06, X1 + 0.12, EAVES + 0.06, FRONT + 0.16, 0.02), TRIM)
     m.add(block(X0 - 0.13, EAVES - 0.96, FRONT + 0.12, X1 + 0.13, EAVES - 0.86, FRONT + 0.175), (PAINT, "#f0ebde"))
@@ -169,7 +168,6 @@ def roof():
     slope_len = math.hypot(FRONT - MIDDLE, rise)
     angle = math.degrees(math.atan2(rise, FRONT - MIDDLE))
     light = 1.7  # skylight: this far down each slope
-    bay = (X1 - X0) / BAYS
     for side in (1, -1):
         yaw = 0 if side > 0 else 180
         place = (move((X0 + X1) / 2, RIDGE, MIDDLE), turn_y(yaw), turn_x(angle - 90))
@@ -179,9 +177,9 @@ def roof():
             shape = Shape()
             profile = trapezoids(2 * half, 0.5, 0.04)
             for (x0, z0), (x1, z1) in zip(profile, profile[1:]):
-                for lo, hi in ((-slope_len - over, -light),):
-                    quad = [(x0 - half, lo, z0 + z), (x1 - half, lo, z1 + z), (x1 - half, hi, z1 + z), (x0 - half, hi, z0 + z)]
-                    shape.face(*(quad[::-1] if flip else quad))
+                lo, hi = -slope_len - over, -light
+                quad = [(x0 - half, lo, z0 + z), (x1 - half, lo, z1 + z), (x1 - half, hi, z1 + z), (x0 - half, hi, z0 + z)]
+                shape.face(*(quad[::-1] if flip else quad))
             m.add(shape, look, *place)
         m.add(Shape().face((-half + 0.3, -light, 0.08), (half - 0.3, -light, 0.08), (half - 0.3, 0, 0.08), (-half + 0.3, 0, 0.08)), (GLASS, "#ffffff"), *place)
         count = int((X1 - X0) / 1.5)
@@ -204,7 +202,8 @@ def column(m, x, z, height):
         m.add(block(x - 0.11, 0.02, z + s * 0.12 - 0.012, x + 0.11, height, z + s * 0.12 + 0.012), STRUCTURE)
     m.add(block(x - 0.01, 0.02, z - 0.12, x + 0.01, height, z + 0.12), STRUCTURE)
     m.add(block(x - 0.2, 0.02, z - 0.22, x + 0.2, 0.05, z + 0.22), STRUCTURE)
-    m.add(block(x - 0.16, 0.05, z - 0.18, x + 0.16, 1.1, z + 0.18, 0.02), (HAZARD, "#ffffff")) if z > FRONT - 0.5 else None
+    if z > FRONT - 0.5:  # where trucks pass
+        m.add(block(x - 0.16, 0.05, z - 0.18, x + 0.16, 1.1, z + 0.18, 0.02), (HAZARD, "#ffffff"))
 
 
 def truss(m, x):

@@ -1,9 +1,9 @@
 """The pipe runs that join everything, in world coordinates, one model a medium so that each can be tinted by its
 temperature: supply, return, primary (boiler side), cooling. Node "Pipes" is near white and tinted; node "Fittings" is not.
 """
-from geometry import add, along, bar, block, box, cylinder, lathe, move, rod, tube, turn_x, turn_z
+from geometry import add, along, bar, block, cylinder, lathe, move, rod, turn_x
 from gltf_writer import Mesh, Node
-from parts import ALUMINIUM, BLACK, DARK_STEEL, GALVANISED, PAINT, STAINLESS, STRUCTURE, collar, gauge, ground_shade, joint, pipe, stand
+from parts import ALUMINIUM, GALVANISED, PAINT, STAINLESS, STRUCTURE, collar, gauge, ground_shade, joint, pipe, stand
 
 TINT = (PAINT, "#f4f4f2")
 COLLAR = (PAINT, "#fbfbf7")

@@ -6,9 +6,9 @@ stands at BEACON.
 """
 import math
 
-from geometry import along, bar, block, box, cylinder, lathe, move, rod, scale, sphere, tube, turn_x, turn_y, turn_z
+from geometry import bar, block, box, cylinder, lathe, move, rod, tube, turn_x, turn_y, turn_z
 from gltf_writer import Mesh, Node
-from parts import (BLACK, BOLT, CONCRETE, DARK_STEEL, PLINTH, GALVANISED, HAZARD, MATT, PAINT, RUBBER, SAFETY, STAINLESS, STEEL, WHITE,
+from parts import (BLACK, BOLT, DARK_STEEL, PLINTH, GALVANISED, HAZARD, PAINT, RUBBER, SAFETY, STAINLESS, WHITE,
                    flange, gauge, ground_shade)
 
 SHAFT, PIPE = 0.75, 0.13
@@ -127,8 +127,7 @@ def coupling():
 def fan():
     m = Mesh()
     for i in range(7):
-        m.add(block(0.03, -0.05, -0.012, 0.18, 0.05, 0.012), (PAINT, "#d9d9d2" if i else "#e8b020"), turn_x(360 * i / 7), turn_z(0), move(0, 0, 0),
-              turn_y(90), turn_x(25))
+        m.add(block(0.03, -0.05, -0.012, 0.18, 0.05, 0.012), (PAINT, "#d9d9d2" if i else "#e8b020"), turn_x(360 * i / 7), turn_y(90), turn_x(25))
     m.add(cylinder(0.05, 0.1, 12), DARK_STEEL, turn_z(-90), move(0, -0.05, 0))
     return m
 

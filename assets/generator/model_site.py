@@ -2,19 +2,16 @@
 import math
 import random
 
-from geometry import (Shape, add, along, bar, blob, block, box, capsule, cylinder, grid, lathe, move, mul, rod, scale, sphere, tube, turn_x,
+from geometry import (bar, blob, block, box, capsule, cylinder, grid, lathe, move, rod, scale, sphere, tube, turn_x,
                       turn_y, turn_z)
-from gltf_writer import Mesh, Node
-from parts import (ALUMINIUM, ASPHALT, BLACK, BOLT, CLAD, CONCRETE, DARK_STEEL, FOOTING, GALVANISED, GLASS, GRASS, GRAVEL, HAZARD, LAMP,
-                   MATT, PAINT, PANE, PLINTH, SAFETY, STAINLESS, STRUCTURE, WHITE, flange, gauge, ground_shade, ladder, railing)
+from gltf_writer import Material, Mesh, Node
+from parts import (ALUMINIUM, ASPHALT, BLACK, BOLT, CLAD, CONCRETE, DARK_STEEL, FOOTING, GALVANISED, GRASS, GRAVEL,
+                   LAMP, MATT, PAINT, PANE, PLINTH, SAFETY, STAINLESS, STRUCTURE, WHITE, gauge, ground_shade, ladder,
+                   railing)
 
 SITE = (-22.0, -22.0, 35.0, 3.2)  # the fenced yard: x0, z0, x1, z1
 ROAD = (5.6, 11.4)  # z of the road's edges
-
-
-def slab(m, x0, z0, x1, z1, y, look, cell=4.0, shade=None):
-    s = grid(x0, z0, x1, z1, max(1, int((x1 - x0) / cell)), max(1, int((z1 - z0) / cell)), y)
-    m.add(s, look)
+LAMP_BLUE = Material("Screen", 0.0, 0.3, emissive=(0.25, 0.55, 0.7), strength=0.8)
 
 
 def yard_light(p, n):
@@ -31,6 +28,7 @@ def yard_light(p, n):
 
 
 def ground():
+    """Grass, yard, road and kerbs, each a few millimetres above the last so that they do not flicker."""
     m = Mesh()
     x0, z0, x1, z1 = SITE
     m.add(grid(-90, -90, 110, 75, 20, 16, 0.004), (GRASS, "#7d9a52"))
@@ -71,6 +69,7 @@ def ground():
 
 
 def fence():
+    """The site's fence with its open gate, and the transformer's own."""
     m = Mesh()
     x0, z0, x1, z1 = SITE
     sides = [((x0, z1), (x0, z0)), ((x0, z0), (x1, z0)), ((x1, z0), (x1, z1)), ((x1, z1), (16.6, z1)), ((3.4, z1), (x0, z1))]
@@ -153,11 +152,11 @@ def boiler():
     gauge(m, (-2.22, 2.2, 0.35), (-0.3, 0, 1), 0.1)
     m.add(box(0.5, 0.3, 0.01, 0.004), STAINLESS, move(0.3, 1.7, 1.205), turn_x(-8))
     m.shade(ground_shade(0.6, 0.9))
-    # two expansion vessels share the model's frame of mind but stand alone: see vessels()
     return [Node("Boiler", m)]
 
 
 def vessels():
+    """Two expansion vessels."""
     m = Mesh()
     for x in (-0.8, 0.8):
         m.add(lathe([(0, 0.42), (0.3, 0.45), (0.5, 0.58), (0.58, 0.8), (0.58, 2.1), (0.5, 2.32), (0.3, 2.45), (0, 2.48)], 28, 45), (PAINT, "#b5402e"),
@@ -206,11 +205,6 @@ def cabinet():
     root = Node("Cabinet", m)
     root.child("Tray", tray)
     return [root]
-
-
-from gltf_writer import Material  # noqa: E402
-
-LAMP_BLUE = Material("Screen", 0.0, 0.3, emissive=(0.25, 0.55, 0.7), strength=0.8)
 
 
 def lamp():
@@ -270,7 +264,7 @@ def weather_mast():
         m.add(lathe([(0.05, 0), (0.13, -0.03), (0.13, -0.02), (0.05, 0.015)], 16, 30), WHITE, move(0.32, 2.2 + 0.05 * i, 0))
     m.add(bar((0, 2.3, 0), (0.32, 2.3, 0), 0.03, 0.03), GALVANISED)
     m.add(box(0.3, 0.4, 0.16, 0.02), (PAINT, "#d8dbd6"), move(0, 1.35, 0.1))
-    m.add(block(-0.28, 2.75, -0.2, 0.28, 2.77, 0.2), (PANE, "#1c2c4a"), move(0, 0, 0.12), turn_x(0))
+    m.add(block(-0.28, 2.75, -0.2, 0.28, 2.77, 0.2), (PANE, "#1c2c4a"), move(0, 0, 0.12))
     root = Node("Mast", m)
     cups = Mesh()
     for i in range(3):
@@ -292,7 +286,7 @@ def meter():
     return [Node("Meter", m)]
 
 
-def extinguisher_and_signs():
+def clutter():
     """Small things that make the hall lived in: extinguishers, a bench with tools, pallets, a hose reel."""
     m = Mesh()
     for x, z in ((0.1, -3.4), (21.6, -4.2)):

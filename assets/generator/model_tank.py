@@ -5,10 +5,10 @@ about its foot. Node "Float" is the pointer, moved up by a TRANSLATE binding. No
 """
 import math
 
-from geometry import bar, block, box, cylinder, lathe, move, rod, scale, tube, turn_x, turn_y, turn_z, unit
+from geometry import bar, block, box, cylinder, lathe, move, turn_x, turn_y, turn_z
 from gltf_writer import Mesh, Node
-from parts import (ALUMINIUM, BLACK, CLAD, CONCRETE, DARK_STEEL, PLINTH, GALVANISED, GLASS, MATT, PAINT, SAFETY, STAINLESS, WHITE,
-                   flange, gauge, ground_shade, ladder, railing)
+from parts import (ALUMINIUM, CLAD, DARK_STEEL, PLINTH, MATT, PAINT, SAFETY, STAINLESS, WHITE, flange, gauge, ladder,
+                   railing)
 
 RADIUS, EAVES, TRAVEL, BOARD = 2.6, 9.2, 7.4, 0.95  # BOARD: height of the zero mark
 

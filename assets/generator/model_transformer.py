@@ -2,11 +2,10 @@
 
 Nodes "Fan1" and "Fan2" turn about Z; node "Tank" is tinted by the oil's temperature.
 """
-import math
 
-from geometry import bar, block, box, capsule, cylinder, lathe, move, rod, scale, sphere, tube, turn_x, turn_y, turn_z
+from geometry import bar, block, box, cylinder, lathe, move, rod, tube, turn_x, turn_z
 from gltf_writer import Mesh, Node
-from parts import BLACK, BOLT, CONCRETE, DARK_STEEL, PLINTH, GALVANISED, MATT, PAINT, STAINLESS, WHITE, flange, gauge, ground_shade
+from parts import BLACK, BOLT, DARK_STEEL, PLINTH, GALVANISED, PAINT, STAINLESS, gauge, ground_shade
 
 GREY, PORCELAIN = (PAINT, "#a9b4ab"), (PAINT, "#9a5534")
 FANS = ((-0.62, 0.95, 1.14), (0.62, 0.95, 1.14))

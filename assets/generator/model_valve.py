@@ -4,9 +4,9 @@ Node "Stem" moves up by TRAVEL metres from shut to open; node "Wheel" turns abou
 """
 import math
 
-from geometry import bar, block, box, cylinder, lathe, move, rod, scale, tube, turn_x, turn_y, turn_z
+from geometry import bar, box, cylinder, lathe, move, rod, tube, turn_x, turn_z
 from gltf_writer import Mesh, Node
-from parts import BLACK, BOLT, DARK_STEEL, GALVANISED, PAINT, SAFETY, STAINLESS, WHITE, flange
+from parts import BLACK, BOLT, DARK_STEEL, PAINT, STAINLESS, flange
 
 PIPE, TRAVEL = 0.15, 0.22
 BODY, ACTUATOR = (PAINT, "#4a5157"), (PAINT, "#2f6f8f")

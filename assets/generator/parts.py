@@ -2,9 +2,9 @@
 import math
 
 import textures
-from geometry import (add, along, bar, block, box, cylinder, disc_quad, lathe, length, move, mul, rod, route, sphere, sub,
-                      times, tube, turn_x, turn_y, turn_z, unit)
-from gltf_writer import Material, Mesh
+from geometry import (add, along, bar, block, cylinder, disc_quad, lathe, length, move, rod, sub, times, tube, turn_x,
+                      turn_y, unit)
+from gltf_writer import Material
 
 PAINT = Material("Paint", 0.0, 0.45)
 MATT = Material("Matt", 0.0, 0.85)
