@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shared/base/disk_file.h"
 #include "shared/model/world.h"
 
 static const char pump_td[] =
@@ -452,12 +453,47 @@ static void test_cut_and_starved(void **state)
     assert_true(good > 0);
 }
 
+/* The example of the format's description is a world. */
+static void test_documented_example(void **state)
+{
+    (void)state;
+    static const char td[] =
+        "{\"@context\": \"x\", \"title\": \"Pump\", \"security\": \"n\", \"securityDefinitions\": {},"
+        "\"properties\": {\"speed\": {\"type\": \"number\", \"unit\": \"1/min\"},"
+        "\"temperature\": {\"type\": \"number\", \"unit\": \"degC\"},"
+        "\"alarm\": {\"type\": \"string\", \"enum\": [\"NORMAL\", \"ACTIVE\"]}}}";
+    static const char pump[] = "{\"asset\": {\"version\": \"2.0\"}, \"nodes\": [{\"name\": \"impeller\"},"
+                               "{\"name\": \"casing\"}]}";
+    Bytes page;
+    assert_int_equal(disk_read(DTMV_SOURCE_DIR "/shared/model/WORLD.md", 1 << 20, &arena, &page, &diag),
+                     STATUS_OK);
+    const char *begin = strstr((const char *)page.data, "```json\n");
+    assert_non_null(begin);
+    begin += 8;
+    const char *end = strstr(begin, "\n```");
+    assert_non_null(end);
+    const AssetEntry entries[] = {
+        { "world.json", { (const uint8_t *)begin, (size_t)(end - begin) } },
+        ENTRY("things/pump.td.json", td),
+        ENTRY("models/pump.glb", pump),
+        ENTRY("models/hall.glb", pump),
+    };
+    const AssetTable table = { entries, ARRAY_COUNT(entries) };
+    World world;
+    diag = (Diag){ 0 };
+    Status status = world_load(asset_source_memory(&table), &arena, &world, &diag);
+    assert_string_equal(message(), "");
+    assert_int_equal(status, STATUS_OK);
+    assert_int_equal(world.objects[1].binding_count, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_loads_everything),  cmocka_unit_test(test_files_and_hash),
-        cmocka_unit_test(test_names_every_fault), cmocka_unit_test(test_too_many_bindings),
-        cmocka_unit_test(test_missing_world),     cmocka_unit_test(test_cut_and_starved),
+        cmocka_unit_test(test_loads_everything),   cmocka_unit_test(test_files_and_hash),
+        cmocka_unit_test(test_names_every_fault),  cmocka_unit_test(test_too_many_bindings),
+        cmocka_unit_test(test_missing_world),      cmocka_unit_test(test_cut_and_starved),
+        cmocka_unit_test(test_documented_example),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
