@@ -174,7 +174,9 @@ static Status init_objects(const SceneConfig *config, Scene *scene, Arena *arena
     for (uint32_t i = 0; i < config->world->object_count; i++) {
         ObjectState *object = &scene->objects[i];
         const SceneModel *model = &config->models[i];
-        *object = (ObjectState){ .object = &config->world->objects[i], .instance = MODEL_NONE };
+        *object = (ObjectState){
+            .object = &config->world->objects[i], .instance = MODEL_NONE, .moved = true, .recolored = true
+        };
         object_matrix(object->object, object->root);
         Status status = init_bindings(config, object, model->model, arena, diag);
         if (status != STATUS_OK) {
@@ -184,6 +186,7 @@ static Status init_objects(const SceneConfig *config, Scene *scene, Arena *arena
             return out_of_memory(config, diag);
         }
         init_label(scene, object, &cursor);
+        object->reworded = object->bound_count > 0;
     }
     return STATUS_OK;
 }
@@ -258,12 +261,16 @@ void scene_update(Scene *scene, const SceneInput *input)
         scene->snapshot_sequence = snapshot->sequence;
         survey_snapshot(scene, snapshot);
     }
+    /* Texts may have come that cards wait for. */
+    bool texts_changed = checked.texts && checked.texts->count != scene->text_count;
+    scene->text_count = checked.texts ? checked.texts->count : 0;
     scene->alarms = 0;
     for (uint32_t i = 0; i < scene->world->object_count; i++) {
         ObjectState *object = &scene->objects[i];
         if (fresh && object->bound_count > 0) {
             object_take_values(scene, object, checked.texts);
         }
+        object->reworded = object->reworded || (texts_changed && object->bound_count > 0);
         object_advance(object, checked.dt);
         object_show(scene, object, checked.seconds);
         label_show(scene, object, &checked);

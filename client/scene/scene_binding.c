@@ -46,6 +46,16 @@ static Quality worst(const ObjectState *object)
     return any ? result : QUALITY_NONE;
 }
 
+/* What of the object a change of this binding touches. */
+static void touch(ObjectState *object, BindingKind kind)
+{
+    if (kind == BINDING_SPIN || kind == BINDING_TRANSLATE || kind == BINDING_LEVEL) {
+        object->moved = true;
+    } else {
+        object->recolored = true;
+    }
+}
+
 void object_take_values(Scene *scene, ObjectState *object, const TextTable *texts)
 {
     for (uint32_t i = 0; i < object->bound_count; i++) {
@@ -53,6 +63,7 @@ void object_take_values(Scene *scene, ObjectState *object, const TextTable *text
         Reported reported = reported_value(scene, object, bound->binding->property);
         bool same = bound->reported.code == reported.code && bound->reported.quality == reported.quality;
         bound->reported = reported;
+        object->reworded = object->reworded || !same;
         if (bound->binding->kind == BINDING_LABEL || (same && bound->started)) {
             continue;
         }
@@ -66,10 +77,10 @@ void object_take_values(Scene *scene, ObjectState *object, const TextTable *text
             memcpy(bound->shown, target.out, sizeof bound->shown);
             bound->started = reported.quality != QUALITY_NONE;
         }
-        object->dirty = true;
+        touch(object, bound->binding->kind);
     }
     Quality quality = worst(object);
-    object->dirty = object->dirty || quality != object->quality;
+    object->recolored = object->recolored || quality != object->quality;
     object->quality = quality;
 }
 
@@ -94,17 +105,17 @@ void object_advance(ObjectState *object, float dt)
         BoundState *bound = &object->bound[i];
         if (!bound->settled) {
             advance_shown(bound, dt);
-            object->dirty = true;
+            touch(object, bound->binding->kind);
         }
         bool glows = bound->binding->kind == BINDING_BEACON || bound->binding->kind == BINDING_EMISSIVE;
         if (glows && bound->target.blink) {
-            object->dirty = true;
+            object->recolored = true;
         }
         if (bound->binding->kind == BINDING_SPIN && bound->shown[0] != 0) {
             /* The angle only ever grows by what this frame turned, so a new speed never makes it jump. */
             float turned = bound->angle + fmodf(bound->shown[0] / 60 * dt, 1) * TWO_PI;
             bound->angle = turned - floorf(turned / TWO_PI) * TWO_PI;
-            object->dirty = true;
+            object->moved = true;
         }
     }
 }
@@ -206,21 +217,6 @@ static void show_beacon(Scene *scene, const ObjectState *object, const BoundStat
     lamp->color[3] = bound->shown[3] * (bound->target.blink ? 0.1f + 0.9f * scene_pulse(seconds) : 1);
 }
 
-static void reset_nodes(ObjectState *object, double seconds)
-{
-    const Model *model = object->shape->model;
-    pose_rest(model, object->local);
-    if (object->restless) {
-        const ModelAnimation *clip = &model->animations[0];
-        double length = clip->duration > 0 ? (double)clip->duration : 1;
-        pose_animate(model, clip, (float)fmod(seconds, length), object->local);
-    }
-    for (uint32_t i = 0; i < model->node_count && object->tint; i++) {
-        glm_vec4_one(object->tint[i]);
-        glm_vec4_zero(object->emissive[i]);
-    }
-}
-
 /* root × what bindings do to the whole object. */
 static void place_root(const ObjectState *object, const NodeTransform *whole, mat4 out)
 {
@@ -234,53 +230,66 @@ static void place_root(const ObjectState *object, const NodeTransform *whole, ma
     glm_mat4_mul((vec4 *)(uintptr_t)object->root, own, out);
 }
 
-static void show_bound(Scene *scene, ObjectState *object, const BoundState *bound, double seconds,
-                       NodeTransform *whole)
+/* Places the nodes: rest or clip, then what bindings move. */
+static void show_pose(Scene *scene, ObjectState *object, double seconds)
 {
-    switch (bound->binding->kind) {
-    case BINDING_COLOR:
-        show_color(scene, object, bound);
-        break;
-    case BINDING_VISIBILITY:
-        show_visibility(scene, object, bound);
-        break;
-    case BINDING_EMISSIVE:
-        show_emissive(scene, object, bound, seconds);
-        break;
-    case BINDING_SPIN:
-    case BINDING_TRANSLATE:
-    case BINDING_LEVEL:
-        show_motion(bound, bound->node == MODEL_NONE ? whole : &object->local[bound->node]);
-        break;
-    default: /* lamps and labels are not part of the model */
-        break;
+    const Model *model = object->shape->model;
+    NodeTransform whole = { .rotation = { 0, 0, 0, 1 }, .scale = { 1, 1, 1 } };
+    mat4 root;
+    pose_rest(model, object->local);
+    if (object->restless) {
+        const ModelAnimation *clip = &model->animations[0];
+        double length = clip->duration > 0 ? (double)clip->duration : 1;
+        pose_animate(model, clip, (float)fmod(seconds, length), object->local);
+    }
+    for (uint32_t i = 0; i < object->bound_count; i++) {
+        const BoundState *bound = &object->bound[i];
+        BindingKind kind = bound->binding->kind;
+        if (kind == BINDING_SPIN || kind == BINDING_TRANSLATE || kind == BINDING_LEVEL) {
+            show_motion(bound, bound->node == MODEL_NONE ? &whole : &object->local[bound->node]);
+        }
+    }
+    place_root(object, &whole, root);
+    pose_world(model, object->local, (const vec4 *)root, object->world);
+    shape_bounds(object->shape, (const mat4 *)object->world, scene->instances[object->instance].bounds);
+}
+
+static void show_surface(Scene *scene, ObjectState *object, double seconds)
+{
+    uint32_t nodes = object->shape->model->node_count;
+    for (uint32_t i = 0; i < nodes; i++) {
+        glm_vec4_one(object->tint[i]);
+        glm_vec4_zero(object->emissive[i]);
+    }
+    for (uint32_t i = 0; i < object->bound_count; i++) {
+        const BoundState *bound = &object->bound[i];
+        if (bound->binding->kind == BINDING_COLOR) {
+            show_color(scene, object, bound);
+        } else if (bound->binding->kind == BINDING_VISIBILITY) {
+            show_visibility(scene, object, bound);
+        } else if (bound->binding->kind == BINDING_EMISSIVE) {
+            show_emissive(scene, object, bound, seconds);
+        }
+    }
+    for (uint32_t i = 0; i < nodes; i++) {
+        fade(object->quality, object->tint[i]);
     }
 }
 
 void object_show(Scene *scene, ObjectState *object, double seconds)
 {
-    if (object->placed && !object->dirty && !object->restless) {
-        return;
-    }
-    for (uint32_t i = 0; i < object->bound_count; i++) {
-        if (object->bound[i].binding->kind == BINDING_BEACON) {
-            show_beacon(scene, object, &object->bound[i], seconds);
-        }
-    }
-    if (object->shape) {
-        NodeTransform whole = { .rotation = { 0, 0, 0, 1 }, .scale = { 1, 1, 1 } };
-        mat4 root;
-        reset_nodes(object, seconds);
+    if (object->recolored) {
         for (uint32_t i = 0; i < object->bound_count; i++) {
-            show_bound(scene, object, &object->bound[i], seconds, &whole);
+            if (object->bound[i].binding->kind == BINDING_BEACON) {
+                show_beacon(scene, object, &object->bound[i], seconds);
+            }
         }
-        for (uint32_t i = 0; i < object->shape->model->node_count && object->tint; i++) {
-            fade(object->quality, object->tint[i]);
+        if (object->shape && object->tint) {
+            show_surface(scene, object, seconds);
         }
-        place_root(object, &whole, root);
-        pose_world(object->shape->model, object->local, (const vec4 *)root, object->world);
-        shape_bounds(object->shape, (const mat4 *)object->world, scene->instances[object->instance].bounds);
     }
-    object->placed = true;
-    object->dirty = false;
+    if (object->shape && (object->moved || object->restless)) {
+        show_pose(scene, object, seconds);
+    }
+    object->recolored = object->moved = false;
 }

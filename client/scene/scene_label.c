@@ -109,7 +109,6 @@ static void show_line(Scene *scene, const BoundState *bound, const SceneInput *i
         property_format(property, bound->reported.code, input->texts, text->value, sizeof text->value);
         end_on_character(text->value, sizeof text->value);
     }
-    show_age(text, &bound->reported, input->source_time);
 }
 
 /* Whether `name` says that all is well, or that there is nothing to say. */
@@ -170,7 +169,7 @@ static void color_lines(Scene *scene, const ObjectState *object, const BoundStat
     }
 }
 
-static void show_alarm(Scene *scene, const ObjectState *object, SceneLabel *label, const TextTable *texts)
+static void show_alarm(Scene *scene, ObjectState *object, SceneLabel *label, const TextTable *texts)
 {
     const char *badge = NULL;
     bool blink = false;
@@ -192,7 +191,7 @@ static void show_alarm(Scene *scene, const ObjectState *object, SceneLabel *labe
             blink = blink || (text && bound->target.blink);
         }
     }
-    scene->alarms += badge != NULL;
+    object->alarm = badge != NULL;
     if (label) {
         label->badge = badge;
         label->blink = blink;
@@ -200,7 +199,7 @@ static void show_alarm(Scene *scene, const ObjectState *object, SceneLabel *labe
     }
 }
 
-void label_show(Scene *scene, const ObjectState *object, const SceneInput *input)
+static void rewrite(Scene *scene, ObjectState *object, const SceneInput *input)
 {
     SceneLabel *label = object->label == MODEL_NONE ? NULL : &scene->labels[object->label];
     for (uint32_t i = 0; i < object->bound_count; i++) {
@@ -210,10 +209,22 @@ void label_show(Scene *scene, const ObjectState *object, const SceneInput *input
             show_line(scene, bound, input);
         }
     }
-    if (object->bound_count > 0) {
-        show_alarm(scene, object, label, input->texts);
-    }
+    show_alarm(scene, object, label, input->texts);
     if (label) {
         label->quality = (uint8_t)object->quality;
     }
+    object->reworded = false;
+}
+
+void label_show(Scene *scene, ObjectState *object, const SceneInput *input)
+{
+    if (object->reworded) {
+        rewrite(scene, object, input);
+    }
+    for (uint32_t i = 0; i < object->bound_count && object->label != MODEL_NONE; i++) {
+        if (object->bound[i].binding->kind == BINDING_LABEL) {
+            show_age(&scene->texts[object->bound[i].slot], &object->bound[i].reported, input->source_time);
+        }
+    }
+    scene->alarms += object->alarm;
 }

@@ -40,8 +40,10 @@ typedef struct ObjectState {
     uint32_t label;        /* in the labels, or MODEL_NONE */
     Quality quality;       /* the worst of its values: GOOD, STALE or BAD; NONE when there is none at all */
     bool restless;         /* has a clip that plays */
-    bool dirty;            /* must be posed again */
-    bool placed;           /* was posed at least once */
+    bool moved;            /* nodes must be placed again */
+    bool recolored;        /* tints, light and lamps must be computed again */
+    bool reworded;         /* the card's words, but for ages, must be written again */
+    bool alarm;            /* its beacon shows one */
 } ObjectState;
 
 typedef struct LineText {
@@ -68,7 +70,7 @@ struct Scene {
 
     const EntityState **thing_entities; /* by thing; of `snapshot` */
     const Snapshot *snapshot;           /* last seen */
-    uint32_t snapshot_sequence;
+    uint32_t snapshot_sequence, text_count;
 
     RenderInstance *instances;
     uint32_t object_instances, instance_count;
@@ -110,7 +112,7 @@ void object_show(Scene *scene, ObjectState *object, double seconds);
 float scene_pulse(double seconds);
 
 /* ---- scene_label.c ---- */
-void label_show(Scene *scene, const ObjectState *object, const SceneInput *input);
+void label_show(Scene *scene, ObjectState *object, const SceneInput *input);
 void color_to_srgb(const float linear[3], float out_srgb[3]);
 
 /* ---- scene_avatar.c ---- */
