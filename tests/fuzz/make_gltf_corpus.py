@@ -66,6 +66,16 @@ JPEG = base64.b64decode(
 TRIANGLE = floats(0, 0, 0, 1, 0, 0, 0, 1, 0)
 
 
+# What stb_image 2.27 does not survive by itself: a Huffman table of 4,080 codes, and a chunk longer than the file.
+JPEG_LARGE_TABLE = JPEG[:2] + struct.pack(">2sHB", b"\xff\xc4", 2 + 17 + 16 * 255, 0) + b"\xff" * 16 + bytes(16 * 255) + JPEG[2:]
+
+
+def png_long_chunk():
+    whole = png(2, 1, b"\0\xff\0\0\0\0\xff")
+    at = whole.index(b"IDAT") - 4
+    return whole[:at] + struct.pack(">I", 0x7B000000) + whole[at + 4:]
+
+
 def triangle():
     b = Builder()
     position = b.accessor(FLOAT, "VEC3", 3, TRIANGLE)
