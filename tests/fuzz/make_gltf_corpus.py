@@ -139,7 +139,10 @@ def main():
     folder = pathlib.Path(__file__).parent / "corpus" / "gltf"
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in {"triangle.glb": triangle(), "png.glb": textured(png(2, 1, b"\0\xff\0\0\0\0\xff"), "image/png"),
-                       "jpeg.glb": textured(JPEG, "image/jpeg"), "skin.glb": animated_skin(),
+                       "jpeg.glb": textured(JPEG, "image/jpeg"),
+                       "jpeg_large_table.glb": textured(JPEG_LARGE_TABLE, "image/jpeg"),
+                       "png_long_chunk.glb": textured(png_long_chunk(), "image/png"),
+                       "skin.glb": animated_skin(),
                        "sparse.gltf": sparse_text()}.items():
         (folder / name).write_bytes(data)
 
