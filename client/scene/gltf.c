@@ -64,6 +64,10 @@ static void split_glb(Document *doc, Bytes file, Bytes *out_json)
 static void parse_json(Document *doc, Bytes text)
 {
     json_error_t error;
+    if (text.size == 0 || !memchr("{ \t\r\n", text.data[0], 5)) {
+        document_fail(doc, STATUS_MALFORMED, NULL, "is neither a GLB nor a glTF file");
+        return;
+    }
     doc->json = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
     if (!doc->json) {
         document_fail(doc, STATUS_MALFORMED, NULL, "JSON: %s", error.text);
@@ -73,10 +77,7 @@ static void parse_json(Document *doc, Bytes text)
         }
         return;
     }
-    doc->root = (Field){ .json = doc->json };
-    if (!json_is_object(doc->json)) {
-        document_fail(doc, STATUS_MALFORMED, NULL, "the document must be a JSON object");
-    }
+    doc->root = (Field){ .json = doc->json }; /* an object: it began with a brace */
 }
 
 static void check_version(Document *doc)

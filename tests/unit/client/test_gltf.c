@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <glob.h>
 #include <math.h>
 
 #include "client/scene/gltf.h"
@@ -566,6 +567,28 @@ static void test_real_files_refused(void **state)
     }
 }
 
+/* Every model that ships with the program. */
+static void test_shipped_models(void **state)
+{
+    (void)state;
+    static const DiskFolders folders = { .folders = { DTMV_SOURCE_DIR } };
+    glob_t found;
+    assert_int_equal(glob(DTMV_SOURCE_DIR "/assets/models/*.glb", 0, NULL, &found), 0);
+    glob(DTMV_SOURCE_DIR "/assets/worlds/*/models/*.gl*", GLOB_APPEND, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        Arena arena;
+        Model model = { 0 };
+        arena_init(&arena, 0);
+        const char *name = found.gl_pathv[i] + strlen(DTMV_SOURCE_DIR) + 1;
+        if (gltf_load(asset_source_folders(&folders), name, &arena, &model, &diag) != STATUS_OK ||
+            model.triangle_count == 0) {
+            fail_msg("%s: %s", name, diag.text);
+        }
+        arena_finish(&arena);
+    }
+    globfree(&found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -578,6 +601,7 @@ int main(void)
         cmocka_unit_test(test_images_refused),
         cmocka_unit_test(test_real_files),
         cmocka_unit_test(test_real_files_refused),
+        cmocka_unit_test(test_shipped_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
