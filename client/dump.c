@@ -1,0 +1,134 @@
+#include "client/dump.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Jansson refuses what JSON cannot carry: text that is not UTF-8, numbers that are not finite. */
+static json_t *text_json(const char *text)
+{
+    json_t *json = json_string(text);
+    return json != NULL ? json : json_string("?");
+}
+
+static json_t *number_json(double number)
+{
+    return isfinite(number) ? json_real(number) : json_null();
+}
+
+static json_t *time_json(TimeNs time)
+{
+    return time == TIME_NONE ? json_null() : json_integer(time);
+}
+
+static json_t *value_json(const Property *property, const Reported *reported, const TextTable *texts)
+{
+    if (reported->quality == QUALITY_NONE) {
+        return json_null();
+    }
+    Value value = property_decode(property, reported->code, texts);
+    switch (value.type) {
+    case VALUE_BOOLEAN:
+        return json_boolean(value.boolean);
+    case VALUE_TEXT:
+        return text_json(value.text);
+    case VALUE_NUMBER:
+        break;
+    }
+    bool whole = property->type == PROPERTY_INTEGER && fabs(value.number) < 0x1p53;
+    return whole ? json_integer((json_int_t)value.number) : number_json(value.number);
+}
+
+static json_t *property_json(const Property *property, const Reported *reported, const TextTable *texts)
+{
+    bool none = reported->quality == QUALITY_NONE;
+    return json_pack("{s:o, s:o, s:o, s:s}", "value", value_json(property, reported, texts), "unit",
+                     text_json(property->unit), "source_time_ns",
+                     none ? json_null() : time_json(reported->source_time), "quality",
+                     quality_name((Quality)reported->quality));
+}
+
+static json_t *things_json(const DumpFrame *frame)
+{
+    json_t *things = json_array();
+    for (uint32_t i = 0; i < frame->world->thing_count; i++) {
+        const Thing *thing = &frame->world->things[i];
+        json_t *properties = json_object();
+        for (uint32_t p = 0; p < thing->model->property_count; p++) {
+            const Property *property = &thing->model->properties[p];
+            json_object_set_new(properties, property->name,
+                                property_json(property, world_value(frame->values, i, p), frame->texts));
+        }
+        json_array_append_new(things,
+                              json_pack("{s:o, s:o}", "id", text_json(thing->id), "properties", properties));
+    }
+    return things;
+}
+
+static json_t *avatar_json(const char *name, const float position[3], float yaw, bool self)
+{
+    json_t *place = json_array();
+    for (int i = 0; i < 3; i++) {
+        json_array_append_new(place, number_json((double)position[i]));
+    }
+    return json_pack("{s:o, s:o, s:o, s:b}", "name", text_json(name), "position", place, "yaw",
+                     number_json((double)yaw), "self", self);
+}
+
+static json_t *avatars_json(const DumpFrame *frame)
+{
+    json_t *avatars = json_array();
+    if (frame->own != NULL) {
+        json_array_append_new(avatars, avatar_json(frame->own_name, frame->own->position,
+                                                   avatar_yaw_radians(frame->own->yaw), true));
+    }
+    for (uint32_t i = 0; i < frame->avatar_count; i++) {
+        const SessionAvatar *avatar = &frame->avatars[i];
+        json_array_append_new(avatars, avatar_json(avatar->name, avatar->position, avatar->yaw, false));
+    }
+    return avatars;
+}
+
+static json_t *world_json(const World *world)
+{
+    char hash[2 * WORLD_HASH_SIZE + 1] = "";
+    for (int i = 0; i < WORLD_HASH_SIZE; i++) {
+        hash[2 * i] = "0123456789abcdef"[world->hash[i] >> 4];
+        hash[2 * i + 1] = "0123456789abcdef"[world->hash[i] & 15];
+    }
+    return json_pack("{s:o, s:s}", "name", text_json(world->name), "hash", hash);
+}
+
+static json_t *frame_json(const DumpFrame *frame)
+{
+    json_t *net = json_pack("{s:o, s:o, s:I, s:I}", "rtt_ms", number_json(frame->net.round_trip_ms),
+                            "bytes_per_s", number_json(frame->net.bytes_per_s), "snapshots",
+                            (json_int_t)frame->net.snapshots, "lost", (json_int_t)frame->net.lost);
+    json_t *timing = json_pack("{s:I, s:o, s:o}", "count", (json_int_t)frame->frame_count, "cpu_ms_p50",
+                               number_json(frame->cpu_ms_p50), "cpu_ms_p99", number_json(frame->cpu_ms_p99));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "server_time_ns", time_json(frame->server_time),
+                     "source_time_ns", time_json(frame->source_time), "things", things_json(frame), "avatars",
+                     avatars_json(frame), "net", net, "frame", timing, "world", world_json(frame->world));
+}
+
+Status dump_format(const DumpFrame *frame, char **out_text, size_t *out_size)
+{
+    json_t *json = frame_json(frame);
+    char *text = json != NULL ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(json);
+    if (text == NULL) {
+        return STATUS_OUT_OF_MEMORY;
+    }
+    size_t size = strlen(text);
+    char *whole = realloc(text, size + 2);
+    if (whole == NULL) {
+        free(text);
+        return STATUS_OUT_OF_MEMORY;
+    }
+    whole[size] = '\n';
+    whole[size + 1] = '\0';
+    *out_text = whole;
+    *out_size = size + 1;
+    return STATUS_OK;
+}
