@@ -190,7 +190,7 @@ void session_input(Session *session, const AvatarInput *input, TimeNs now)
     }
 }
 
-void session_send(Session *session, TimeNs now)
+void session_flush(Session *session, TimeNs now)
 {
     if (session->state != SESSION_LIVE) {
         return;

@@ -47,13 +47,13 @@ const uint8_t *session_world_hash(const Session *session); /* HASH_SIZE bytes, a
 const char *session_world_name(const Session *session);
 void session_ready(Session *session, const World *world);
 
-/* One step of the own avatar: predicted at once, sent by session_send. Call at the fixed rate of
+/* One step of the own avatar: predicted at once, sent by session_flush. Call at the fixed rate of
  * AVATAR_STEP_NS; nothing happens before session_own_avatar says true. */
 void session_input(Session *session, const AvatarInput *input, TimeNs now);
 
 /* Sends the inputs given since the last call (each message repeats older ones, so that a lost packet does no
  * harm) and the acknowledgement of snapshots. Call once a frame, after its inputs. */
-void session_send(Session *session, TimeNs now);
+void session_flush(Session *session, TimeNs now);
 /* The predicted own avatar, corrections smoothed out; false until the server has told where it stands. */
 bool session_own_avatar(const Session *session, AvatarState *out_state);
 
