@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEPS_MAX     30                 /* avatar steps caught up in one go: half a second */
-#define LOST_SHOWN    (15 * TIME_SECOND) /* a window shows for this long that the server is lost */
-#define DUMP_MEMORY   0
+#define STEPS_MAX         30                 /* avatar steps caught up in one go: half a second */
+#define LOST_SHOWN        (15 * TIME_SECOND) /* a window shows for this long that the server is lost */
 #define FRAME_SECONDS_MAX 0.25f
 
 static void fail(App *app, int exit_code, const char *text)
@@ -222,6 +221,11 @@ void app_linger(App *app, TimeNs now)
         app->next_step += AVATAR_STEP_NS;
     }
     session_flush(app->session, now);
+}
+
+void app_leave(App *app, TimeNs now)
+{
+    session_leave(app->session, now);
 }
 
 /* The own avatar between its last two steps: as smooth as the display is fast. */

@@ -1,6 +1,6 @@
-/* app.h - the client as a whole: joins a world, then frame after frame takes input, steps the avatar, shows the
- * scene and the panels. Pure but for the platform, renderer and transport behind their interfaces; time is
- * passed in. One owner, on the main thread. */
+/* app.h - the client as a whole: joins a world, then frame after frame takes input, steps the avatar, shows
+ * the scene and the panels. Pure but for the platform, renderer and transport behind their interfaces; time
+ * is passed in. One owner, on the main thread. */
 #ifndef CLIENT_APP_H
 #define CLIENT_APP_H
 #include "client/platform/platform.h"
@@ -16,19 +16,19 @@ typedef struct AppConfig {
     uint16_t port;
     const char *name; /* wished user name */
     bool headless, vsync, debug;
-    uint32_t width, height;   /* 0: 1280 × 720 */
-    uint32_t samples;         /* MSAA; 0: the renderer's default */
-    uint32_t shadow_size;     /* 0: the renderer's default */
-    float ui_scale;           /* 0: the display's */
-    const ViewFixed *camera;  /* NULL: first person */
-    const Walk *walk;         /* NULL: the keys walk */
-    bool orbit;               /* begin in orbit */
-    TimeNs duration;          /* of the live world; 0: until quit */
-    uint64_t frames;          /* live frames; 0: until quit */
-    bool want_picture;        /* of the last frame: app_picture */
-    bool want_dump;           /* of the last frame: app_dump */
-    bool hide_ui;             /* begin without figures and labels */
-    const char *const *keys;  /* CONTROL_COUNT lists or NULL, as PlatformConfig.keys */
+    uint32_t width, height;  /* 0: 1280 × 720 */
+    uint32_t samples;        /* MSAA; 0: the renderer's default */
+    uint32_t shadow_size;    /* 0: the renderer's default */
+    float ui_scale;          /* 0: the display's */
+    const ViewFixed *camera; /* NULL: first person */
+    const Walk *walk;        /* NULL: the keys walk */
+    bool orbit;              /* begin in orbit */
+    TimeNs duration;         /* of the live world; 0: until quit */
+    uint64_t frames;         /* live frames; 0: until quit */
+    bool want_picture;       /* of the last frame: app_picture */
+    bool want_dump;          /* of the last frame: app_dump */
+    bool hide_ui;            /* begin without figures and labels */
+    const char *const *keys; /* CONTROL_COUNT lists or NULL, as PlatformConfig.keys */
 } AppConfig;
 
 typedef enum AppPhase {
@@ -39,8 +39,8 @@ typedef enum AppPhase {
 } AppPhase;
 
 /* On success `transport` is owned; on failure the caller still does. Strings of `config` are borrowed for the
- * life of the app. Statuses of platform_create, renderer_gl_create, ui_create and session_create, with `diag`;
- * *out_exit (an ExitCode) says what the program should then exit with. */
+ * life of the app. Statuses of platform_create, renderer_gl_create, ui_create and session_create, with
+ * `diag`; *out_exit (an ExitCode) says what the program should then exit with. */
 NODISCARD Status app_create(const AppConfig *config, Transport transport, TimeNs now, App **out_app,
                             int *out_exit, Diag *diag);
 void app_destroy(App *app);
@@ -61,8 +61,8 @@ void app_stop(App *app);
 const char *app_failure(const App *app);
 int app_exit_code(const App *app);
 
-/* After DONE: the last frame as RGBA8, row 0 on top, and what it showed as JSON; NULL when not wanted or not to
- * be had. Owned by the app. */
+/* After DONE: the last frame as RGBA8, row 0 on top, and what it showed as JSON; NULL when not wanted or not
+ * to be had. Owned by the app. */
 const uint8_t *app_picture(const App *app, uint32_t *out_width, uint32_t *out_height);
 const char *app_dump(const App *app, size_t *out_size);
 
@@ -71,5 +71,8 @@ uint8_t *app_take_screenshot(App *app, uint32_t *out_width, uint32_t *out_height
 
 /* Stays in the world without drawing, standing, so that others still see this avatar. */
 void app_linger(App *app, TimeNs now);
+
+/* Says good-bye to the server. */
+void app_leave(App *app, TimeNs now);
 
 #endif

@@ -8,7 +8,7 @@
 #include "client/session/values.h"
 #include "client/ui/ui.h"
 
-typedef struct SourceSpeed { /* source seconds a second, from two moments at least a second apart */
+typedef struct SourceSpeed {         /* source seconds a second, from two moments at least a second apart */
     TimeNs server_time, source_time; /* of the earlier one; TIME_NONE: not yet */
     double speed;
 } SourceSpeed;

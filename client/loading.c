@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-#define ARENA_LIMIT  ((size_t)3 << 30)
-#define AVATAR_NAME  "avatar.glb"
-#define AVATARS_MAX  256u
+#define ARENA_LIMIT ((size_t)3 << 30)
+#define AVATAR_NAME "avatar.glb"
+#define AVATARS_MAX 256u
 
 void loading_begin(Loading *loading, AssetSource assets, Renderer renderer)
 {
@@ -76,8 +76,8 @@ static Status load_avatar(Loading *loading, Diag *diag)
     const AssetEntry entry = { AVATAR_NAME, bytes_of(builtin_avatar_bytes, builtin_avatar_size) };
     const AssetTable table = { .entries = &entry, .count = 1 };
     RenderModel handle;
-    Status status = load_model(loading, asset_source_memory(&table), AVATAR_NAME, &loading->avatar_model, &handle,
-                               diag);
+    Status status =
+        load_model(loading, asset_source_memory(&table), AVATAR_NAME, &loading->avatar_model, &handle, diag);
     if (status == STATUS_OK) {
         loading->avatar = (SceneModel){ .model = &loading->avatar_model, .handle = handle };
     }
@@ -127,5 +127,6 @@ float loading_progress(const Loading *loading)
     if (loading->complete) {
         return 1.0f;
     }
-    return loading->world_ready ? 0.1f + 0.9f * (float)loading->loaded / (float)(loading->model_count + 2) : 0.0f;
+    return loading->world_ready ? 0.1f + 0.9f * (float)loading->loaded / (float)(loading->model_count + 2)
+                                : 0.0f;
 }

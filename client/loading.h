@@ -1,5 +1,5 @@
-/* loading.h - from the files of a world to what can be drawn: world, models on the GPU, scene. In steps, so that
- * the network is served in between. Pure but for the renderer. */
+/* loading.h - from the files of a world to what can be drawn: world, models on the GPU, scene. In steps, so
+ * that the network is served in between. Pure but for the renderer. */
 #ifndef CLIENT_LOADING_H
 #define CLIENT_LOADING_H
 #include "client/scene/scene.h"
@@ -27,8 +27,9 @@ typedef struct Loading {
 void loading_begin(Loading *loading, AssetSource assets, Renderer renderer);
 void loading_finish(Loading *loading); /* safe on a zeroed Loading */
 
-/* One step: the world, then a model at a time, then the scene. `complete` says when there is no more. A failure is
- * final: statuses of world_load, gltf_load, renderer_add_model, scene_create, with `diag` naming the file. */
+/* One step: the world, then a model at a time, then the scene. `complete` says when there is no more. A
+ * failure is final: statuses of world_load, gltf_load, renderer_add_model, scene_create, with `diag` naming
+ * the file. */
 NODISCARD Status loading_step(Loading *loading, Diag *diag);
 
 /* 0..1 */

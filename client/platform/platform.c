@@ -71,6 +71,11 @@ void *platform_window(Platform *platform)
     return platform->ops->window(platform->context);
 }
 
+void platform_set_title(Platform *platform, const char *title)
+{
+    platform->ops->set_title(platform->context, title);
+}
+
 void platform_set_event_hook(Platform *platform, PlatformEventHook hook, void *context)
 {
     platform->ops->set_event_hook(platform->context, hook, context);

@@ -79,6 +79,9 @@ void platform_poll(Platform *platform, PlatformInput *out_input);
 /* Shows the frame (no effect headless). */
 void platform_present(Platform *platform);
 
+/* The words on the window's frame (no effect headless). */
+void platform_set_title(Platform *platform, const char *title);
+
 /* The SDL_Window behind it, or NULL headless (for the UI's input). */
 void *platform_window(Platform *platform);
 

@@ -126,6 +126,12 @@ static void *window(void *context)
     return NULL;
 }
 
+static void set_title(void *context, const char *title)
+{
+    (void)context;
+    (void)title;
+}
+
 static void set_event_hook(void *context, PlatformEventHook hook, void *hook_context)
 {
     (void)context;
@@ -146,6 +152,7 @@ Status platform_egl_create(const PlatformConfig *config, Platform *out_platform,
     static const PlatformOps ops = { .poll = poll,
                                      .present = present,
                                      .window = window,
+                                     .set_title = set_title,
                                      .set_event_hook = set_event_hook,
                                      .destroy = destroy };
     EglPlatform *egl = calloc(1, sizeof *egl);

@@ -179,6 +179,12 @@ static void *window(void *context)
     return sdl->window;
 }
 
+static void set_title(void *context, const char *title)
+{
+    SdlPlatform *sdl = context;
+    SDL_SetWindowTitle(sdl->window, title);
+}
+
 static void set_event_hook(void *context, PlatformEventHook hook, void *hook_context)
 {
     SdlPlatform *sdl = context;
@@ -282,6 +288,7 @@ Status platform_sdl_create(const PlatformConfig *config, Platform *out_platform,
     static const PlatformOps ops = { .poll = poll,
                                      .present = present,
                                      .window = window,
+                                     .set_title = set_title,
                                      .set_event_hook = set_event_hook,
                                      .destroy = destroy };
     SdlPlatform *sdl = calloc(1, sizeof *sdl);

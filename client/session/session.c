@@ -229,13 +229,24 @@ static const Snapshot *entry_snapshot(const Session *session, int at)
     return snapshot_ring_find(session->ring, session->playout.entries[at].sequence);
 }
 
-/* The newest snapshot at or before entry `at` whose texts have all come. */
+static const Snapshot *readable_entry(const Session *session, int at)
+{
+    bool readable = session->playout.entries[at].text_count <= session->texts.count;
+    return readable ? entry_snapshot(session, at) : NULL;
+}
+
+/* The newest snapshot at or before entry `at` whose texts have all come; where the ring has dropped all of
+ * those (the clock was far off), the next one after it. */
 static const Snapshot *readable_snapshot(const Session *session, int at)
 {
-    while (at >= 0 && session->playout.entries[at].text_count > session->texts.count) {
-        at--;
+    const Snapshot *snapshot = NULL;
+    for (int i = at; i >= 0 && snapshot == NULL; i--) {
+        snapshot = readable_entry(session, i);
     }
-    return entry_snapshot(session, at);
+    for (int i = at + 1; i < (int)session->playout.entry_count && snapshot == NULL; i++) {
+        snapshot = readable_entry(session, i);
+    }
+    return snapshot;
 }
 
 static uint32_t list_avatars(Session *session, int at, TimeNs time)

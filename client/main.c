@@ -1,0 +1,404 @@
+/* main.c - dtmv-client: command line, clock, files; app.c does the rest. */
+#include "client/app.h"
+#include "shared/base/cli_file.h"
+#include "shared/base/clock_file.h"
+#include "shared/base/disk_file.h"
+#include "shared/base/log_file.h"
+#include "shared/base/version.h"
+#include "shared/wire/transport_enet.h"
+
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SERVICE_STEP (4 * TIME_MS) /* network is served this often while waiting for the next frame */
+#define HEADLESS_FPS 30.0
+#define LINGER       2.0
+#define DEFAULT_PORT 44554
+
+typedef struct Options {
+    const char *connect, *name, *size, *camera, *walk, *shot, *dump, *log_level, *quality;
+    double seconds, fps_limit, scale, linger;
+    int64_t frames;
+    bool headless, orbit, log_json, gl_debug, no_ui;
+    const char *keys[CONTROL_COUNT];
+} Options;
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+static void install_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int usage(const Diag *diag)
+{
+    char text[800];
+    fprintf(stderr, "dtmv-client: %s\n", diag_format(diag, text, sizeof text));
+    return EXIT_CODE_USAGE;
+}
+
+/* "HOST:PORT", "HOST" or "[IPv6]:PORT". */
+static Status parse_address(const char *text, char *out_host, size_t size, uint16_t *out_port, Diag *diag)
+{
+    const char *colon = strrchr(text, ':');
+    size_t length = colon != NULL ? (size_t)(colon - text) : strlen(text);
+    int64_t port = DEFAULT_PORT;
+    if (length == 0 || length >= size ||
+        (colon != NULL && (config_read_integer(colon + 1, &port) != STATUS_OK || port < 1 || port > 65535))) {
+        return diag_set(diag, STATUS_MALFORMED, "", 0, "--connect: \"%s\" is not HOST:PORT", text);
+    }
+    memcpy(out_host, text, length);
+    out_host[length] = '\0';
+    *out_port = (uint16_t)port;
+    return STATUS_OK;
+}
+
+static Status parse_size(const char *text, AppConfig *out_config, Diag *diag)
+{
+    unsigned width = 0, height = 0;
+    int used = 0;
+    if (sscanf(text, "%5ux%5u%n", &width, &height, &used) != 2 || text[used] != '\0' || width < 64 ||
+        height < 64 || width > 8192 || height > 8192) {
+        return diag_set(diag, STATUS_MALFORMED, "", 0, "--size: \"%s\" is not WxH (64 to 8192 pixels)", text);
+    }
+    out_config->width = width;
+    out_config->height = height;
+    return STATUS_OK;
+}
+
+static Status parse_quality(const char *text, AppConfig *out_config, Diag *diag)
+{
+    static const struct {
+        const char *name;
+        uint32_t samples, shadow_size;
+    } qualities[] = { { "low", 1, 1024 }, { "medium", 2, 2048 }, { "high", 4, 2048 }, { "ultra", 8, 4096 } };
+    for (size_t i = 0; i < ARRAY_COUNT(qualities); i++) {
+        if (strcmp(text, qualities[i].name) == 0) {
+            out_config->samples = qualities[i].samples;
+            out_config->shadow_size = qualities[i].shadow_size;
+            return STATUS_OK;
+        }
+    }
+    return diag_set(diag, STATUS_MALFORMED, "", 0, "--quality: \"%s\" is not low, medium, high or ultra",
+                    text);
+}
+
+typedef struct Parsed {
+    char host[256];
+    ViewFixed camera;
+    Walk walk;
+    AppConfig app;
+} Parsed;
+
+static Status parse_options(const Options *options, Parsed *out, Diag *diag)
+{
+    AppConfig *app = &out->app;
+    *app = (AppConfig){ .host = out->host,
+                        .name = options->name,
+                        .headless = options->headless,
+                        .vsync = options->fps_limit <= 0.0,
+                        .debug = options->gl_debug,
+                        .ui_scale = (float)options->scale,
+                        .orbit = options->orbit,
+                        .duration = time_from_seconds(options->seconds),
+                        .frames = (uint64_t)options->frames,
+                        .want_picture = options->shot != NULL,
+                        .want_dump = options->dump != NULL,
+                        .hide_ui = options->no_ui,
+                        .keys = options->keys };
+    Status status = parse_address(options->connect, out->host, sizeof out->host, &app->port, diag);
+    if (status == STATUS_OK) {
+        status = parse_size(options->size, app, diag);
+    }
+    if (status == STATUS_OK) {
+        status = parse_quality(options->quality, app, diag);
+    }
+    if (status == STATUS_OK && options->camera != NULL) {
+        status = view_parse_camera(options->camera, &out->camera, diag);
+        app->camera = &out->camera;
+    }
+    if (status == STATUS_OK && options->walk != NULL) {
+        status = walk_parse(options->walk, &out->walk, diag);
+        app->walk = &out->walk;
+    }
+    return status;
+}
+
+static Status start_log(const Options *options, Diag *diag)
+{
+    LogLevel level;
+    if (log_level_parse(options->log_level, &level) != STATUS_OK) {
+        return diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0,
+                        "--log-level: \"%s\" is not error, warning, info or debug", options->log_level);
+    }
+    log_set_level(level);
+    log_set_sink(options->log_json ? log_file_json(stderr) : log_file_text(stderr));
+    return STATUS_OK;
+}
+
+/* The screenshot key: dtmv-0001.png and so on, in the folder it was started from. */
+static void save_screenshot(App *app)
+{
+    uint32_t width, height;
+    uint8_t *pixels = app_take_screenshot(app, &width, &height);
+    if (pixels == NULL) {
+        return;
+    }
+    char path[32] = "";
+    for (int i = 1; i < 10000; i++) {
+        snprintf(path, sizeof path, "dtmv-%04d.png", i);
+        if (access(path, F_OK) != 0) {
+            break;
+        }
+    }
+    Diag diag = { 0 };
+    char text[800];
+    if (capture_png(path, pixels, width, height, &diag) == STATUS_OK) {
+        log_info("client", "saved %s", path);
+    } else {
+        log_error("client", "%s", diag_format(&diag, text, sizeof text));
+    }
+    free(pixels);
+}
+
+static void wait_until(App *app, TimeNs deadline)
+{
+    for (TimeNs now = clock_monotonic(); now < deadline; now = clock_monotonic()) {
+        app_service(app, now);
+        TimeNs next = now + SERVICE_STEP;
+        clock_sleep_until(next < deadline ? next : deadline);
+    }
+}
+
+static AppPhase run(App *app, const Options *options)
+{
+    double fps = options->fps_limit > 0.0 ? options->fps_limit : options->headless ? HEADLESS_FPS : 0.0;
+    TimeNs interval = fps > 0.0 ? time_from_seconds(1.0 / fps) : 0;
+    AppPhase phase = APP_JOINING;
+    while (phase == APP_JOINING || phase == APP_LIVE) {
+        TimeNs now = clock_monotonic(), cpu = clock_process_cpu();
+        if (stop_asked) {
+            app_stop(app);
+        }
+        phase = app_frame(app, now);
+        app_note_cpu(app, now, clock_process_cpu() - cpu);
+        save_screenshot(app);
+        if (phase == APP_LIVE && interval > 0) {
+            wait_until(app, now + interval);
+        }
+    }
+    return phase;
+}
+
+/* Others may look at the world a moment later than we did: the avatar stays until they have. */
+static void linger(App *app, double seconds)
+{
+    TimeNs end = clock_monotonic() + time_from_seconds(seconds);
+    for (TimeNs now = clock_monotonic(); now < end && !stop_asked; now = clock_monotonic()) {
+        app_linger(app, now);
+        clock_sleep_until(now + SERVICE_STEP);
+    }
+}
+
+static int write_results(App *app, const Options *options)
+{
+    Diag diag = { 0 };
+    char text[800];
+    uint32_t width, height;
+    size_t size;
+    const uint8_t *picture = app_picture(app, &width, &height);
+    const char *dump = app_dump(app, &size);
+    bool written = true;
+    if (options->shot != NULL) {
+        written = picture != NULL && capture_png(options->shot, picture, width, height, &diag) == STATUS_OK;
+    }
+    if (written && options->dump != NULL) {
+        written = dump != NULL && disk_write(options->dump, bytes_of(dump, size), &diag) == STATUS_OK;
+        if (dump == NULL) {
+            snprintf(diag.text, sizeof diag.text, "the world was never shown: nothing to dump");
+        }
+    }
+    if (!written) {
+        log_error("client", "%s", diag_format(&diag, text, sizeof text));
+    }
+    return written ? EXIT_CODE_OK : EXIT_CODE_FAILURE;
+}
+
+static int start(const Options *options, const Parsed *parsed)
+{
+    Diag diag = { 0 };
+    char text[800];
+    int exit_code = EXIT_CODE_CONNECTION;
+    Transport transport;
+    App *app = NULL;
+    EnetConfig enet = { .server = false };
+    Status status = transport_enet_create(&enet, &transport, NULL, &diag);
+    if (status == STATUS_OK) {
+        status = app_create(&parsed->app, transport, clock_monotonic(), &app, &exit_code, &diag);
+        if (status != STATUS_OK) {
+            transport_destroy(transport);
+        }
+    }
+    if (status != STATUS_OK) {
+        fprintf(stderr, "dtmv-client: %s\n", diag_format(&diag, text, sizeof text));
+        return exit_code;
+    }
+    exit_code = EXIT_CODE_OK;
+    if (run(app, options) == APP_FAILED) {
+        fprintf(stderr, "dtmv-client: %s\n", app_failure(app));
+        exit_code = app_exit_code(app);
+    } else {
+        exit_code = write_results(app, options);
+        linger(app, options->dump != NULL ? options->linger : 0.0);
+    }
+    app_leave(app, clock_monotonic());
+    app_destroy(app);
+    return exit_code;
+}
+
+#define KEY_OPTION(NAME, name_text, keys_text, help_text) \
+    { .name = "key-" name_text,                           \
+      .kind = CLI_TEXT,                                   \
+      .text = &options.keys[CONTROL_##NAME],              \
+      .value = "KEYS",                                    \
+      .help = "keys to " help_text " (" keys_text ")" },
+
+int main(int argc, char *argv[])
+{
+    static Options options = {
+        .name = "guest", .size = "1280x720", .log_level = "info", .quality = "high", .linger = LINGER
+    };
+    const CliOption table[] = {
+        { .name = "connect",
+          .kind = CLI_TEXT,
+          .text = &options.connect,
+          .value = "HOST:PORT",
+          .help = "the server",
+          .required = true },
+        { .name = "name",
+          .kind = CLI_TEXT,
+          .text = &options.name,
+          .value = "NAME",
+          .help = "how others see you" },
+        { .name = "headless", .kind = CLI_FLAG, .flag = &options.headless, .help = "draw without a display" },
+        { .name = "size",
+          .kind = CLI_TEXT,
+          .text = &options.size,
+          .value = "WxH",
+          .help = "pixels of the picture" },
+        { .name = "camera",
+          .kind = CLI_TEXT,
+          .text = &options.camera,
+          .value = "x,y,z,yaw,pitch",
+          .help = "look from a fixed place: metres and degrees" },
+        { .name = "orbit",
+          .kind = CLI_FLAG,
+          .flag = &options.orbit,
+          .help = "begin with the camera behind the avatar" },
+        { .name = "walk",
+          .kind = CLI_TEXT,
+          .text = &options.walk,
+          .value = "\"x,z;x,z;…\"",
+          .help = "walk along these points, metres, then stand" },
+        { .name = "seconds",
+          .kind = CLI_REAL,
+          .real = &options.seconds,
+          .minimum = 0,
+          .maximum = 1e6,
+          .value = "S",
+          .help = "end after this long in the live world; 0: when asked to" },
+        { .name = "frames",
+          .kind = CLI_INTEGER,
+          .integer = &options.frames,
+          .minimum = 0,
+          .maximum = 1e12,
+          .value = "N",
+          .help = "end after this many frames of the live world; 0: when asked to" },
+        { .name = "shot",
+          .kind = CLI_TEXT,
+          .text = &options.shot,
+          .value = "FILE.png",
+          .help = "save the last frame as a picture" },
+        { .name = "dump",
+          .kind = CLI_TEXT,
+          .text = &options.dump,
+          .value = "FILE.json",
+          .help = "save what the last frame showed" },
+        { .name = "linger",
+          .kind = CLI_REAL,
+          .real = &options.linger,
+          .minimum = 0,
+          .maximum = 60,
+          .value = "S",
+          .help = "with --dump: stand in the world this long after the last frame, for others to see" },
+        { .name = "fps-limit",
+          .kind = CLI_REAL,
+          .real = &options.fps_limit,
+          .minimum = 0,
+          .maximum = 1000,
+          .value = "N",
+          .help = "frames a second; 0: the display's rate, 30 when headless" },
+        { .name = "quality",
+          .kind = CLI_TEXT,
+          .text = &options.quality,
+          .value = "NAME",
+          .help = "low, medium, high or ultra: edges and shadows" },
+        { .name = "scale",
+          .kind = CLI_REAL,
+          .real = &options.scale,
+          .minimum = 0,
+          .maximum = 4,
+          .value = "X",
+          .help = "size of text and panels; 0: the display's" },
+        { .name = "no-ui",
+          .kind = CLI_FLAG,
+          .flag = &options.no_ui,
+          .help = "begin without figures and labels" },
+        { .name = "log-level",
+          .kind = CLI_TEXT,
+          .text = &options.log_level,
+          .value = "LEVEL",
+          .help = "error, warning, info or debug" },
+        { .name = "log-json", .kind = CLI_FLAG, .flag = &options.log_json, .help = "log as JSON lines" },
+        { .name = "gl-debug",
+          .kind = CLI_FLAG,
+          .flag = &options.gl_debug,
+          .help = "log what OpenGL has to say" },
+        CONTROL_TABLE(KEY_OPTION)
+    };
+    const CliProgram program = {
+        .name = "dtmv-client",
+        .purpose = "walk through a shared world of digital twins",
+        .options = table,
+        .option_count = ARRAY_COUNT(table),
+        .config_section = "client",
+        .epilogue = "Keys are SDL scancode names, several separated by ','. F1 lists them in the window.",
+    };
+    Arena arena;
+    Parsed parsed;
+    Diag diag = { 0 };
+    int exit_code = EXIT_CODE_OK;
+    arena_init(&arena, 0);
+    if (cli_start(&program, argc, argv, &arena, &exit_code)) {
+        install_signals();
+        bool valid = sodium_init() >= 0 && start_log(&options, &diag) == STATUS_OK &&
+                     parse_options(&options, &parsed, &diag) == STATUS_OK;
+        exit_code = valid ? start(&options, &parsed) : usage(&diag);
+    }
+    arena_finish(&arena);
+    return exit_code;
+}
