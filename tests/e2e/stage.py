@@ -1,0 +1,130 @@
+"""Starts the real server and clients for end-to-end tests and cleans up after them. Standard library only."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SKIP = 77
+
+
+def skip(why):
+    print(f"skipped: {why}")
+    sys.exit(SKIP)
+
+
+def fail(what):
+    print(f"FAILED: {what}")
+    sys.exit(1)
+
+
+def check(condition, what):
+    if not condition:
+        fail(what)
+
+
+class Process:
+    """A program whose lines are kept, and that never outlives the test."""
+
+    def __init__(self, arguments, env=None, cwd=None):
+        self.name = pathlib.Path(arguments[0]).name
+        self.lines = []
+        self.process = subprocess.Popen([str(a) for a in arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        text=True, errors="replace", env=env, cwd=cwd)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def wait_line(self, pattern, timeout_s):
+        """The first match of `pattern` in what it prints."""
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            for line in list(self.lines):
+                match = re.search(pattern, line)
+                if match:
+                    return match
+            if self.process.poll() is not None and not self.reader.is_alive():
+                break
+            time.sleep(0.02)
+        return None
+
+    def wait(self, timeout_s):
+        """Its exit code; None (and it is ended) when it does not end in time."""
+        try:
+            code = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            return None
+        self.reader.join(5)
+        return code
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.reader.join(5)
+
+    def show(self, count=25):
+        print(f"--- {self.name} (exit {self.process.poll()}):")
+        for line in self.lines[-count:]:
+            print(f"    {line}")
+
+
+class Stage:
+    """A server, its clients and a folder for their files: with Stage(...) as stage."""
+
+    def __init__(self, bin_folder):
+        self.bin = pathlib.Path(bin_folder)
+        self.folder = tempfile.TemporaryDirectory(prefix="dtmv-e2e-")
+        self.path = pathlib.Path(self.folder.name)
+        self.processes = []
+        self.port = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        failed = kind is not None and not (kind is SystemExit and value.code in (0, SKIP))
+        for process in reversed(self.processes):
+            process.stop()
+        if failed:
+            for process in self.processes:
+                process.show()
+        self.folder.cleanup()
+
+    def start(self, arguments, env=None):
+        process = Process(arguments, env=env, cwd=self.path)
+        self.processes.append(process)
+        return process
+
+    def server(self, *arguments):
+        server = self.start([self.bin / "dtmv-server", *arguments, "--port", "0"])
+        match = server.wait_line(r"listening on (\S+):(\d+)", 20)
+        check(match, "the server does not listen")
+        self.port = int(match.group(2))
+        return server
+
+    def client(self, *arguments, env=None):
+        return self.start([self.bin / "dtmv-client", "--connect", f"127.0.0.1:{self.port}", *arguments], env=env)
+
+    def dump(self, name):
+        path = self.path / name
+        check(path.exists(), f"{name} was not written")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def software_gl():
+    """One thread of software rendering for each client: tests share the machine."""
+    return {**os.environ, "LP_NUM_THREADS": "1"}
