@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 
-from harness import ROOT, Stage, check, software_gl
+from harness import ROOT, check
+from stage import Stage, software_gl
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_CONNECTION = 1, 2, 4
 

@@ -10,7 +10,8 @@ import pathlib
 import re
 import sys
 
-from stage import ROOT, Stage, check, skip, software_gl
+from harness import ROOT, check, skip
+from stage import Stage, software_gl
 
 SPEED = 10
 WALKS = {"Ada": "33.6,60;31.0,59.5;31.5,62", "Bob": "35.2,60;37.5,59.0;36.5,62.5"}

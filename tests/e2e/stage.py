@@ -1,31 +1,14 @@
-"""Starts the real server and clients for end-to-end tests and cleans up after them. Standard library only."""
+"""A stage of programs whose lines are read while they run: the server and clients of the client's end-to-end tests."""
 import json
 import os
 import pathlib
 import re
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-SKIP = 77
-
-
-def skip(why):
-    print(f"skipped: {why}")
-    sys.exit(SKIP)
-
-
-def fail(what):
-    print(f"FAILED: {what}")
-    sys.exit(1)
-
-
-def check(condition, what):
-    if not condition:
-        fail(what)
+from harness import SKIP, check
 
 
 class Process:

@@ -13,7 +13,8 @@ import sys
 import time
 import zlib
 
-from harness import ROOT, Stage, check, skip, software_gl
+from harness import ROOT, check, skip
+from stage import Stage, software_gl
 
 
 def read_png(path):
