@@ -11,6 +11,7 @@
 
 #define STEPS_MAX         30                 /* avatar steps caught up in one go: half a second */
 #define LOST_SHOWN        (15 * TIME_SECOND) /* a window shows for this long that the server is lost */
+#define WAITING_INTERVAL  (125 * TIME_MS)    /* between pictures while joining */
 #define FRAME_SECONDS_MAX 0.25f
 
 static void fail(App *app, int exit_code, const char *text)
@@ -65,7 +66,7 @@ Status app_create(const AppConfig *config, Transport transport, TimeNs now, App 
         return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for the client");
     }
     app->config = *config;
-    app->live_since = app->next_step = app->last_frame = app->ended_at = TIME_NONE;
+    app->live_since = app->next_step = app->last_frame = app->last_waiting = app->ended_at = TIME_NONE;
     app->started = now;
     app->source_speed.source_time = TIME_NONE;
     app->show_hud = app->show_labels = !config->hide_ui;
@@ -435,6 +436,39 @@ static bool is_last_frame(const App *app, TimeNs now)
            (app->config.frames > 0 && app->live_frames >= app->config.frames);
 }
 
+/* While joining, the picture only tells how far it is: it must not hold up what is loaded, and nobody looks
+ * at it without a window. */
+static bool may_draw(App *app, TimeNs now, bool world)
+{
+    if (world) {
+        return true;
+    }
+    if (app->config.headless && !app->stop) {
+        return false;
+    }
+    if (app->last_waiting != TIME_NONE && now - app->last_waiting < WAITING_INTERVAL && !app->stop) {
+        return false;
+    }
+    app->last_waiting = now;
+    return true;
+}
+
+static void draw_frame(App *app, TimeNs now, bool world, float seconds)
+{
+    if (world) {
+        view_update(&app->view, &app->input, app->own_known ? &app->own : NULL, seconds);
+        blend_own(app, now);
+        gather_people(app);
+        draw_scene(app, now, seconds);
+        app->live_frames++;
+    } else {
+        draw_waiting(app);
+    }
+    ui_begin(app->ui, app->input.width, app->input.height, seconds);
+    overlay_describe(app);
+    ui_render(app->ui);
+}
+
 AppPhase app_frame(App *app, TimeNs now)
 {
     if (app->phase == APP_DONE || app->phase == APP_FAILED) {
@@ -452,20 +486,13 @@ AppPhase app_frame(App *app, TimeNs now)
         return app->phase;
     }
     bool world = look_at_session(app, now);
-    if (world) {
-        view_update(&app->view, &app->input, app->own_known ? &app->own : NULL, seconds);
-        blend_own(app, now);
-        gather_people(app);
-        draw_scene(app, now, seconds);
-        app->live_frames++;
-    } else {
-        draw_waiting(app);
+    if (!may_draw(app, now, world)) {
+        return app->phase;
     }
-    ui_begin(app->ui, app->input.width, app->input.height, seconds);
-    overlay_describe(app);
-    ui_render(app->ui);
+    draw_frame(app, now, world, seconds);
     bool last = is_last_frame(app, now);
-    if (last && app->config.want_picture) {
+    if (last && app->config.want_picture &&
+        !app->config.headless) { /* headless, the frame stays: app_picture */
         app->picture = read_picture(app, &app->picture_width, &app->picture_height);
     }
     if (last && app->config.want_dump && world) {
@@ -478,6 +505,11 @@ AppPhase app_frame(App *app, TimeNs now)
     platform_present(app->platform);
     app->phase = last ? APP_DONE : app->phase;
     return app->phase;
+}
+
+bool app_busy(App *app)
+{
+    return ui_busy(app->ui);
 }
 
 void app_note_cpu(App *app, TimeNs now, TimeNs cpu)
@@ -508,8 +540,11 @@ int app_exit_code(const App *app)
     return app->exit_code;
 }
 
-const uint8_t *app_picture(const App *app, uint32_t *out_width, uint32_t *out_height)
+const uint8_t *app_picture(App *app, uint32_t *out_width, uint32_t *out_height)
 {
+    if (app->config.headless && app->config.want_picture && app->phase == APP_DONE && app->picture == NULL) {
+        app->picture = read_picture(app, &app->picture_width, &app->picture_height);
+    }
     *out_width = app->picture_width;
     *out_height = app->picture_height;
     return app->picture;

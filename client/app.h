@@ -51,6 +51,10 @@ AppPhase app_frame(App *app, TimeNs now);
 /* Between frames, as often as there is time: network and avatar steps, nothing is drawn. */
 void app_service(App *app, TimeNs now);
 
+/* True while the device still draws the last frame. In software that takes its time, and app_service can use
+ * it. */
+bool app_busy(App *app);
+
 /* Processor time that the last frame took, as its owner measured it. */
 void app_note_cpu(App *app, TimeNs now, TimeNs cpu);
 
@@ -63,7 +67,7 @@ int app_exit_code(const App *app);
 
 /* After DONE: the last frame as RGBA8, row 0 on top, and what it showed as JSON; NULL when not wanted or not
  * to be had. Owned by the app. */
-const uint8_t *app_picture(const App *app, uint32_t *out_width, uint32_t *out_height);
+const uint8_t *app_picture(App *app, uint32_t *out_width, uint32_t *out_height);
 const char *app_dump(const App *app, size_t *out_size);
 
 /* A picture that the screenshot key asked for, or NULL; taken once. The caller frees it. */

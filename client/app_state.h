@@ -34,9 +34,9 @@ struct App {
     bool walks;
     bool show_hud, show_labels, show_help;
 
-    TimeNs live_since, next_step, last_frame, started; /* TIME_NONE before */
-    TimeNs ended_at;                                   /* when the server was lost; TIME_NONE before */
-    AvatarState own_before, own;                       /* after the last two steps */
+    TimeNs live_since, next_step, last_frame, last_waiting, started; /* TIME_NONE before */
+    TimeNs ended_at;             /* when the server was lost; TIME_NONE before */
+    AvatarState own_before, own; /* after the last two steps */
     bool own_known;
     uint64_t live_frames;
     FrameStats stats;

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define SERVICE_STEP (4 * TIME_MS) /* network is served this often while waiting for the next frame */
+#define JOIN_STEP    (2 * TIME_MS)
+#define BUSY_STEP    TIME_MS
 #define HEADLESS_FPS 30.0
 #define LINGER       2.0
 #define DEFAULT_PORT 44554
@@ -195,9 +197,17 @@ static AppPhase run(App *app, const Options *options)
             app_stop(app);
         }
         phase = app_frame(app, now);
+        while (options->headless &&
+               app_busy(app)) { /* software draws on other threads: the network goes on */
+            app_service(app, clock_monotonic());
+            clock_sleep_until(clock_monotonic() + BUSY_STEP);
+        }
         app_note_cpu(app, now, clock_process_cpu() - cpu);
         save_screenshot(app);
-        if (phase == APP_LIVE && interval > 0) {
+        if (phase ==
+            APP_JOINING) { /* loading goes on at once; a word from the server is waited for a little */
+            clock_sleep_until(now + JOIN_STEP);
+        } else if (phase == APP_LIVE && interval > 0) {
             wait_until(app, now + interval);
         }
     }

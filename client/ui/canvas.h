@@ -44,6 +44,9 @@ bool canvas_handle_event(Canvas *canvas, const void *sdl_event);
 void canvas_begin(Canvas *canvas, uint32_t width, uint32_t height, float seconds);
 void canvas_render(Canvas *canvas);
 
+/* True while the device still draws what canvas_render and all before it asked for; never waits. */
+bool canvas_busy(Canvas *canvas);
+
 float canvas_scale(const Canvas *canvas);
 
 typedef enum CanvasLayer {

@@ -96,6 +96,7 @@ struct Canvas {
     float scale;
     void *window;
     ImDrawList *list; // of the layer chosen, while a frame is open
+    GLsync drawn;     // signalled when the device has done the last frame; nullptr: it has
     bool gl_ready, sdl_ready;
 };
 
@@ -166,6 +167,7 @@ void canvas_destroy(Canvas *canvas)
     }
     ImGui::SetCurrentContext(canvas->context);
     if (canvas->gl_ready) {
+        glDeleteSync(canvas->drawn);
         ImGui_ImplOpenGL3_Shutdown();
     }
     if (canvas->sdl_ready) {
@@ -212,6 +214,22 @@ void canvas_render(Canvas *canvas)
     if (encode) {
         glEnable(GL_FRAMEBUFFER_SRGB);
     }
+    glDeleteSync(canvas->drawn); // a null one is allowed
+    canvas->drawn = glFenceSync(GL_SYNC_GPU_COMMANDS_COMPLETE, 0);
+    glFlush();
+}
+
+bool canvas_busy(Canvas *canvas)
+{
+    if (canvas->drawn == nullptr) {
+        return false;
+    }
+    if (glClientWaitSync(canvas->drawn, 0, 0) == GL_TIMEOUT_EXPIRED) {
+        return true;
+    }
+    glDeleteSync(canvas->drawn);
+    canvas->drawn = nullptr;
+    return false;
 }
 
 float canvas_scale(const Canvas *canvas)

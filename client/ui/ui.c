@@ -179,6 +179,11 @@ void ui_icon(Ui *ui, UiIcon icon, float x, float y, float r, CanvasColor color)
     }
 }
 
+bool ui_busy(Ui *ui)
+{
+    return canvas_busy(ui->canvas);
+}
+
 void ui_render(Ui *ui)
 {
     canvas_layer(ui->canvas, CANVAS_SCENE);

@@ -76,4 +76,7 @@ void ui_notice(Ui *ui, const char *title, const char *text, float progress, bool
 /* Draws all of it into the bound framebuffer. */
 void ui_render(Ui *ui);
 
+/* True while the device still works on the frame that ui_render ended; never waits. */
+bool ui_busy(Ui *ui);
+
 #endif

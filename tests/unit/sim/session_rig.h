@@ -172,7 +172,8 @@ static inline void rig_frame(Rig *rig, RigClient *client)
         session_ready(session, &rig->small.world);
     }
     if (session_own_avatar(session, &own)) {
-        client->next_step = client->next_step == 0 ? rig->now : client->next_step;
+        client->next_step =
+            client->next_step == 0 ? rig->now - RIG_TICK / 2 : client->next_step; /* one a frame */
         for (; client->next_step <= rig->now; client->next_step += AVATAR_STEP_NS) {
             session_own_avatar(session, &own);
             AvatarInput input =

@@ -66,7 +66,7 @@ static void compare_values(Rig *rig, uint32_t index, void *context)
     }
 }
 
-static void values_over(SimLink link, uint64_t seed)
+static void values_over(SimLink link, uint64_t seed, uint64_t snapshots)
 {
     Rig *rig = make_rig(link, 8, seed);
     rig_connect(rig, 0, "Ada", NULL);
@@ -80,7 +80,7 @@ static void values_over(SimLink link, uint64_t seed)
                       stats.delay_ms);
         assert_int_equal(session_state(client->session), SESSION_LIVE);
         assert_true(client->checked > 10000);
-        assert_true(stats.snapshots > 170);
+        assert_true(stats.snapshots >= snapshots); /* of 240 */
         assert_int_equal(stats.refused, 0);
         assert_true(client->view.source_time > RIG_EPOCH + 60 * TIME_SECOND);
     }
@@ -90,13 +90,13 @@ static void values_over(SimLink link, uint64_t seed)
 static void test_values_clean(void **state)
 {
     (void)state;
-    values_over(clean, 1);
+    values_over(clean, 1, 230);
 }
 
 static void test_values_rough(void **state)
 {
     (void)state;
-    values_over(rough, 2);
+    values_over(rough, 2, 170);
 }
 
 static void test_values_very_rough(void **state)
@@ -104,7 +104,7 @@ static void test_values_very_rough(void **state)
     (void)state;
     SimLink link = rough;
     link.loss = 0.2;
-    values_over(link, 3);
+    values_over(link, 3, 120);
 }
 
 /* ---- motion ---- */
