@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "shared/trace/steps.h"
+#include "shared/trace/target_cache.h"
 #include "tests/unit/shared/trace_fixture.h"
 
 static void test_times(void **state)
@@ -181,6 +183,57 @@ static void test_many_keys(void **state)
     free(table);
 }
 
+static void test_cache_collisions(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena, 0);
+    TargetCache cache;
+    assert_int_equal(target_cache_init(&cache, &arena), STATUS_OK);
+    const MappingTarget one = { .thing = 1 }, two = { .thing = 2 };
+    target_cache_store(&cache, 5, "ab", 2, &one);
+    assert_null(target_cache_find(&cache, 5, "cd", 2));
+    target_cache_store(&cache, 5, "cd", 2, &two);
+    target_cache_store(&cache, 5 + TARGET_CACHE_SLOTS, "ab", 2, &two); /* another hash, the same slot */
+    assert_int_equal(target_cache_find(&cache, 5, "ab", 2)->thing, 1);
+    assert_int_equal(target_cache_find(&cache, 5, "cd", 2)->thing, 2);
+    assert_null(target_cache_find(&cache, 5, "abc", 3));
+    arena_finish(&arena);
+}
+
+/* Two key fields that are the same bytes when written one after the other are two keys. */
+static void test_keys_are_parted(void **state)
+{
+    (void)state;
+    Reading reading;
+    reading_open(&reading, LONG, "1,P1,speed,1\n2,P1s,peed,2\n3,P,1speed,3\n4,P1,speed,4\n");
+    expect_number(&reading, 1, THING_PUMP_1, PUMP_SPEED, 1);
+    expect_number(&reading, 4, THING_PUMP_1, PUMP_SPEED, 4);
+    reading_expect_end(&reading);
+    assert_int_equal(reading_counters(&reading)->unmapped, 2);
+    reading_close(&reading);
+}
+
+/* Time stamps are remembered by their text, but not the very long ones. */
+static void test_repeated_time_texts(void **state)
+{
+    (void)state;
+    char table[512];
+    snprintf(table, sizeof table,
+             "5,P1,speed,1\n%080d,P1,speed,2\n5,P1,speed,3\nx,P1,speed,4\n5,P1,speed,5\n%080d,P1,speed,6\n",
+             7, 8);
+    Reading reading;
+    reading_open(&reading, LONG, table);
+    expect_number(&reading, 5, THING_PUMP_1, PUMP_SPEED, 1);
+    expect_number(&reading, 7, THING_PUMP_1, PUMP_SPEED, 2);
+    expect_number(&reading, 5, THING_PUMP_1, PUMP_SPEED, 3);
+    expect_number(&reading, 5, THING_PUMP_1, PUMP_SPEED, 5);
+    expect_number(&reading, 8, THING_PUMP_1, PUMP_SPEED, 6);
+    reading_expect_end(&reading);
+    assert_int_equal(reading_counters(&reading)->refused, 1);
+    reading_close(&reading);
+}
+
 static void test_long_key_fields(void **state)
 {
     (void)state;
@@ -201,10 +254,12 @@ static void test_long_key_fields(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_times),          cmocka_unit_test(test_declared_period),
-        cmocka_unit_test(test_learned_period), cmocka_unit_test(test_median_window),
-        cmocka_unit_test(test_extreme_times),  cmocka_unit_test(test_rewind),
-        cmocka_unit_test(test_many_keys),      cmocka_unit_test(test_long_key_fields),
+        cmocka_unit_test(test_times),           cmocka_unit_test(test_declared_period),
+        cmocka_unit_test(test_learned_period),  cmocka_unit_test(test_median_window),
+        cmocka_unit_test(test_extreme_times),   cmocka_unit_test(test_rewind),
+        cmocka_unit_test(test_many_keys),       cmocka_unit_test(test_cache_collisions),
+        cmocka_unit_test(test_keys_are_parted), cmocka_unit_test(test_repeated_time_texts),
+        cmocka_unit_test(test_long_key_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
