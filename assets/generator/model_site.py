@@ -2,8 +2,8 @@
 import math
 import random
 
-from geometry import (bar, blob, block, box, capsule, cylinder, grid, lathe, move, rod, scale, sphere, tube, turn_x,
-                      turn_y, turn_z)
+from geometry import (bar, blob, block, box, cylinder, grid, lathe, move, rod, scale, sphere, tube, turn_x, turn_y,
+                      turn_z)
 from gltf_writer import Material, Mesh, Node
 from parts import (ALUMINIUM, ASPHALT, BLACK, BOLT, CLAD, CONCRETE, DARK_STEEL, FOOTING, GALVANISED, GRASS, GRAVEL,
                    LAMP, MATT, PAINT, PANE, PLINTH, SAFETY, STAINLESS, STRUCTURE, WHITE, gauge, ground_shade, ladder,
@@ -233,14 +233,14 @@ def tree(seed):
     m.add(lathe([(0.2, 0), (0.13, 0.4), (0.11, height * 0.7), (0.05, height + 0.6)], 9, 60), (MATT, "#5f4a37"))
     for i in range(3):
         a = 2 * math.pi * (i / 3 + rng.random() * 0.2)
-        m.add(capsule((0, height * 0.65, 0), (0.9 * math.sin(a), height + 0.3, 0.9 * math.cos(a)), 0.07, 0.035, 7, 2), (MATT, "#5f4a37"))
+        m.add(rod((0, height * 0.65, 0), (0.9 * math.sin(a), height + 0.3, 0.9 * math.cos(a)), 0.05, 5, False), (MATT, "#5f4a37"))
     leaves = Mesh()
     greens = ("#7da04e", "#8fb258", "#6d9147", "#a3bd5e")
-    for i in range(9):
+    for i in range(7):
         a, ring = 2.4 * i, 0.3 + 0.95 * (i % 3) / 2
-        y = height + 0.1 + 0.33 * i * (0.85 + 0.3 * rng.random())
-        k = 1.25 - 0.085 * i
-        leaves.add(blob(k, seed + i, 0.13, 0.82, 1), (MATT, greens[(i + seed) % 4]), move(ring * math.sin(a) * (1 - i / 14), y, ring * math.cos(a) * (1 - i / 14)))
+        y = height + 0.1 + 0.42 * i * (0.85 + 0.3 * rng.random())
+        k = 1.28 - 0.11 * i
+        leaves.add(blob(k, seed + i, 0.13, 0.82, 1), (MATT, greens[(i + seed) % 4]), move(ring * math.sin(a) * (1 - i / 11), y, ring * math.cos(a) * (1 - i / 11)))
     leaves.shade(lambda p, n: (0.62 + 0.38 * min(1.0, max(0.0, (p[1] - height + 1) / 3.2))) * (0.85 + 0.15 * n[1]))
     root = Node("Tree", m)
     root.child("Leaves", leaves)
@@ -249,7 +249,7 @@ def tree(seed):
 
 def bush():
     m = Mesh()
-    for i, (x, z, r) in enumerate(((0, 0, 0.62), (0.6, 0.15, 0.5), (-0.55, 0.1, 0.48), (0.2, -0.35, 0.5), (-0.25, 0.38, 0.4))):
+    for i, (x, z, r) in enumerate(((0, 0, 0.62), (0.6, 0.15, 0.5), (-0.55, 0.1, 0.48), (0.2, -0.35, 0.5))):
         m.add(blob(r, 3 + i, 0.15, 0.85, 1), (MATT, ("#76984a", "#88a852", "#688943")[i % 3]), move(x, r * 0.7, z))
     m.shade(lambda p, n: (0.55 + 0.45 * min(1.0, max(0.0, p[1] / 0.9))))
     return [Node("Bush", m)]

@@ -18,7 +18,7 @@ def bushing(m, x, y, z, height, r, look, tilt=0):
     profile = [(r * 0.6, 0.08)]
     for i in range(sheds):
         yy = 0.1 + i * 0.085
-        profile += [(r * 0.62, yy), (r, yy + 0.03), (r * 0.97, yy + 0.042), (r * 0.62, yy + 0.06)]
+        profile += [(r * 0.62, yy), (r, yy + 0.034), (r * 0.62, yy + 0.06)]
     profile += [(r * 0.5, 0.12 + sheds * 0.085), (0, 0.12 + sheds * 0.085)]
     m.add(lathe(profile, 12 if r > 0.1 else 9, 40), look, *at)
     m.add(cylinder(0.025, 0.16, 10), STAINLESS, *at, move(0, 0.1 + sheds * 0.085, 0))
@@ -35,8 +35,8 @@ def nodes():
     tank = Mesh()
     tank.add(block(-1.3, 0.34, -0.6, 1.3, 2.0, 0.6, 0.05), GREY)
     tank.add(block(-1.36, 2.0, -0.66, 1.36, 2.06, 0.66, 0.015), GREY)
-    for i in range(16):
-        tank.add(cylinder(0.02, 0.05, 6), BOLT, move(-1.31 + 2.62 * i / 15, 2.05, 0.63))
+    for i in range(12):
+        tank.add(cylinder(0.02, 0.05, 5), BOLT, move(-1.31 + 2.62 * i / 11, 2.05, 0.63))
     for x in (-1.0, -0.33, 0.33, 1.0):
         tank.add(block(x - 0.03, 0.36, -0.68, x + 0.03, 1.98, -0.58), GREY)
     for side in (-1, 1):
@@ -68,7 +68,7 @@ def nodes():
         cowl = Mesh()
         cowl.add(lathe([(0.36, -0.07), (0.38, -0.07), (0.37, 0.06), (0.4, 0.09), (0.35, 0.06), (0.35, -0.07)], 28, 50), (PAINT, "#5f6a68"), turn_x(90))
         for r in (0.34, 0.24, 0.14):
-            cowl.add(lathe([(r - 0.006, 0.07), (r, 0.078), (r + 0.006, 0.07), (r, 0.062)], 24, 20), BLACK, turn_x(90))
+            cowl.add(lathe([(r - 0.006, 0.07), (r, 0.078), (r + 0.006, 0.07)], 18, 60), BLACK, turn_x(90))
         for a in (0, 60, 120):
             cowl.add(rod((-0.35, 0, 0.07), (0.35, 0, 0.07), 0.007, 5, False), BLACK, turn_z(a))
         for xx in (-0.4, 0.4):

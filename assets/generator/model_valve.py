@@ -17,7 +17,7 @@ def nodes():
     m.add(lathe([(PIPE + 0.01, -0.27), (PIPE + 0.02, -0.2), (0.21, -0.12), (0.235, 0), (0.21, 0.12), (PIPE + 0.02, 0.2), (PIPE + 0.01, 0.27)], 24, 60),
           BODY, turn_z(-90))
     for side in (-1, 1):
-        flange(m, BODY, PIPE, 0.04, 10, (move(side * 0.3, 0, 0), turn_z(-90 * side)))
+        flange(m, BODY, PIPE, 0.04, 8, (move(side * 0.3, 0, 0), turn_z(-90 * side)))
     m.add(lathe([(0.17, 0.1), (0.16, 0.26), (0.2, 0.27), (0.2, 0.33), (0.1, 0.35), (0.06, 0.42), (0, 0.42)], 22, 40), BODY)
     for i in range(8):
         a = 2 * math.pi * (i + 0.5) / 8
@@ -41,8 +41,8 @@ def nodes():
     stem.add(cylinder(0.075, 0.04, 18, 0.008), (PAINT, "#e0452b"), move(0, 0.08, 0))
     root.child("Stem", stem, (0, 1.0, 0))
     wheel = Mesh()
-    ring = [(0.2 * math.sin(2 * math.pi * i / 20), 0.2 * math.cos(2 * math.pi * i / 20), 0) for i in range(21)]
-    wheel.add(tube(ring, 0.017, 8, 0.03, 1, False), (PAINT, "#c23527"))
+    ring = [(0.2 * math.sin(2 * math.pi * i / 16), 0.2 * math.cos(2 * math.pi * i / 16), 0) for i in range(17)]
+    wheel.add(tube(ring, 0.017, 6, 0.03, 1, False), (PAINT, "#c23527"))
     for i in range(3):
         wheel.add(rod((0, 0, 0), (0.2 * math.sin(2.0944 * i), 0.2 * math.cos(2.0944 * i), 0), 0.012, 6, False), (PAINT, "#c23527"))
     wheel.add(cylinder(0.04, 0.08, 14, 0.006), DARK_STEEL, turn_x(90), move(0, -0.05, 0))

@@ -54,8 +54,8 @@ def joint(m, look, at, direction, r, bolts=7):
     flange(m, look, r, 0.034, 0, (along(at, sub(at, d)),))
 
 
-def pipe(m, look, points, r, bend=None, bands=True, band_look=ALUMINIUM, segments=13):
-    """An insulated pipe with cladding bands every 1.5 m on its straight runs."""
+def pipe(m, look, points, r, bend=None, bands=True, band_look=ALUMINIUM, segments=12):
+    """An insulated pipe with cladding bands every 2.2 m on its straight runs."""
     bend = 2.6 * r if bend is None else bend
     m.add(tube(points, r, segments, bend, 5), look)
     if not bands:
@@ -65,7 +65,7 @@ def pipe(m, look, points, r, bend=None, bands=True, band_look=ALUMINIUM, segment
         clear = bend + 0.12
         if d < 2 * clear + 0.1:
             continue
-        count = max(2, int((d - 2 * clear) / 1.5) + 1)
+        count = max(2, int((d - 2 * clear) / 2.2) + 1)
         for i in range(count):
             at = add(a, times(unit(sub(b, a)), clear + (d - 2 * clear) * i / (count - 1)))
             m.add(lathe([(r - 0.004, -0.038), (r + 0.013, -0.032), (r + 0.013, 0.032), (r - 0.004, 0.038)], segments, 20), band_look,
@@ -74,7 +74,7 @@ def pipe(m, look, points, r, bend=None, bands=True, band_look=ALUMINIUM, segment
 
 def collar(m, look, at, direction, r):
     """A collar round a pipe that says what flows in it."""
-    m.add(lathe([(r + 0.002, -0.165), (r + 0.02, -0.155), (r + 0.02, 0.155), (r + 0.002, 0.165)], 13, 50), look,
+    m.add(lathe([(r + 0.002, -0.165), (r + 0.02, -0.155), (r + 0.02, 0.155), (r + 0.002, 0.165)], 12, 50), look,
           along(at, add(at, direction)))
 
 
