@@ -235,7 +235,10 @@ static void apply_sparse(Document *doc, const Field *sparse, const Accessor *acc
     Bytes what = view_elements(doc, &values, value_view, value_offset, count, accessor->element_size,
                                accessor->element_size);
     uint64_t next = 0;
-    for (uint32_t i = 0; i < count && doc->status == STATUS_OK; i++) {
+    if (!where.data || !what.data) {
+        return; /* refused just now */
+    }
+    for (uint32_t i = 0; i < count; i++) {
         uint32_t index = load_component(where.data + (size_t)i * bytes, component);
         if (index < next || index >= accessor->count) {
             document_fail(doc, STATUS_OUT_OF_RANGE, &indices, "index %u is not ascending or not below %u",

@@ -171,15 +171,15 @@ void document_read_uri(Document *doc, const Field *at, const char *uri, Bytes *o
 
 void document_load_buffers(Document *doc);
 void document_load_accessors(Document *doc);
-/* Makes `accessor` readable; false when that failed (and `status` says why). */
-bool accessor_open(Document *doc, const Field *at, uint32_t accessor);
+/* Makes accessor `index` readable; false when that failed (and `status` says why). */
+bool accessor_open(Document *doc, const Field *at, uint32_t index);
 /* The first `width` numbers of an element as floats (normalised integers scaled); false when one is not
  * finite. Missing components are left untouched. The accessor is open and `index` below its count. */
 bool accessor_floats(const Accessor *accessor, uint32_t index, uint32_t width, float *out);
 /* Component `component` of an unsigned integer element. */
 uint32_t accessor_uint(const Accessor *accessor, uint32_t index, uint32_t component);
 /* All elements decoded once, count × width floats; NULL on failure. */
-const float *accessor_all_floats(Document *doc, const Field *at, uint32_t accessor);
+const float *accessor_all_floats(Document *doc, const Field *at, uint32_t index);
 
 /* ---- the parts of the model, in the order they are read ---- */
 

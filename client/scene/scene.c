@@ -238,7 +238,9 @@ static void survey_entity(Scene *scene, const Snapshot *snapshot, const EntitySt
 /* Finds every thing's entity and what holds for all values. */
 static void survey_snapshot(Scene *scene, const Snapshot *snapshot)
 {
-    memset(scene->thing_entities, 0, scene->world->thing_count * sizeof *scene->thing_entities);
+    for (uint32_t i = 0; i < scene->world->thing_count; i++) {
+        scene->thing_entities[i] = NULL;
+    }
     scene->things_stale = scene->things_bad = 0;
     scene->newest_source_time = TIME_NONE;
     for (uint32_t i = 0; i < snapshot->entity_count; i++) {
