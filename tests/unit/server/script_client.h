@@ -46,7 +46,7 @@ typedef struct ScriptClient {
     RosterEntry roster[ROSTER_MAX];
     uint32_t roster_count;
     char texts[64][256];
-    uint32_t text_count;
+    uint32_t text_count, texts_at_first; /* when the first snapshot came */
     uint64_t snapshots, snapshots_refused, time_responses, undecoded;
     TimeResponseMessage time_response;
     const Snapshot *newest;
@@ -155,7 +155,7 @@ static inline void client_snapshot(ScriptClient *client, const SnapshotMessage *
         client->snapshots_refused++;
         return;
     }
-    client->snapshots++;
+    client->texts_at_first = client->snapshots++ == 0 ? client->text_count : client->texts_at_first;
     if (client->newest == NULL || snapshot_newer(snapshot->sequence, client->newest->sequence)) {
         client->newest = snapshot;
         client->input_sequence = message->input_sequence;
@@ -202,8 +202,8 @@ static inline void client_message(ScriptClient *client, const Message *message)
         client_snapshot(client, &message->snapshot);
         break;
     case MESSAGE_TEXT_DEFINE:
-        if (message->text_define.id == client->text_count && client->text_count < 64) {
-            memcpy(client->texts[client->text_count++], message->text_define.text, 256);
+        if (message->text_define.id == client->text_count) {
+            memcpy(client->texts[client->text_count++ % 64], message->text_define.text, 256);
         }
         break;
     default:

@@ -312,6 +312,31 @@ static void many_files_and_loss_still_load(void **state)
     assert_memory_equal(client->file, stage.small.big, sizeof stage.small.big);
 }
 
+/* Entity indices come back, each time as another entity. */
+static void people_may_come_and_go_for_ever(void **state)
+{
+    (void)state;
+    stage_finish(&stage);
+    assert_true(stage_init_sized(&stage, 1, &(MetaverseConfig){ .sessions = 1 }, perfect, 100));
+    uint32_t handles[200];
+    for (size_t i = 0; i < ARRAY_COUNT(handles); i++) {
+        stage.client_count = 0;
+        ScriptClient *client = stage_add(&stage, GOAL_LIVE, "Ada");
+        stage_run(&stage, 0.3);
+        assert_true(client->snapshots > 0);
+        handles[i] = client_avatar(client, client->welcome.session)->handle.value;
+        assert_true(entity_index((EntityHandle){ handles[i] }) >= 1);
+        for (size_t before = 0; before < i; before++) {
+            assert_int_not_equal(handles[before], handles[i]);
+        }
+        transport_disconnect(client->transport, client->peer, 0);
+        transport_flush(client->transport, stage.now);
+        client_finish(client);
+        stage.client_count = 0;
+        stage_run(&stage, 0.1);
+    }
+}
+
 /* Every allocation limit up to the one that suffices: creation fails cleanly or works, never half. */
 static void creation_fails_cleanly_at_every_size(void **state)
 {
@@ -384,6 +409,7 @@ int main(void)
         TEST(clocks_are_answered),
         TEST(input_that_overtakes_ready_is_forgiven),
         TEST(many_files_and_loss_still_load),
+        TEST(people_may_come_and_go_for_ever),
         TEST(creation_fails_cleanly_at_every_size),
         TEST(bad_configurations_are_refused),
     };

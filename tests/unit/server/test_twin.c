@@ -16,7 +16,7 @@ typedef struct ScriptFeed {
     size_t count, next;
     FeedStatus status;
     Status result;
-    size_t most; /* samples a poll gives; 0: as many as asked */
+    bool full_once; /* the next poll fills the buffer with values of thing 1, the one after begins again */
     unsigned polls, destroyed;
 } ScriptFeed;
 
@@ -30,6 +30,19 @@ static Status script_poll(void *context, TimeNs now, TraceSample *out_samples, s
         return feed->result;
     }
     size_t count = 0;
+    for (; feed->full_once && count < capacity; count++) {
+        out_samples[count] = (TraceSample){ .source_time = SECONDS(200) + (TimeNs)count,
+                                            .thing = 1,
+                                            .quality = QUALITY_GOOD,
+                                            .code = (int64_t)count };
+    }
+    if (feed->full_once) {
+        feed->full_once = false;
+        *out_count = count;
+        *out_status = (FeedStatus){ .source_clock = SECONDS(200) };
+        feed->status.restarted = true;
+        return STATUS_OK;
+    }
     while (count < capacity && feed->next < feed->count) {
         out_samples[count++] = feed->samples[feed->next++];
     }
@@ -198,6 +211,23 @@ static void silence_makes_a_property_stale(void **state)
     finish(&fixture);
 }
 
+/* Exactly three periods are not yet too long. */
+static void three_periods_are_still_good(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    begin(&fixture, 1, 0);
+    say(&fixture, 0, 100, 0, SMALL_TEMPERATURE, 1);
+    say(&fixture, 0, 100.5, 1, SMALL_TEMPERATURE, 1);
+    tick(&fixture, 101);
+    tick(&fixture, 130.5);
+    assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_STALE);
+    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_TEMPERATURE)->quality, QUALITY_GOOD);
+    tick(&fixture, 130.6);
+    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_TEMPERATURE)->quality, QUALITY_STALE);
+    finish(&fixture);
+}
+
 static void a_restart_forgets_in_the_same_tick(void **state)
 {
     (void)state;
@@ -223,6 +253,24 @@ static void a_restart_forgets_in_the_same_tick(void **state)
     fixture.feeds[0].status.restarted = true;
     tick(&fixture, 50);
     assert_int_equal(twin_counters(fixture.twin)->stale_now, 0);
+    finish(&fixture);
+}
+
+/* Samples of a tick from before the restart are forgotten with the rest. */
+static void a_restart_in_the_middle_of_a_tick_starts_the_batch_again(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    begin(&fixture, 1, 0);
+    fixture.feeds[0].full_once = true;
+    say(&fixture, 0, 50, 0, SMALL_TEMPERATURE, 9);
+    tick(&fixture, 50);
+    assert_int_equal(fixture.feeds[0].polls, 2);
+    assert_true(twin_counters(fixture.twin)->samples > 1);
+    assert_true(fixture.batch.restarted);
+    assert_int_equal(fixture.batch.count, 1);
+    assert_int_equal(fixture.batch.samples[0].code, 9);
+    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_TEMPERATURE)->quality, QUALITY_NONE);
     finish(&fixture);
 }
 
@@ -331,7 +379,9 @@ int main(void)
         cmocka_unit_test(duplicates_and_old_samples_are_dropped_and_counted),
         cmocka_unit_test(bad_samples_say_so),
         cmocka_unit_test(silence_makes_a_property_stale),
+        cmocka_unit_test(three_periods_are_still_good),
         cmocka_unit_test(a_restart_forgets_in_the_same_tick),
+        cmocka_unit_test(a_restart_in_the_middle_of_a_tick_starts_the_batch_again),
         cmocka_unit_test(with_two_feeds_only_the_one_that_restarts_is_forgotten),
         cmocka_unit_test(a_failing_feed_is_left_out),
         cmocka_unit_test(feeds_have_a_limit_and_none_is_fine),
