@@ -167,14 +167,14 @@ def objects():
     put("heat-exchanger", "exchanger", "heat-exchanger", (model_pipes.HX[0], 0.02, model_pipes.HX[1]))
     put("transformer", "transformer", "transformer", (28.1, 0.02, -6.2))
     put("heat-meter", "meter", "heat-meter", (11.6, 2.0, -4.8))
-    put("weather", "mast", "weather", (-4.2, 0, 0.6))
+    put("weather", "mast", "weather", (-19.8, 0, 0.4))
     for medium, thing in (("supply", "heat-exchanger"), ("return", "heat-exchanger"), ("primary", "heat-exchanger"), ("cooling", "transformer")):
         put("pipes-" + medium, "pipes-" + medium, thing)
     for i, (thing, x) in enumerate((("pump-1", 19.28), ("pump-2", 20.1), ("transformer", 20.92))):
         put("lamp-alarm-" + thing, "lamp-alarm", thing, (x + 0.11, 1.74, -8.9))
         if thing != "transformer":
             put("lamp-state-" + thing, "lamp-state", thing, (x - 0.11, 1.74, -8.9))
-    for i, x in enumerate((-17.5, -5.2, 24.5, 37)):
+    for i, x in enumerate((-21, -10.8, 24.5, 37)):
         put("lamp-post-%d" % (i + 1), "lamp-post", at=(x, 0, 4.9))
     for i, (x, z, s) in enumerate(TREES):
         put("tree-%d" % (i + 1), "tree-%d" % (1 + i % 2), at=(x, 0, z), yaw=(i * 77) % 360, scale=s)
@@ -201,7 +201,7 @@ def world():
                         "ground_bounce": "#98907c", "ground_color": "#647c42", "ground_half": 400, "grid": False, "fog_density": 0.0035},
         "bounds": {"min": [-32, -34], "max": [46, 18]},
         "spawn_points": [{"position": [x, 0, z], "yaw_deg": yaw} for x, z, yaw in
-                         ((9.0, 12.8, 5), (6.6, 12.6, 2), (11.6, 12.5, 10), (4.2, 12.2, -2), (14.2, 12.2, 16), (1.6, 12.0, -8))],
+                         ((6.6, 13.8, 6), (9.2, 13.2, 8), (4.2, 13.4, 3), (11.8, 13.0, 12), (14.4, 12.8, 18), (1.6, 13.0, -4))],
         "things": [{"id": i, "description": "things/%s.td.json" % kind, "title": title} for i, kind, title in THINGS],
         "kinds": KINDS,
         "objects": objects(),
@@ -221,7 +221,7 @@ def mapping():
 def views():
     """What the demo shows: a person each, with a camera ("" is through the person's eyes) and a walk."""
     return [
-        {"file": "arrival", "name": "Ada", "camera": "9,1.65,12.6,5,4", "walk": "8.4,6.5;6.5,1.5"},
+        {"file": "arrival", "name": "Ada", "camera": "6,2.6,19,8,3", "walk": "7.4,7.5;7.2,2.5"},
         {"file": "pumps", "name": "Grace", "camera": "9,1.6,-4.2,65,-9", "walk": "6.5,3;4.6,-1;3.9,-4.9"},
         {"file": "tanks", "name": "Linus", "camera": "-10.5,1.9,2.4,3,11", "walk": "8,4;4,-1;-6,-1.5"},
         {"file": "overview", "name": "Hedy", "camera": "30,14,18,38,-22", "walk": "12,1;16,-1.5"},
