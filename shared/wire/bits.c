@@ -161,6 +161,21 @@ static uint64_t golomb_base(unsigned prefix, unsigned k)
     return prefix == 64 ? UINT64_MAX : ((UINT64_C(1) << prefix) - 1) << k;
 }
 
+/* Reads one bits up to the first zero, which is read too, or up to `most` of them. */
+static unsigned read_ones(BitStream *stream, unsigned most)
+{
+    unsigned count = 0;
+    while (count < most && claim(stream, 1)) {
+        bool one = stream->in[stream->position >> 3] >> (stream->position & 7) & 1;
+        stream->position++;
+        if (!one) {
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
 void bits_golomb(BitStream *stream, uint64_t *value, unsigned k)
 {
     assert(k <= 16);
@@ -173,15 +188,7 @@ void bits_golomb(BitStream *stream, uint64_t *value, unsigned k)
         bits_u64(stream, &rest, prefix == longest ? k : prefix + k);
         return;
     }
-    unsigned prefix = 0;
-    uint64_t bit = 1;
-    while (prefix < longest) {
-        bits_u64(stream, &bit, 1);
-        if (!bit) {
-            break;
-        }
-        prefix++;
-    }
+    unsigned prefix = read_ones(stream, longest);
     uint64_t rest = 0;
     bits_u64(stream, &rest, prefix == longest ? k : prefix + k);
     *value = stream->status == STATUS_OK ? golomb_base(prefix, k) + rest : 0;
@@ -189,7 +196,7 @@ void bits_golomb(BitStream *stream, uint64_t *value, unsigned k)
 
 void bits_block(BitStream *stream, uint8_t *data, size_t size)
 {
-    assert(stream->position % 8 == 0);
+    assert(stream->status != STATUS_OK || stream->position % 8 == 0);
     if (size > SIZE_MAX / 8 || !claim(stream, size * 8)) {
         if (stream->mode == BIT_READ) {
             memset(data, 0, size);
@@ -206,7 +213,7 @@ void bits_block(BitStream *stream, uint8_t *data, size_t size)
 
 void bits_rest(BitStream *stream, Bytes *bytes, size_t most)
 {
-    assert(stream->position % 8 == 0);
+    assert(stream->status != STATUS_OK || stream->position % 8 == 0);
     if (stream->mode == BIT_READ) {
         size_t size = (stream->limit - stream->position) / 8;
         bits_require(stream, size <= most, STATUS_OUT_OF_RANGE);

@@ -58,7 +58,7 @@ static inline int64_t bits_unzigzag(uint64_t code)
     return (int64_t)(code >> 1 ^ (code & 1 ? UINT64_MAX : 0));
 }
 
-/* ---- byte-aligned fields: the position must be a multiple of 8 (asserted) ---- */
+/* ---- byte-aligned fields: the position must be a multiple of 8 (asserted while nothing has failed) ---- */
 
 /* `size` bytes into or from `data`. */
 void bits_block(BitStream *stream, uint8_t *data, size_t size);

@@ -43,7 +43,7 @@ static const Snapshot no_snapshot = { .source_time = TIME_NONE };
 
 static bool is_writing(const Codec *codec)
 {
-    return codec->stream->mode != BIT_READ;
+    return codec->source != NULL;
 }
 
 static bool ok(const Codec *codec)

@@ -478,7 +478,7 @@ Status transport_enet_create(const EnetConfig *config, Transport *out_transport,
     }
     ENetHost *host = NULL;
     Status status = create_host(config, &host, diag);
-    if (status != STATUS_OK) {
+    if (host == NULL) {
         goto deinitialize;
     }
     EnetTransport *transport = calloc(1, sizeof *transport);

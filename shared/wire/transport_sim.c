@@ -90,11 +90,21 @@ static void list_remove(PacketList *list, Packet *packet)
     packet->previous = packet->next = NULL;
 }
 
+/* The list's first packet, out of it, or NULL. */
+static Packet *list_pop(PacketList *list)
+{
+    Packet *packet = list->first;
+    if (packet) {
+        list->first = packet->next;
+        *(list->first ? &list->first->previous : &list->last) = NULL;
+        packet->next = NULL;
+    }
+    return packet;
+}
+
 static void list_free(PacketList *list)
 {
-    while (list->first) {
-        Packet *packet = list->first;
-        list_remove(list, packet);
+    for (Packet *packet = list_pop(list); packet; packet = list_pop(list)) {
         free(packet);
     }
 }
@@ -497,8 +507,7 @@ static Status sim_poll(void *context, TimeNs now, TransportEvent *out_event)
         return STATUS_OK;
     }
     while (host->inbox.first && host->inbox.first->deliver_at <= now) {
-        Packet *packet = host->inbox.first;
-        list_remove(&host->inbox, packet);
+        Packet *packet = list_pop(&host->inbox);
         if (take_packet(host, packet, out_event)) {
             host->current = packet;
             return STATUS_OK;
