@@ -159,6 +159,33 @@ static void test_a_step_of_the_server_is_slewed(void **state)
     assert_true(shown - 100 * TIME_SECOND < 20 * TIME_MS);
 }
 
+/* One exchange that is far better than all before moves the target at once; what is given out follows slowly.
+ */
+static void test_a_sudden_better_sample_is_slewed(void **state)
+{
+    (void)state;
+    ClockSync sync;
+    clock_sync_init(&sync);
+    TimeNs now = 0, error = 80 * TIME_MS; /* the slow exchanges are this wrong */
+    for (int i = 0; i < 20; i++, now += TIME_SECOND) {
+        assert_int_equal(clock_sync_sample(&sync, now - 400 * TIME_MS, now - 200 * TIME_MS + error,
+                                           now - 200 * TIME_MS + error, now),
+                         STATUS_OK);
+        (void)clock_sync_server_time(&sync, now);
+    }
+    (void)clock_sync_server_time(&sync, now);
+    assert_int_equal(clock_sync_sample(&sync, now - TIME_MS, now, now, now + TIME_MS), STATUS_OK);
+    TimeNs before = clock_sync_server_time(&sync, now);
+    assert_in_range(before - now, 70 * TIME_MS, 81 * TIME_MS);
+    for (int i = 0; i < 400; i++) {
+        now += 10 * TIME_MS;
+        TimeNs shown = clock_sync_server_time(&sync, now);
+        assert_in_range(shown - before, 9490 * TIME_US, 10510 * TIME_US);
+        before = shown;
+    }
+    assert_true(before - now < 2 * TIME_MS && now - before < 2 * TIME_MS);
+}
+
 static void test_requests(void **state)
 {
     (void)state;
@@ -215,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_drift_is_followed),
         cmocka_unit_test(test_asymmetry_costs_half_of_it),
         cmocka_unit_test(test_a_step_of_the_server_is_slewed),
+        cmocka_unit_test(test_a_sudden_better_sample_is_slewed),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_nonsense_is_dropped),
     };
