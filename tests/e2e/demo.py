@@ -16,8 +16,14 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
-# name, camera (x, y, z, yaw, pitch in degrees; empty: through the eyes), walk; the pictures of the report.
-VIEWS = json.loads((ROOT / "assets/worlds/plant/views.json").read_text(encoding="utf-8"))
+# The pictures of the report: one headless person each, who walks (x,z;x,z) and looks through a fixed camera
+# (x, y, z, yaw, pitch in degrees; none: through their own eyes).
+VIEWS = [
+    {"file": "arrival", "name": "Ada", "camera": "9,1.65,12.5,6,4", "walk": "10.5,6"},
+    {"file": "pumps", "name": "Ben", "camera": "9,1.6,-4.2,65,-9", "walk": "7,5.5"},
+    {"file": "air", "name": "Cleo", "camera": "30,14,18,38,-22", "walk": "14,7"},
+    {"file": "eyes", "name": "Dan", "walk": "8.2,8.5"},
+]
 
 
 def say(text):
@@ -66,7 +72,7 @@ def headless(server_address, client_binary, out, seconds, size):
     for view in VIEWS:
         command = [client_binary, "--connect", server_address, "--headless", "--size", size, "--name", view["name"],
                    "--seconds", str(seconds), "--shot", str(out / f"{view['file']}.png"),
-                   "--dump", str(out / f"{view['file']}.json"), "--fps-limit", "10"]
+                   "--dump", str(out / f"{view['file']}.json"), "--fps-limit", "8"]
         if view.get("camera"):
             command += ["--camera", view["camera"]]
         if view.get("walk"):
