@@ -148,6 +148,9 @@ static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const Replay
     Status status = open_reader(hosted, feed, &reader, diag);
     if (status == STATUS_OK) {
         status = replay_feed_create(replay, reader, &opened, diag);
+        if (status == STATUS_END && diag->path[0] == '\0') { /* the feed does not know the file's name */
+            snprintf(diag->path, sizeof diag->path, "%s", feed->trace);
+        }
     }
     if (status != STATUS_OK) {
         return status;

@@ -18,6 +18,7 @@ typedef struct Replay {
     Status failure; /* of reading ahead; told by the next poll */
     bool started;   /* the first poll has happened */
     uint32_t loops;
+    bool told_refused; /* the first refused row has been logged; the others are only counted */
 
     /* Cursor: at monotonic anchor_now the replay stood at source time anchor_source. */
     TimeNs anchor_now, anchor_source;
@@ -52,9 +53,22 @@ static void set_cursor(Replay *replay, TimeNs now, TimeNs source)
     replay->anchor_source = source;
 }
 
+/* Whoever feeds a flawed recording must learn where it is flawed, once, not a million times. */
+static void tell_first_refused(Replay *replay)
+{
+    const Diag *first = replay->told_refused ? NULL : csv_reader_first_error(replay->reader);
+    if (first != NULL) {
+        char text[800];
+        replay->told_refused = true;
+        log_warning("replay", "%s (a row or value refused; further ones are counted)",
+                    diag_format(first, text, sizeof text));
+    }
+}
+
 static Status read_ahead(Replay *replay, TimeNs now, Diag *diag)
 {
     Status status = csv_reader_next(replay->reader, &replay->next, diag);
+    tell_first_refused(replay);
     replay->has_next = status == STATUS_OK;
     if (status == STATUS_END) {
         replay->at_end = true;

@@ -4,17 +4,18 @@
 Worlds, Thing Descriptions, mappings and traces are broken on purpose in a temporary folder; hostile glTF files come
 from the real data (where present). A program that cannot go on exits with 3; a trace whose rows are bad is counted and
 the world runs on.
+
+usage: bad_input.py BIN_FOLDER DATA_FOLDER
 """
-import argparse
 import json
-import os
 import pathlib
 import shutil
-import subprocess
+import sys
 import tempfile
 import time
 
-from harness import ROOT, Programs, check, finish, terminate
+from harness import check
+from stage import Stage, software_gl
 
 BAD_FILE = 3  # exit code for a bad world, Thing Description, mapping, trace or model
 
@@ -114,22 +115,21 @@ def check_message(text, words, name):
     check("Sanitizer" not in text and "runtime error" not in text, f"{name}: sanitizer report: {text[-3000:]}")
 
 
-def check_refused(programs, folder):
+def check_refused(stage, folder):
     for name, files, words in refused_cases():
         world = write_world(folder / name, **files)
-        server = programs.start("dtmv-server", "--world", world, "--port", 0, "--seconds", 2, log=f"refused-{name}")
-        finish(server, 20, BAD_FILE)
-        check_message(server.log.read_text(), words, name)
+        server = stage.start([stage.bin / "dtmv-server", "--world", world, "--port", "0", "--seconds", "2"])
+        server.finish(20, BAD_FILE)
+        check_message(server.text(), words, name)
     print(f"{len(refused_cases())} bad worlds refused with a message")
 
 
-def check_counted(programs, folder):
+def check_counted(stage, folder):
     for name, trace in counted_cases():
         world = write_world(folder / name, trace=trace)
-        server = programs.start("dtmv-server", "--world", world, "--port", 0, "--seconds", 2, "--speed", 1000,
-                                log=f"counted-{name}")
-        finish(server, 20, 0)
-        check_message(server.log.read_text(), ["probe.csv:"] if name != "torn-end" else [], name)
+        server = stage.start([stage.bin / "dtmv-server", "--world", world, "--port", "0", "--seconds", "2", "--speed", "1000"])
+        server.finish(20)
+        check_message(server.text(), ["probe.csv:"] if name != "torn-end" else [], name)
     print(f"{len(counted_cases())} traces with bad rows counted and survived")
 
 
@@ -138,7 +138,7 @@ def hostile_models(data):
     return models + [data / "gltf/transform_BoxDraco.gltf", data / "gltf/transform_BoxMeshopt.glb"]
 
 
-def check_models(programs, folder, data):
+def check_models(stage, folder, data):
     models = hostile_models(data)
     for model in models:
         world = write_world(folder / f"model-{model.stem}",
@@ -146,38 +146,34 @@ def check_models(programs, folder, data):
         for neighbour in model.parent.iterdir(): # buffers and images that it refers to
             if neighbour.is_file() and neighbour.stat().st_size < 1 << 20:
                 shutil.copy(neighbour, world / neighbour.name)
-        server = programs.start("dtmv-server", "--world", world, "--port", 0, log=f"server-{model.stem}",
-                                stdout=subprocess.PIPE)
-        line = server.stdout.readline()
-        if not line.startswith("listening on "): # refused by the server already
-            finish(server, 20, BAD_FILE)
-            check_message(server.log.read_text(), [model.name], model.name)
+        server = stage.start([stage.bin / "dtmv-server", "--world", world, "--port", "0"])
+        listening = server.wait_line(r"listening on \S+:(\d+)", 20)
+        if not listening:  # refused by the server already
+            server.finish(20, BAD_FILE)
+            check_message(server.text(), [model.name], model.name)
             continue
-        client = programs.client(line.split()[-1], f"Guest-{model.stem}", "--seconds", 2)
-        finish(client, 30, BAD_FILE)
-        check_message(client.log.read_text(), [model.name], model.name)
-        check(server.poll() is None, f"{model.name}: the server died with the client")
-        terminate(server)
+        stage.port = int(listening.group(1))
+        client = stage.client("--headless", "--size", "160x90", "--seconds", "2", env=software_gl())
+        client.finish(30, BAD_FILE)
+        check_message(client.text(), [model.name], model.name)
+        check(server.process.poll() is None, f"{model.name}: the server died with the client")
+        server.terminate()
     print(f"{len(models)} hostile models refused with a message")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default=str(ROOT / "build/release"))
-    arguments = parser.parse_args()
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    data = pathlib.Path(sys.argv[2])
     began = time.monotonic()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="dtmv-bad-"))
-    try:
-        with Programs(arguments.build) as programs:
-            check_refused(programs, folder)
-            check_counted(programs, folder)
-            data = pathlib.Path(os.environ.get("DTMV_DATA_DIR", ROOT.parent / "shared/data"))
-            if data.is_dir():
-                check_models(programs, folder, data)
-            else:
-                print(f"part skipped: no real data at {data}, so no hostile models")
-    finally:
-        shutil.rmtree(folder)
+    with Stage(sys.argv[1]) as stage:
+        folder = pathlib.Path(tempfile.mkdtemp(dir=stage.path))
+        check_refused(stage, folder)
+        check_counted(stage, folder)
+        if data.is_dir():
+            check_models(stage, folder, data)
+        else:
+            print(f"part skipped: no real data at {data}, so no hostile models")
     print(f"bad input: all as it should be, {time.monotonic() - began:.1f} s")
 
 

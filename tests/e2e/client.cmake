@@ -5,4 +5,11 @@ add_test(NAME e2e.window COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests
   ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 add_test(NAME e2e.bad_server COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/bad_server.py
   ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+add_test(NAME e2e.bad_input COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/bad_input.py
+  ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${DTMV_DATA_DIR})
+add_test(NAME e2e.memory COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/soak.py
+  ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --seconds 20)
+add_test(NAME e2e.impaired COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/impaired.py
+  ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${DTMV_DATA_DIR})
+set_tests_properties(e2e.bad_input e2e.memory e2e.impaired PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180)
 set_tests_properties(e2e.cookie_factory e2e.window e2e.bad_server PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180)

@@ -4,11 +4,12 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
-from harness import SKIP, check
+from harness import ROOT, SKIP, check
 
 
 class Process:
@@ -49,6 +50,20 @@ class Process:
         self.reader.join(5)
         return code
 
+    def text(self):
+        return "\n".join(self.lines)
+
+    def finish(self, timeout_s, expected=0):
+        """Waits for its end and checks the exit code."""
+        code = self.wait(timeout_s)
+        check(code is not None, f"{self.name} did not end within {timeout_s} s")
+        check(code == expected, f"{self.name} ended with {code}, not {expected}: {self.text()[-2000:]}")
+
+    def terminate(self, timeout_s=10):
+        """Asks it to end, as a person does, and checks that it ends well."""
+        self.process.terminate()
+        self.finish(timeout_s)
+
     def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
@@ -69,7 +84,7 @@ class Stage:
     """A server, its clients and a folder for their files: with Stage(...) as stage."""
 
     def __init__(self, bin_folder):
-        self.bin = pathlib.Path(bin_folder)
+        self.bin = pathlib.Path(bin_folder).resolve()
         self.folder = tempfile.TemporaryDirectory(prefix="dtmv-e2e-")
         self.path = pathlib.Path(self.folder.name)
         self.processes = []
@@ -101,6 +116,14 @@ class Stage:
 
     def client(self, *arguments, env=None):
         return self.start([self.bin / "dtmv-client", "--connect", f"127.0.0.1:{self.port}", *arguments], env=env)
+
+    def relay(self, *arguments):
+        """An impairing relay between the server and the clients started from now on."""
+        relay = self.start([sys.executable, ROOT / "tests/e2e/udp_impair.py", "--to", f"127.0.0.1:{self.port}", *arguments])
+        match = relay.wait_line(r"relaying on \S+:(\d+)", 10)
+        check(match, "the relay does not listen")
+        self.port = int(match.group(1))
+        return relay
 
     def dump(self, name):
         path = self.path / name
