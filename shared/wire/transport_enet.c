@@ -207,6 +207,9 @@ static Status enet_send(void *context, PeerId id, uint8_t channel, Delivery deli
 /* Turns what ENet reports into an event of ours; false when the caller need not know. */
 static bool translate(EnetTransport *transport, ENetEvent *event, TimeNs now, TransportEvent *out_event)
 {
+    if (event->type == ENET_EVENT_TYPE_NONE) {
+        return false; /* such an event names no peer */
+    }
     ENetPeer *peer = event->peer;
     Slot *slot = slot_of(transport, peer);
     bool incoming = slot->state == SLOT_FREE;
