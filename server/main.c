@@ -235,12 +235,20 @@ static void stop(Server *server)
     }
 }
 
+/* A connection that has ended keeps its place until the other side has confirmed it, for seconds when that
+ * side is gone; so that everybody may come back at once there are twice as many places as people. */
+static uint32_t peer_count(uint32_t max_clients)
+{
+    uint32_t wished = 2 * max_clients + SPARE_PEERS;
+    return wished < PEERS_MAX ? wished : PEERS_MAX;
+}
+
 static int serve(HostedWorld *hosted, const Options *options)
 {
     Diag diag = { 0 };
     const EnetConfig enet = { .bind_address = options->bind,
                               .port = (uint16_t)options->port,
-                              .peers = (uint32_t)options->max_clients + SPARE_PEERS,
+                              .peers = peer_count((uint32_t)options->max_clients),
                               .server = true };
     const ServerConfig config = { .metaverse = { .sessions = (uint32_t)options->max_clients,
                                                  .tick_rate_hz = (uint16_t)options->tick_rate,

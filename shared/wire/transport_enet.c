@@ -375,11 +375,14 @@ static void linger(EnetTransport *transport)
     while (anyone_leaving(transport) && enet_time_get() - start < LINGER_MS) {
         ENetEvent event = { .type = ENET_EVENT_TYPE_NONE };
         TransportEvent unused;
-        if (enet_host_service(transport->host, &event, 10) < 0) {
+        int result = enet_host_service(transport->host, &event, 10);
+        if (result < 0) {
             return;
         }
-        (void)translate(transport, &event, 0, &unused);
-        release_current(transport);
+        if (result > 0) { /* else there is no event, and no peer in it */
+            (void)translate(transport, &event, 0, &unused);
+            release_current(transport);
+        }
     }
 }
 

@@ -200,6 +200,20 @@ static void test_destroy_tells_the_others(void **state)
     finish(&pair);
 }
 
+/* Destroying waits for those who are being disconnected, but not for one who says nothing any more. */
+static void test_destroy_does_not_wait_for_the_silent(void **state)
+{
+    (void)state;
+    Pair pair = connected_pair();
+    TimeNs start = clock_monotonic();
+    transport_disconnect(pair.server, pair.at_server, 3);
+    transport_flush(pair.server, start);
+    transport_destroy(pair.server);
+    pair.server = (Transport){ 0 };
+    assert_true(clock_monotonic() - start < 2 * TIME_SECOND);
+    finish(&pair);
+}
+
 static void test_no_such_host(void **state)
 {
     (void)state;
@@ -281,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_port_in_use),
         cmocka_unit_test(test_disconnect_delivers_first),
         cmocka_unit_test(test_destroy_tells_the_others),
+        cmocka_unit_test(test_destroy_does_not_wait_for_the_silent),
         cmocka_unit_test(test_no_such_host),
         cmocka_unit_test(test_strays_are_counted_and_harmless),
         cmocka_unit_test(test_lost_peer_is_noticed_within_5_s),
