@@ -103,8 +103,11 @@ static void measure_rate(Session *session, TimeNs now)
     }
     session->rate[session->rate_count++ % RATE_STEPS] =
         (RateSample){ .at = now, .bytes = stats.bytes_received };
-    const RateSample *oldest =
-        &session->rate[session->rate_count < RATE_STEPS ? 0 : session->rate_count % RATE_STEPS];
+    uint32_t first = session->rate_count > RATE_STEPS ? session->rate_count - RATE_STEPS : 0;
+    while (first + 2 < session->rate_count && now - session->rate[first % RATE_STEPS].at > RATE_WINDOW) {
+        first++; /* frames were slow: the ring holds more than a second */
+    }
+    const RateSample *oldest = &session->rate[first % RATE_STEPS];
     if (now > oldest->at && stats.bytes_received >= oldest->bytes) {
         session->stats.bytes_per_s =
             (double)(stats.bytes_received - oldest->bytes) / time_to_seconds(now - oldest->at);

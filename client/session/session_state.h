@@ -8,8 +8,9 @@
 #include "client/session/session.h"
 #include "shared/wire/clock_sync.h"
 
-#define RATE_STEP  (100 * TIME_MS)
-#define RATE_STEPS 11u /* 10 whole steps: one second */
+#define RATE_STEP   (100 * TIME_MS)
+#define RATE_WINDOW (1100 * TIME_MS)
+#define RATE_STEPS  11u /* 10 whole steps: one second */
 
 typedef struct Person {
     uint16_t session;
