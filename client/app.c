@@ -399,7 +399,7 @@ static void take_keys(App *app)
 static void enter_world(App *app, TimeNs now)
 {
     char title[200];
-    snprintf(title, sizeof title, "%s \xE2\x80\x93 dtmv", app->loading.world.title);
+    snprintf(title, sizeof title, "%s - dtmv", app->loading.world.title);
     platform_set_title(app->platform, title);
     app->phase = APP_LIVE;
     app->live_since = now;

@@ -107,7 +107,7 @@ def main():
         skip(f"no recording in {data}")
     series = read_recording(data / "telemetry.csv")
     with Stage(sys.argv[1]) as stage:
-        stage.server("--world", ROOT / "tests/real/cookiefactory", "--data", data, "--speed", str(SPEED))
+        server = stage.server("--world", ROOT / "tests/real/cookiefactory", "--data", data, "--speed", str(SPEED))
         clients = {}
         for name, walk in WALKS.items():
             clients[name] = stage.client("--headless", "--size", "480x270", "--quality", "low", "--name", name, "--walk", walk,
@@ -122,6 +122,8 @@ def main():
                   f"{dump['frame']['count']} frames, {dump['net']['snapshots']} snapshots, {dump['net']['lost']} lost")
         worst = check_people(dumps)
         equal = check_agreement(*dumps.values())
+        server.stop()
+        check(server.process.returncode == 0, f"the server ends with {server.process.returncode}")
         print(f"each sees the other within {worst * 1000:.1f} mm; {equal} values of equal source time agree")
 
 

@@ -116,9 +116,9 @@ def play(stage, env):
     client = stage.client("--size", "640x360", "--quality", "low", "--name", "Ada", "--seconds", "120",
                           "--dump", "end.json", "--linger", "0", env=env)
     check(client.wait_line(r"live after", 60), "the client does not go live")
-    window = find_window(env, "dtmv")
+    window = find_window(env, "plant")
     title = xdotool(env, "getwindowname", window)
-    check("plant" in title.lower(), f"the window is called {title!r}")
+    check("plant" in title, f"the window is called {title!r}")
     xdotool(env, "windowfocus", window)
     time.sleep(1.0)
     first = picture(stage, env, 1)
