@@ -16,6 +16,7 @@ enum { LINE_NONE, LINE_GOOD, LINE_STALE, LINE_BAD };
 #define GAP          8.0f
 #define ICON         5.0f
 #define BADGE_PAD    6.0f
+#define SWATCH       10.0f
 #define CARD_LEAST   150.0f
 
 typedef struct CardColumns {
@@ -83,7 +84,8 @@ static float card_width(const Ui *ui, const UiLabel *label)
 {
     float s = canvas_scale(ui->canvas);
     CardColumns columns = measure_columns(ui, label);
-    float lines = columns.name + columns.value + columns.unit + columns.age + (3 * GAP + STRIP + 2 * PAD) * s;
+    float lines =
+        columns.name + columns.value + columns.unit + columns.age + (3 * GAP + SWATCH + STRIP + 2 * PAD) * s;
     return fmaxf(fmaxf(title_width(ui, label), lines), CARD_LEAST * s);
 }
 
@@ -169,6 +171,19 @@ static void draw_age(Ui *ui, const UiLabelLine *line, float right, float middle)
     }
 }
 
+/* The colour that the value gives its object: beside the figure, so that the figure stays readable. White is
+ * what nothing special looks like. */
+static void draw_swatch(Ui *ui, const UiLabelLine *line, float x, float middle)
+{
+    float s = canvas_scale(ui->canvas), r = 3.0f * s;
+    CanvasColor color = ui_color(line->color, (CanvasColor){ 255, 255, 255, 255 });
+    if (color.r > 245 && color.g > 245 && color.b > 245) {
+        return;
+    }
+    canvas_fill(ui->canvas, (CanvasRect){ x - r, middle - r, x + r, middle + r }, 1.5f * s, color);
+    canvas_outline(ui->canvas, (CanvasRect){ x - r, middle - r, x + r, middle + r }, 1.5f * s, UI_EDGE, 1.0f);
+}
+
 static void draw_line(Ui *ui, const UiLabelLine *line, const CardColumns *columns, CanvasRect box,
                       float middle)
 {
@@ -178,11 +193,11 @@ static void draw_line(Ui *ui, const UiLabelLine *line, const CardColumns *column
     float right = box.x1 - PAD * s;
     float unit_x = right - columns->age - GAP * s - columns->unit;
     const char *value = or_empty(line->value);
+    float value_x = unit_x - 4.0f * s - canvas_figures_width(canvas, CANVAS_STRONG, value);
     canvas_text(canvas, CANVAS_SMALL, box.x0 + (STRIP + PAD) * s, middle - small * 0.5f, UI_TEXT_2,
                 or_empty(line->name));
-    canvas_figures(canvas, CANVAS_STRONG,
-                   unit_x - 4.0f * s - canvas_figures_width(canvas, CANVAS_STRONG, value),
-                   middle - strong * 0.5f, ui_color(line->color, UI_TEXT), value);
+    canvas_figures(canvas, CANVAS_STRONG, value_x, middle - strong * 0.5f, UI_TEXT, value);
+    draw_swatch(ui, line, value_x - 9.0f * s, middle);
     canvas_text(canvas, CANVAS_SMALL, unit_x, middle - small * 0.5f, UI_TEXT_2, or_empty(line->unit));
     draw_age(ui, line, right, middle);
 }

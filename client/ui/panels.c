@@ -52,10 +52,11 @@ static void hud_header(Ui *ui, Cursor *cursor, const UiHud *hud)
 static void hud_machine(Ui *ui, Cursor *cursor, const UiHud *hud)
 {
     char text[64];
-    snprintf(text, sizeof text, "%.0f fps  \xC2\xB7  %.1f ms", hud->fps, hud->frame_ms);
+    snprintf(text, sizeof text, "%.*f fps  \xC2\xB7  %.1f ms", hud->fps < 10.0 ? 1 : 0, hud->fps,
+             hud->frame_ms);
     row(ui, cursor, "Frames", text, UI_TEXT);
     snprintf(text, sizeof text, "%.1f ms  \xC2\xB7  p99 %.1f ms", hud->cpu_ms_p50, hud->cpu_ms_p99);
-    row(ui, cursor, "Processor a frame", text, UI_TEXT);
+    row(ui, cursor, "CPU a frame", text, UI_TEXT);
     snprintf(text, sizeof text, "%.1f ms", hud->round_trip_ms);
     row(ui, cursor, "Round trip", text, UI_TEXT);
     snprintf(text, sizeof text, "%.1f kB/s", hud->bytes_per_s / 1000.0);
