@@ -176,12 +176,16 @@ static int start_log(const Options *options, FILE **out_file)
     return EXIT_CODE_OK;
 }
 
-/* Waits for `deadline`, looking at the network meanwhile: clocks and world transfers do not wait for a tick.
- */
+/* Waits for `deadline`, looking at the network meanwhile, and once in any case: clocks are answered with the
+ * time it is, not with the time a late tick was due, and world transfers do not wait for a tick. */
 static void wait_until(Server *server, TimeNs deadline)
 {
-    for (TimeNs now = clock_monotonic(); now < deadline && stop_signal == 0; now = clock_monotonic()) {
+    for (;;) {
+        TimeNs now = clock_monotonic();
         server_receive(server, now);
+        if (now >= deadline || stop_signal != 0) {
+            return;
+        }
         TimeNs next = now + RECEIVE_INTERVAL;
         clock_sleep_until(next < deadline ? next : deadline);
     }
