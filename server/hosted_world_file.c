@@ -115,7 +115,7 @@ static Status open_reader(HostedWorld *hosted, const WorldFeed *feed, CsvReader 
 {
     Bytes json;
     Status status = asset_read(hosted->assets, feed->mapping, MAPPING_SIZE_MAX, &hosted->arena, &json, diag);
-    TraceMapping *mapping;
+    TraceMapping *mapping = NULL;
     if (status == STATUS_OK) {
         status = trace_mapping_load(json, feed->mapping, &hosted->world, &hosted->arena, &mapping, diag);
     }

@@ -150,8 +150,9 @@ static void format_durations(const Server *server, char *out, size_t size)
     }
     memcpy(sorted, server->durations, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_times);
-    snprintf(out, size, ", tick p50 %.3f ms p99 %.3f ms", (double)sorted[count / 2] / 1e6,
-             (double)sorted[count * 99 / 100] / 1e6);
+    TimeNs middle = sorted[count / 2];
+    TimeNs slow = sorted[count * 99 / 100];
+    snprintf(out, size, ", tick p50 %.3f ms p99 %.3f ms", (double)middle / 1e6, (double)slow / 1e6);
 }
 
 static void format_rates(const Server *server, char *out, size_t size)

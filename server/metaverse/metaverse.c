@@ -53,7 +53,7 @@ static Status create_parts(Metaverse *metaverse, AssetSource assets, Diag *diag)
 Status metaverse_create(const MetaverseConfig *config, const World *world, const TextTable *texts,
                         AssetSource assets, Transport transport, Metaverse **out_metaverse, Diag *diag)
 {
-    MetaverseConfig checked;
+    MetaverseConfig checked = { 0 };
     Status status = check_config(config, &checked, diag);
     if (status != STATUS_OK) {
         return status;
