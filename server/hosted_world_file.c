@@ -113,7 +113,7 @@ static Status open_trace(HostedWorld *hosted, const char *name, char *out_path, 
 
 static Status open_reader(HostedWorld *hosted, const WorldFeed *feed, CsvReader **out_reader, Diag *diag)
 {
-    Bytes json;
+    Bytes json = { 0 };
     Status status = asset_read(hosted->assets, feed->mapping, MAPPING_SIZE_MAX, &hosted->arena, &json, diag);
     TraceMapping *mapping = NULL;
     if (status == STATUS_OK) {
@@ -143,8 +143,8 @@ static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const Replay
     if (hosted->input_count == TWIN_FEEDS_MAX) {
         return diag_set(diag, STATUS_CAPACITY, "world.json", 0, "more than %d feeds", TWIN_FEEDS_MAX);
     }
-    CsvReader *reader;
-    Feed opened;
+    CsvReader *reader = NULL;
+    Feed opened = { 0 };
     Status status = open_reader(hosted, feed, &reader, diag);
     if (status == STATUS_OK) {
         status = replay_feed_create(replay, reader, &opened, diag);
