@@ -18,8 +18,8 @@ NETWORK = ["--latency-ms", "75", "--jitter-ms", "15", "--loss", "0.05", "--reord
 def main():
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    data = pathlib.Path(sys.argv[2]) / "cookiefactory"
-    seconds = sys.argv[3] if len(sys.argv) == 4 else "10"
+    data = (pathlib.Path(sys.argv[2]) / "cookiefactory").resolve()
+    seconds = sys.argv[3] if len(sys.argv) == 4 else "18"
     if not (data / "telemetry.csv").exists():
         skip(f"no recording in {data}")
     series = read_recording(data / "telemetry.csv")
