@@ -25,14 +25,13 @@ static bool has_extension(const char *list, const char *name)
     return false;
 }
 
-static void close_display(EglPlatform *egl)
+/* The display stays initialised: the process shares it (eglTerminate would end every other context on it),
+ * and drivers do not survive being unloaded and loaded again without losing memory. */
+static void close_context(EglPlatform *egl)
 {
     if (egl->context != EGL_NO_CONTEXT) {
         eglMakeCurrent(egl->display, EGL_NO_SURFACE, EGL_NO_SURFACE, EGL_NO_CONTEXT);
         eglDestroyContext(egl->display, egl->context);
-    }
-    if (egl->display != EGL_NO_DISPLAY) {
-        eglTerminate(egl->display);
     }
     egl->context = EGL_NO_CONTEXT;
     egl->display = EGL_NO_DISPLAY;
@@ -70,7 +69,7 @@ static bool open_context(EglPlatform *egl, EGLDisplay display, bool debug, const
     } else {
         return true;
     }
-    close_display(egl);
+    close_context(egl);
     return false;
 }
 
@@ -142,7 +141,7 @@ static void set_event_hook(void *context, PlatformEventHook hook, void *hook_con
 static void destroy(void *context)
 {
     EglPlatform *egl = context;
-    close_display(egl);
+    close_context(egl);
     eglReleaseThread();
     free(egl);
 }
