@@ -13,3 +13,7 @@ add_test(NAME e2e.impaired COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tes
   ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${DTMV_DATA_DIR})
 set_tests_properties(e2e.bad_input e2e.memory e2e.impaired PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180)
 set_tests_properties(e2e.cookie_factory e2e.window e2e.bad_server PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180)
+
+# Records the corpus of fuzz_client_session anew; not part of a normal build.
+add_executable(record_client_session EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/fuzz/record_client_session.c)
+target_link_libraries(record_client_session PRIVATE dtmv_server_core dtmv_client_core)

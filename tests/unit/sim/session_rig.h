@@ -110,7 +110,8 @@ static inline void rig_write_trace(Rig *rig, uint64_t seed)
     trace->texts = &rig->small.texts;
 }
 
-static inline void rig_init(Rig *rig, SimLink link, uint32_t sessions, uint64_t seed)
+/* `world_bytes`: of the world's large file; 0: as it is. */
+static inline void rig_init(Rig *rig, SimLink link, uint32_t sessions, uint64_t seed, size_t world_bytes)
 {
     static const FeedOps ops = { .poll = rig_poll, .counters = rig_counters, .destroy = rig_feed_destroy };
     memset(rig, 0, sizeof *rig);
@@ -121,6 +122,9 @@ static inline void rig_init(Rig *rig, SimLink link, uint32_t sessions, uint64_t 
     ServerConfig config = { .metaverse = { .sessions = sessions } };
     if (!small_world_init(&rig->small, RIG_THINGS)) {
         abort();
+    }
+    if (world_bytes > 0) {
+        rig->small.entries[1].bytes.size = world_bytes;
     }
     rig_write_trace(rig, seed);
     Feed feed = { .ops = &ops, .context = &rig->trace };
@@ -145,21 +149,29 @@ static inline void rig_finish(Rig *rig)
     small_world_finish(&rig->small);
 }
 
-static inline RigClient *rig_connect(Rig *rig, uint32_t index, const char *name, const uint8_t *world_hash)
+static inline RigClient *rig_connect_over(Rig *rig, uint32_t index, const char *name,
+                                          const uint8_t *world_hash, Transport transport)
 {
     RigClient *client = &rig->clients[index];
     SessionConfig config = { .host = "sim", .port = RIG_PORT, .name = name, .world_hash = world_hash };
-    Transport transport;
     Diag diag = { 0 };
     *client = (RigClient){ .connected = rig->now,
                            .live = TIME_NONE,
                            .next_frame = rig->now + (index + 1) * 3 * TIME_MS };
-    if (transport_sim_create(rig->network, 0, &transport) != STATUS_OK ||
-        session_create(&config, transport, rig->now, &client->session, &diag) != STATUS_OK ||
+    if (session_create(&config, transport, rig->now, &client->session, &diag) != STATUS_OK ||
         world_values_create(&rig->small.world, &rig->arena, &client->values) != STATUS_OK) {
         abort();
     }
     return client;
+}
+
+static inline RigClient *rig_connect(Rig *rig, uint32_t index, const char *name, const uint8_t *world_hash)
+{
+    Transport transport;
+    if (transport_sim_create(rig->network, 0, &transport) != STATUS_OK) {
+        abort();
+    }
+    return rig_connect_over(rig, index, name, world_hash, transport);
 }
 
 /* What an app does in a frame, without the picture. */

@@ -20,7 +20,7 @@ static Rig *make_rig(SimLink link, uint32_t sessions, uint64_t seed)
 {
     Rig *rig = malloc(sizeof *rig);
     assert_non_null(rig);
-    rig_init(rig, link, sessions, seed);
+    rig_init(rig, link, sessions, seed, 0);
     return rig;
 }
 
