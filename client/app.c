@@ -232,6 +232,9 @@ void app_leave(App *app, TimeNs now)
 /* The own avatar between its last two steps: as smooth as the display is fast. */
 static void blend_own(App *app, TimeNs now)
 {
+    if (!app->own_known) {
+        return;
+    }
     float t = 1.0f - (float)time_to_seconds(app->next_step - now) * 60.0f;
     t = fminf(fmaxf(t, 0.0f), 1.0f);
     app->shown_own = app->own;

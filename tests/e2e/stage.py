@@ -74,6 +74,11 @@ class Process:
                 self.process.wait()
         self.reader.join(5)
 
+    def own_leaks(self):
+        """Frames of our own code in a leak report."""
+        report = [i for i, line in enumerate(self.lines) if "LeakSanitizer" in line]
+        return [line for line in self.lines[report[0]:] if re.search(r"/(client|server|shared)/", line)] if report else []
+
     def show(self, count=25):
         print(f"--- {self.name} (exit {self.process.poll()}):")
         for line in self.lines[-count:]:
@@ -94,6 +99,11 @@ class Stage:
         return self
 
     def __exit__(self, kind, value, trace):
+        for process in self.processes:
+            if kind is None and process.own_leaks():
+                process.show(60)
+                self.folder.cleanup()
+                fail(f"{process.name} leaks")
         failed = kind is not None and not (kind is SystemExit and value.code in (0, SKIP))
         for process in reversed(self.processes):
             process.stop()
@@ -132,5 +142,6 @@ class Stage:
 
 
 def software_gl():
-    """One thread of software rendering for each client: tests share the machine."""
-    return {**os.environ, "LP_NUM_THREADS": "1"}
+    """One thread of software rendering for each client: tests share the machine. Under the asan preset, what graphics
+    drivers leak is reported but ends nothing; Stage looks for leaks of our own."""
+    return {**os.environ, "LP_NUM_THREADS": "1", "LSAN_OPTIONS": "exitcode=0"}
