@@ -120,12 +120,15 @@ typedef struct Scene {
     uint8_t pixels[WIDTH * HEIGHT * 4];
 } Scene;
 
-static void open_scene(Scene *scene, uint32_t samples)
+static void open_scene_with(Scene *scene, uint32_t samples, bool no_occlusion)
 {
     *scene = (Scene){ 0 };
-    RendererConfig config = {
-        .width = WIDTH, .height = HEIGHT, .samples = samples, .shadow_size = 512, .debug = true
-    };
+    RendererConfig config = { .width = WIDTH,
+                              .height = HEIGHT,
+                              .samples = samples,
+                              .shadow_size = 512,
+                              .no_occlusion = no_occlusion,
+                              .debug = true };
     Diag diag = { 0 };
     if (renderer_gl_create(&config, false, &scene->renderer, &diag) != STATUS_OK) {
         print_error("%s: %s\n", diag.path, diag.text);
@@ -156,6 +159,11 @@ static void open_scene(Scene *scene, uint32_t samples)
         .instances = &scene->instance,
         .instance_count = 1,
     };
+}
+
+static void open_scene(Scene *scene, uint32_t samples)
+{
+    open_scene_with(scene, samples, false);
 }
 
 static void add_box(Scene *scene)
@@ -259,6 +267,26 @@ static void test_no_acne_on_lit_faces(void **state)
     }
     assert_true(checked > 10);
     renderer_destroy(scene.renderer);
+}
+
+static void test_occlusion_darkens_where_things_meet(void **state)
+{
+    WITH_PLATFORM();
+    double foot[2];
+    double away[2];
+    for (int without = 0; without < 2; without++) {
+        Scene scene;
+        open_scene_with(&scene, 4, without != 0);
+        add_box(&scene);
+        scene.instance.casts_shadow = false;
+        scene.frame.camera = (RenderCamera){ .position = { -2, 3, 5 }, .pitch = -0.5F };
+        shoot(&scene);
+        foot[without] = seen_at(&scene, -2, 0, 1.15F, 3);
+        away[without] = seen_at(&scene, -2, 0, 2.4F, 3);
+        renderer_destroy(scene.renderer);
+    }
+    assert_true(foot[0] < foot[1] - 6);
+    assert_true(fabs(away[0] - away[1]) < 2);
 }
 
 static void test_tint_emissive_and_visibility_per_node(void **state)
@@ -612,6 +640,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_light_shadow_and_sky),
         cmocka_unit_test(test_no_acne_on_lit_faces),
+        cmocka_unit_test(test_occlusion_darkens_where_things_meet),
         cmocka_unit_test(test_tint_emissive_and_visibility_per_node),
         cmocka_unit_test(test_stats_and_stale_handles),
         cmocka_unit_test(test_instances_share_draw_calls),
