@@ -122,7 +122,9 @@ static Status parse_options(const Options *options, Parsed *out, Diag *diag)
                         .want_dump = options->dump != NULL,
                         .hide_ui = options->no_ui,
                         .keys = options->keys };
-    Status status = parse_address(options->connect, out->host, sizeof out->host, &app->port, diag);
+    Status status = options->connect == NULL /* the table requires it; told here for who reads only this */
+                        ? diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0, "--connect is missing")
+                        : parse_address(options->connect, out->host, sizeof out->host, &app->port, diag);
     if (status == STATUS_OK) {
         status = parse_size(options->size, app, diag);
     }
