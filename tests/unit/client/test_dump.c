@@ -145,11 +145,38 @@ static void test_nothing_reported(void **state)
     arena_finish(&arena);
 }
 
+/* What a snapshot says of things that the world does not have, or has otherwise, is not shown. */
+static void test_values_of_a_strange_snapshot(void **state)
+{
+    (void)state;
+    Arena arena;
+    WorldValues values;
+    ChannelState channels[6] = { { .code = 5, .source_time = 7, .quality = QUALITY_GOOD } };
+    EntityState entities[] = {
+        { .kind = ENTITY_TWIN, .subject = 0, .channel_count = 5 },                     /* five of six */
+        { .kind = ENTITY_TWIN, .subject = 1, .channel_count = 6, .first_channel = 1 }, /* beyond the end */
+        { .kind = ENTITY_TWIN, .subject = 9, .channel_count = 6 },                     /* no such thing */
+        { .kind = ENTITY_AVATAR, .subject = 0, .channel_count = 6 },
+    };
+    Snapshot snapshot = { .entities = entities, .entity_count = 4, .channels = channels, .channel_count = 6 };
+    arena_init(&arena, 0);
+    assert_int_equal(world_values_create(&world, &arena, &values), STATUS_OK);
+    world_values_fill(&values, &snapshot);
+    for (uint32_t i = 0; i < 12; i++) {
+        assert_int_equal(values.reported[i].quality, QUALITY_NONE);
+    }
+    entities[1].first_channel = 0;
+    world_values_fill(&values, &snapshot);
+    assert_true(world_value(&values, 1, 0)->code == 5);
+    arena_finish(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_nothing_reported),
+        cmocka_unit_test(test_values_of_a_strange_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,36 @@ static void test_small_moves_change_nothing(void **state)
     label_layout_destroy(layout);
 }
 
+/* A place that is free only now and then is not worth a move. */
+static void test_no_flicker_beside_a_moving_label(void **state)
+{
+    (void)state;
+    LabelLayout *layout = label_layout_create();
+    LabelItem items[2];
+    LabelPlace places[2];
+    float last = 0;
+    uint32_t moves = 0;
+    for (int frame = 0; frame < 400; frame++) {
+        bool apart = frame > 60 && frame % 20 < 10;
+        for (uint32_t i = 0; i < 2; i++) {
+            items[i] = (LabelItem){ .key = i,
+                                    .x = 600,
+                                    .y = 400,
+                                    .depth = 5 + (float)i,
+                                    .title_width = 90,
+                                    .title_height = 25,
+                                    .card_width = 230,
+                                    .card_height = 86 };
+        }
+        items[0].x = apart ? 1000 : 600;
+        label_layout_run(layout, &area, items, 2, STEP, places);
+        moves += frame > 1 && fabsf(places[1].box.y0 - last) > 1.0f;
+        last = places[1].box.y0;
+    }
+    assert_int_equal(moves, 0);
+    label_layout_destroy(layout);
+}
+
 static void test_same_frames_same_places(void **state)
 {
     (void)state;
@@ -163,8 +193,11 @@ static void test_more_than_it_holds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_overlaps),        cmocka_unit_test(test_small_moves_change_nothing),
-        cmocka_unit_test(test_same_frames_same_places), cmocka_unit_test(test_detail_follows_depth),
+        cmocka_unit_test(test_nothing_overlaps),
+        cmocka_unit_test(test_small_moves_change_nothing),
+        cmocka_unit_test(test_no_flicker_beside_a_moving_label),
+        cmocka_unit_test(test_same_frames_same_places),
+        cmocka_unit_test(test_detail_follows_depth),
         cmocka_unit_test(test_more_than_it_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -358,6 +358,38 @@ static void test_cable_pulled_and_put_back(void **state)
     drop_rig(rig);
 }
 
+static void test_own_silence_limit(void **state)
+{
+    (void)state;
+    Rig *rig = make_rig(clean, 8, 33);
+    RigClient *client = rig_connect(rig, 0, "Ada", NULL);
+    client->session->lost_timeout = 2 * TIME_SECOND;
+    rig_run(rig, seconds_from_start(3), NULL, NULL);
+    sim_network_cut(rig->network, true);
+    rig_run(rig, seconds_from_start(5.2), NULL, NULL);
+    assert_int_equal(session_state(client->session), SESSION_ENDED);
+    assert_string_equal(session_reason(client->session), "the server at sim:4000 has not been heard for 2 s");
+    drop_rig(rig);
+}
+
+/* A client that has lost what the server takes it to have asks for the whole world again. */
+static void test_lost_baselines(void **state)
+{
+    (void)state;
+    Rig *rig = make_rig(clean, 8, 34);
+    RigClient *client = rig_connect(rig, 0, "Ada", NULL);
+    SnapshotLimits limits = { .entities = 64, .channels = 256 };
+    rig_run(rig, seconds_from_start(2), NULL, NULL);
+    uint64_t before = session_stats(client->session).snapshots;
+    assert_int_equal(snapshot_ring_create(limits, &rig->arena, &client->session->ring), STATUS_OK);
+    rig_run(rig, seconds_from_start(3.5), NULL, NULL);
+    assert_true(session_stats(client->session).snapshots > before + 15);
+    client->checked = 0;
+    rig_run(rig, seconds_from_start(4.5), compare_values, NULL);
+    assert_true(client->checked > 1000);
+    drop_rig(rig);
+}
+
 static void test_wrong_world(void **state)
 {
     (void)state;
@@ -467,6 +499,8 @@ int main(void)
         cmocka_unit_test(test_late_joiner),
         cmocka_unit_test(test_cable_pulled),
         cmocka_unit_test(test_cable_pulled_and_put_back),
+        cmocka_unit_test(test_own_silence_limit),
+        cmocka_unit_test(test_lost_baselines),
         cmocka_unit_test(test_wrong_world),
         cmocka_unit_test(test_world_that_is_not_what_was_announced),
         cmocka_unit_test(test_server_full),
