@@ -70,7 +70,9 @@ typedef enum MessageId {
     X(NOT_ALLOWED, "a message is not allowed now")    \
     X(TIMEOUT, "nothing was heard for too long")      \
     X(FLOOD, "too many messages")                     \
-    X(SHUTDOWN, "the server is stopping")
+    X(SHUTDOWN, "the server is stopping")             \
+    X(HANDSHAKE, "the secure handshake failed")       \
+    X(IDENTITY, "the key shown is not accepted")
 
 typedef enum RejectCode {
     REJECT_NONE,
