@@ -12,6 +12,7 @@
 #define DISTANCE_START   6.0f
 #define DISTANCE_MIN     1.5f
 #define DISTANCE_MAX     150.0f
+#define ORBIT_PITCH      RADIANS(-11.0f)
 #define FOCUS_HEIGHT     1.2f /* metres over the feet */
 #define FOLLOW_TIME      0.10f
 #define ZOOM_TIME        0.08f
@@ -59,9 +60,18 @@ static float pitch_radians(int16_t pitch)
     return (float)pitch * (6.2831853f / 65536.0f);
 }
 
+/* From behind one wants to see the ground that is walked on. */
+static void look_down_in_orbit(View *view)
+{
+    if (view->mode == VIEW_ORBIT && fabsf(view->pitch) < RADIANS(3.0f)) {
+        view->pitch = ORBIT_PITCH;
+    }
+}
+
 static void next_mode(View *view)
 {
     view->mode = (ViewMode)((view->mode + 1) % VIEW_MODE_COUNT);
+    look_down_in_orbit(view);
     if (view->mode == VIEW_FIXED && !view->has_fixed) {
         view->mode = VIEW_FIRST_PERSON;
     }
@@ -97,6 +107,7 @@ void view_update(View *view, const PlatformInput *input, const AvatarState *own,
         view->yaw = avatar_yaw_radians(own->yaw);
         view->pitch = pitch_radians(own->pitch);
         view->placed = true;
+        look_down_in_orbit(view);
     }
     look(view, input, seconds);
     view->wished_distance *= powf(ZOOM_STEP, input->zoom);

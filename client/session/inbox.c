@@ -290,12 +290,10 @@ static void on_disconnected(Session *session, uint32_t reason, TimeNs now)
                     reject_text((RejectCode)reason));
     } else if (session->state == SESSION_CONNECTING) {
         session_end(session, "cannot reach %s: no server answers there", session->address);
-    } else if (silence >= TIME_SECOND) {
-        session_end(session, "the server at %s has not been heard for %.0f s", session->address,
-                    time_to_seconds(silence));
-    } else {
+    } else if (silence < TIME_SECOND) {
         session_end(session, "the server at %s closed the connection", session->address);
     }
+    /* Else the transport gave up on a silent server; session_update says so when the limit is reached. */
 }
 
 void inbox_receive(Session *session, TimeNs now)

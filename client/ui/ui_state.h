@@ -7,7 +7,7 @@
 #include "shared/base/arena.h"
 
 #define UI_TAGS_MAX   256u
-#define UI_BLOCKS_MAX (UI_TAGS_MAX + 16u)
+#define UI_BLOCKS_MAX (2 * UI_TAGS_MAX + 16u)
 
 typedef struct NameTag {
     float x, y, depth;

@@ -101,11 +101,7 @@ def check_agreement(a, b):
 def main():
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-<<<<<<< HEAD
     data = pathlib.Path(sys.argv[2]).resolve() / "cookiefactory"
-=======
-    data = (pathlib.Path(sys.argv[2]) / "cookiefactory").resolve()
->>>>>>> d13d40c (Context of the tiny world's description; time to finish the walk on a bad network)
     seconds = sys.argv[3] if len(sys.argv) == 4 else "20"
     if not (data / "telemetry.csv").exists():
         skip(f"no recording in {data}")

@@ -129,8 +129,11 @@ def play(stage, env):
     walked = picture(stage, env, 2)
     check(difference(first, walked) > 1.0, f"walking changes nothing: {difference(first, walked):.2f}")
     xdotool(env, "mousemove", "--window", window, 320, 180, "mousedown", 3)
+    time.sleep(0.7)  # a frame in software may take that long, and looking begins with the next one
     for _ in range(12):
         xdotool(env, "mousemove_relative", "--", 15, 0)
+        time.sleep(0.05)
+    time.sleep(0.7)
     xdotool(env, "mouseup", 3)
     time.sleep(0.5)
     turned = picture(stage, env, 3)
