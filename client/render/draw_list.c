@@ -200,6 +200,35 @@ static bool open_batches(DrawList *list, const DrawShape *shape, uint32_t bucket
     return reserve((void **)&list->entries, &list->entry_capacity, list->entry_count, sizeof *list->entries);
 }
 
+/* Squared distance from the eye to the centre of the batch's first copy. */
+static float batch_distance(const DrawList *list, const DrawBatch *batch, const DrawView *view,
+                            const float *centre)
+{
+    const DrawEntry *entry = &list->entries[batch->first];
+    float squared = 0.0F;
+    for (int i = 0; i < 3; i++) {
+        const float *row = entry->row[i];
+        float offset = row[0] * centre[0] + row[1] * centre[1] + row[2] * centre[2] + row[3] - view->eye[i];
+        squared += offset * offset;
+    }
+    return squared >= 0.0F ? squared : 0.0F;
+}
+
+static void sort_batches(DrawBatch *batches, uint32_t count)
+{
+    static const uint32_t gaps[] = { 701, 301, 132, 57, 23, 10, 4, 1 };
+    for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
+        for (uint32_t i = gaps[g]; i < count; i++) {
+            DrawBatch moved = batches[i];
+            uint32_t at = i;
+            for (; at >= gaps[g] && moved.nearest < batches[at - gaps[g]].nearest; at -= gaps[g]) {
+                batches[at] = batches[at - gaps[g]];
+            }
+            batches[at] = moved;
+        }
+    }
+}
+
 /* All copies of one model: order[begin..end). */
 static bool add_model(DrawList *list, const RenderFrame *frame, const DrawView *view, const DrawShape *shape,
                       uint32_t begin, uint32_t end)
@@ -211,6 +240,7 @@ static bool add_model(DrawList *list, const RenderFrame *frame, const DrawView *
     if (bucket_count > 0) {
         memset(list->buckets, 0, bucket_count * sizeof *list->buckets);
     }
+    uint32_t first_batch = list->batch_count;
     for (int pass = 0; pass < 2; pass++) {
         for (uint32_t i = begin; i < end; i++) {
             const RenderInstance *instance = &frame->instances[list->order[i].instance];
@@ -228,6 +258,10 @@ static bool add_model(DrawList *list, const RenderFrame *frame, const DrawView *
         if (pass == 0 && !open_batches(list, shape, bucket_count)) {
             return false;
         }
+    }
+    for (uint32_t i = first_batch; i < list->batch_count; i++) {
+        DrawBatch *batch = &list->batches[i];
+        batch->nearest = batch_distance(list, batch, view, shape->meshes[batch->mesh].centre);
     }
     return true;
 }
@@ -253,6 +287,7 @@ Status draw_list_build(DrawList *list, const RenderFrame *frame, const DrawView 
         list->batch_count = 0;
         return STATUS_OUT_OF_MEMORY;
     }
+    sort_batches(list->batches, list->batch_count);
     return STATUS_OK;
 }
 

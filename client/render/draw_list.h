@@ -43,6 +43,7 @@ typedef struct DrawBatch {
     uint32_t slot, mesh, lod;
     bool mirrored;         /* the transform turns front faces clockwise */
     uint32_t first, count; /* entries */
+    float nearest;         /* squared distance of the nearest copy's centre */
 } DrawBatch;
 
 typedef struct DrawView {
@@ -71,8 +72,9 @@ typedef struct DrawList {
     uint32_t culled; /* instances outside the frustum */
 } DrawList;
 
-/* Rebuilds `list` for the instances of `frame` that `view` sees; near ones come first in each batch. Stale
- * handles and hidden nodes are left out. STATUS_OUT_OF_MEMORY: the list is then empty. */
+/* Rebuilds `list` for the instances of `frame` that `view` sees; near ones come first in each batch, and so
+ * do the batches: what is hidden behind them is then cheap. Stale handles and hidden nodes are left out.
+ * STATUS_OUT_OF_MEMORY: the list is then empty. */
 NODISCARD Status draw_list_build(DrawList *list, const RenderFrame *frame, const DrawView *view,
                                  DrawShapeLookup lookup, const void *lookup_context);
 
