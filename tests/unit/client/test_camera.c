@@ -173,13 +173,14 @@ static void test_draw_list_groups_and_culls(void **state)
     assert_int_equal(list.order_count, 4);
     assert_int_equal(list.batch_count, 3);
     assert_int_equal(list.entry_count, 1 + 4 + 1);
-    const DrawBatch *two = &list.batches[1];
+    const DrawBatch *two = &list.batches[0]; /* nearest batch first */
     assert_int_equal(two->slot, 1);
     assert_int_equal(two->count, 4);
     assert_false(two->mirrored);
     assert_near(list.entries[two->first].row[2][3], -10, 0); /* nearest first */
     assert_near(list.entries[two->first + 2].row[2][3], -30, 0);
-    const DrawBatch *mirrored = &list.batches[2];
+    const DrawBatch *mirrored = &list.batches[1];
+    assert_int_equal(list.batches[2].slot, 0);
     assert_true(mirrored->mirrored);
     assert_int_equal(mirrored->count, 1); /* the second node is hidden */
     /* A mirrored +x normal still points away from the surface. */
