@@ -1,0 +1,85 @@
+/* range_coder.h - a binary adaptive range coder that reads, writes or measures with the same code.
+ * A codec is one function over a RangeCoder: it hands in the value (ignored when reading) and goes on with
+ * the one that is returned. Integers only: the bytes are the same with any compiler on any host.
+ *
+ * The state is an interval of 32 bits. A bit with probability p (of being 1, in 1/65536) takes the lower
+ * range × p / 65536 of it when it is 1 and the rest when it is 0; when the interval is below 2^24 a byte
+ * moves out, carries running back into the bytes before. The end is the shortest string of 0 to 4 bytes that,
+ * followed by zeros, lies inside the interval. G. N. N. Martin, "Range encoding", 1979, in its binary form.
+ *
+ * A probability is the mean of two estimates, one that follows the last 16 or so bits and one that follows
+ * the last 128: quick to learn, and still sharp once it knows.
+ *
+ * The status is sticky: after the first failure reads yield 0 and nothing is written; a reader tests
+ * range_finish() before it uses any value. Bounded: a read past the end fails after four bytes. Pure. */
+#ifndef SHARED_WIRE_RANGE_CODER_H
+#define SHARED_WIRE_RANGE_CODER_H
+#include "shared/base/bytes.h"
+#include "shared/base/status.h"
+
+#include <stdbool.h>
+
+typedef enum RangeMode { RANGE_READ, RANGE_WRITE, RANGE_MEASURE } RangeMode;
+
+typedef struct RangeCoder {
+    RangeMode mode;
+    Status status;     /* first failure */
+    const uint8_t *in; /* RANGE_READ, borrowed */
+    uint8_t *out;      /* RANGE_WRITE, borrowed */
+    size_t position;   /* bytes moved in (reading: four ahead) or out */
+    size_t limit;      /* bytes there are, or room for */
+    uint32_t low;      /* writing: lower end of the interval; reading: how far the code lies above it */
+    uint32_t range;    /* size of the interval, at least 2^24 between calls */
+} RangeCoder;
+
+/* The probability that a bit is 1, twice. */
+typedef struct RangeBit {
+    uint16_t quick, slow;
+} RangeBit;
+
+#define RANGE_NUMBER_CLASSES 65
+
+/* Numbers by their length in bits (0..64), the bit after the leading one, and the rest as it is. */
+typedef struct RangeNumber {
+    RangeBit longer[RANGE_NUMBER_CLASSES - 1];
+    RangeBit second[RANGE_NUMBER_CLASSES];
+} RangeNumber;
+
+RangeCoder range_reader(Bytes bytes);
+RangeCoder range_writer(uint8_t *out, size_t capacity);
+RangeCoder range_measurer(void);
+
+/* `probability` of a 1, in 1/65536. */
+static inline RangeBit range_bit_init(uint16_t probability)
+{
+    return (RangeBit){ probability, probability };
+}
+
+/* Every length is expected to be followed by a longer one with `probability`. */
+void range_number_init(RangeNumber *number, uint16_t probability);
+
+/* Codes `bit` and lets the model learn from it. STATUS_CAPACITY, STATUS_TRUNCATED. */
+bool range_bit(RangeCoder *coder, RangeBit *model, bool bit);
+
+/* The low `count` (0..64) bits of `value`, each as likely 0 as 1. */
+uint64_t range_bits(RangeCoder *coder, uint64_t value, unsigned count);
+
+/* Any uint64; small ones are short at first, and what comes often becomes short. */
+uint64_t range_number(RangeCoder *coder, RangeNumber *model, uint64_t value);
+
+/* Fails the coder with `status` unless `condition` holds. */
+static inline void range_require(RangeCoder *coder, bool condition, Status status)
+{
+    if (!condition && coder->status == STATUS_OK) {
+        coder->status = status;
+    }
+}
+
+/* Ends the stream; the status of everything. Write: the bytes in `out` are coder->position. Read:
+ * STATUS_MALFORMED when bytes are left over. */
+NODISCARD Status range_finish(RangeCoder *coder);
+
+/* Bits taken so far, rounded down to 1/256; for measuring models. Not when reading. */
+uint64_t range_cost_256(const RangeCoder *coder);
+
+#endif
