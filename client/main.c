@@ -257,7 +257,8 @@ static int start(const Options *options, const Parsed *parsed)
     int exit_code = EXIT_CODE_CONNECTION;
     Transport transport;
     App *app = NULL;
-    EnetConfig enet = { .server = false };
+    /* The session itself notices a silent server; a device that takes long over a frame must not end it. */
+    EnetConfig enet = { .server = false, .patience = TIME_MINUTE };
     Status status = transport_enet_create(&enet, &transport, NULL, &diag);
     if (status == STATUS_OK) {
         status = app_create(&parsed->app, transport, clock_monotonic(), &app, &exit_code, &diag);

@@ -253,7 +253,9 @@ static int serve(HostedWorld *hosted, const Options *options)
     const EnetConfig enet = { .bind_address = options->bind,
                               .port = (uint16_t)options->port,
                               .peers = peer_count((uint32_t)options->max_clients),
-                              .server = true };
+                              .server = true,
+                              /* sessions have time-outs of their own, of at most this */
+                              .patience = TIME_MINUTE };
     const ServerConfig config = { .metaverse = { .sessions = (uint32_t)options->max_clients,
                                                  .tick_rate_hz = (uint16_t)options->tick_rate,
                                                  .snapshot_rate_hz = (uint16_t)options->snapshot_rate } };

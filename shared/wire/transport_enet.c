@@ -32,6 +32,7 @@ typedef struct EnetTransport {
     Slot *slots;         /* host->peerCount of them */
     ENetPacket *current; /* its bytes are in the last event */
     bool server;
+    enet_uint32 patience_ms;
     TransportStats totals;
 } EnetTransport;
 
@@ -64,10 +65,16 @@ static void take_slot(Slot *slot, SlotState state)
     *slot = (Slot){ .state = state, .generation = (uint16_t)(slot->generation + 1) };
 }
 
-/* ENet forgets both at every disconnect. */
-static void configure_peer(ENetPeer *peer)
+/* For who is only knocking, or leaving: what ENet gives at every disconnect is longer. */
+static void give_little_time(ENetPeer *peer)
 {
     enet_peer_timeout(peer, TIMEOUT_LIMIT, TIMEOUT_MIN_MS, TIMEOUT_MAX_MS);
+}
+
+static void give_patience(const EnetTransport *transport, ENetPeer *peer)
+{
+    enet_uint32 most = transport->patience_ms;
+    enet_peer_timeout(peer, TIMEOUT_LIMIT, most - most / 3, most);
 }
 
 /* ---- datagrams that belong to no connection ---- */
@@ -116,7 +123,7 @@ static int ENET_CALLBACK intercept(ENetHost *host, ENetEvent *event)
         /* Someone knocks. Whoever gets the slot must not hold it half-open for ENet's default of 30 s. */
         for (size_t i = 0; i < host->peerCount; i++) {
             if (host->peers[i].state == ENET_PEER_STATE_DISCONNECTED) {
-                configure_peer(&host->peers[i]);
+                give_little_time(&host->peers[i]);
             }
         }
     } else {
@@ -151,7 +158,7 @@ static Status enet_connect_to(void *context, const char *host_name, uint16_t por
     if (!peer) {
         return diag_set(diag, STATUS_CAPACITY, host_name, 0, "no free connection");
     }
-    configure_peer(peer);
+    give_little_time(peer);
     take_slot(slot_of(transport, peer), SLOT_CONNECTING);
     *out_peer = peer_id(transport, peer);
     return STATUS_OK;
@@ -225,7 +232,7 @@ static bool translate(EnetTransport *transport, ENetEvent *event, TimeNs now, Tr
             take_slot(slot, SLOT_CONNECTED);
         }
         slot->state = SLOT_CONNECTED;
-        configure_peer(peer);
+        give_patience(transport, peer);
         /* Never drop unreliable packets because the round trip varies: how much to send is decided above. */
         enet_peer_throttle_configure(peer, ENET_PEER_PACKET_THROTTLE_INTERVAL,
                                      ENET_PEER_PACKET_THROTTLE_SCALE, 0);
@@ -320,6 +327,7 @@ static void enet_disconnect(void *context, PeerId id, uint32_t reason)
         return;
     }
     slot->state = SLOT_LEAVING;
+    give_little_time(peer);
     enet_peer_disconnect_later(peer, reason);
 }
 
@@ -493,7 +501,11 @@ Status transport_enet_create(const EnetConfig *config, Transport *out_transport,
         status = diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "out of memory");
         goto destroy_host;
     }
-    *transport = (EnetTransport){ .host = host, .slots = slots, .server = config->server };
+    TimeNs patience = config->patience > 0 ? config->patience : TIMEOUT_MAX_MS * TIME_MS;
+    *transport = (EnetTransport){ .host = host,
+                                  .slots = slots,
+                                  .server = config->server,
+                                  .patience_ms = (enet_uint32)(patience / TIME_MS) };
     host->peers[0].data = transport;
     host->intercept = intercept;
     if (out_port) {

@@ -1,8 +1,8 @@
 /* transport_enet.h - real UDP through ENet 1.3.
- * A peer that is gone is reported DISCONNECTED within 5 s. Datagrams that belong to no connection are dropped
- * and counted in TransportStats.strays. Bound to the loopback interface, any number of connections may come
- * from one address; bound to others, half of `peers`. Destroying a transport waits up to 250 ms for peers
- * that are being disconnected to get what is queued for them, and tells all others that it is gone. */
+ * A peer that is gone is reported DISCONNECTED within `patience`. Datagrams that belong to no connection are
+ * dropped and counted in TransportStats.strays. Bound to the loopback interface, any number of connections
+ * may come from one address; bound to others, half of `peers`. Destroying a transport waits up to 250 ms for
+ * peers that are being disconnected to get what is queued for them, and tells all others that it is gone. */
 #ifndef SHARED_WIRE_TRANSPORT_ENET_H
 #define SHARED_WIRE_TRANSPORT_ENET_H
 #include "shared/wire/transport.h"
@@ -12,6 +12,9 @@ typedef struct EnetConfig {
     uint16_t port;            /* server: 0 takes any free one */
     uint32_t peers;           /* most connections, ≤ 4095; 0: 64 for a server, 1 for a client */
     bool server;
+    /* How long a connected peer may leave packets unanswered; 0: 4.5 s. A server whose sessions have
+     * time-outs of their own gives more, for clients that are slow to load or draw. */
+    TimeNs patience;
 } EnetConfig;
 
 /* STATUS_ADDRESS_IN_USE, STATUS_NOT_FOUND (bind address), STATUS_CAPACITY (too many peers), STATUS_IO_ERROR
