@@ -17,7 +17,7 @@ typedef struct RendererConfig {
     uint32_t width, height; /* pixels */
     uint32_t samples;       /* MSAA; 0: 4; 1: off; clamped to what the device offers */
     uint32_t shadow_size;   /* 0: 2048 */
-    float lod_error;        /* pixels a coarser mesh may be off; 0: 0.75, in software 1; negative: none */
+    float lod_error;        /* pixels a coarser mesh may be off; 0: 0.75, in software 1.25; negative: none */
     bool no_occlusion;      /* leaves out the darkening where things meet */
     bool debug;             /* GL debug output, logged */
 } RendererConfig;

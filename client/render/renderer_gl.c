@@ -203,7 +203,7 @@ static void fill_config(GlRenderer *gl, const RendererConfig *config)
     uint32_t shadow = config->shadow_size ? config->shadow_size : 2048;
     uint32_t largest = (uint32_t)gl->device.max_texture_size;
     gl->config.shadow_size = shadow < 16 ? 16 : shadow > largest ? largest : shadow;
-    float lod_error = gl->device.software ? 1.0F : 0.75F; /* small triangles are what a CPU is slowest at */
+    float lod_error = gl->device.software ? 1.25F : 0.75F; /* small triangles are what a CPU is slowest at */
     gl->config.lod_error = config->lod_error < 0.0F   ? 0.0F
                            : config->lod_error > 0.0F ? config->lod_error
                                                       : lod_error;
