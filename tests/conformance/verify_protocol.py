@@ -116,7 +116,7 @@ def welcome(f):
 
 def reject(f):
     m = {"code": f.u8(), "text": f.text(256)}
-    f.within(m["code"], 1, 8)
+    f.within(m["code"], 1, 10)
     return m
 
 
