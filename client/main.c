@@ -5,7 +5,9 @@
 #include "shared/base/disk_file.h"
 #include "shared/base/log_file.h"
 #include "shared/base/version.h"
+#include "shared/wire/key_file.h"
 #include "shared/wire/transport_enet.h"
+#include "shared/wire/trust_file.h"
 
 #include <signal.h>
 #include <sodium.h>
@@ -22,10 +24,11 @@
 #define DEFAULT_PORT 44554
 
 typedef struct Options {
+    const char *identity, *known_hosts, *server_key;
     const char *connect, *name, *size, *camera, *walk, *shot, *dump, *log_level, *quality;
     double seconds, fps_limit, scale, linger;
     int64_t frames;
-    bool headless, orbit, log_json, gl_debug, no_ui;
+    bool plaintext, headless, orbit, log_json, gl_debug, no_ui;
     const char *keys[CONTROL_COUNT];
 } Options;
 
@@ -250,8 +253,31 @@ static int write_results(App *app, const Options *options)
     return written ? EXIT_CODE_OK : EXIT_CODE_FAILURE;
 }
 
+/* Puts the secure channel around *transport; `servers` is used by it for as long as it lives. */
+static Status seal(const Options *options, KnownServers *servers, Transport *transport, Diag *diag)
+{
+    uint8_t secret[NOISE_KEY_SIZE];
+    if (options->plaintext) {
+        log_warning("secure",
+                    "--plaintext: NOTHING IS ENCRYPTED and the server can be anyone; for debugging only");
+        return STATUS_OK;
+    }
+    Status status = known_servers_init(servers, options->known_hosts, options->server_key, diag);
+    if (status == STATUS_OK) {
+        status = key_file_identity(options->identity, secret, diag);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const SecureConfig config = { .secret = secret, .trust = known_servers_trust(servers) };
+    status = transport_secure_create(*transport, &config, transport);
+    sodium_memzero(secret, sizeof secret);
+    return status;
+}
+
 static int start(const Options *options, const Parsed *parsed)
 {
+    KnownServers servers;
     Diag diag = { 0 };
     char text[800];
     int exit_code = EXIT_CODE_CONNECTION;
@@ -260,6 +286,13 @@ static int start(const Options *options, const Parsed *parsed)
     /* The session itself notices a silent server; a device that takes long over a frame must not end it. */
     EnetConfig enet = { .server = false, .patience = TIME_MINUTE };
     Status status = transport_enet_create(&enet, &transport, NULL, &diag);
+    if (status == STATUS_OK) {
+        status = seal(options, &servers, &transport, &diag);
+        if (status != STATUS_OK) {
+            transport_destroy(transport);
+            exit_code = EXIT_CODE_INPUT;
+        }
+    }
     if (status == STATUS_OK) {
         status = app_create(&parsed->app, transport, clock_monotonic(), &app, &exit_code, &diag);
         if (status != STATUS_OK) {
@@ -307,6 +340,25 @@ int main(int argc, char *argv[])
           .text = &options.name,
           .value = "NAME",
           .help = "how others see you" },
+        { .name = "identity",
+          .kind = CLI_TEXT,
+          .text = &options.identity,
+          .value = "FILE",
+          .help = "your secret key, made where there is none; by default in your own folder" },
+        { .name = "known-hosts",
+          .kind = CLI_TEXT,
+          .text = &options.known_hosts,
+          .value = "FILE",
+          .help = "servers met so far and their public keys; by default in your own folder" },
+        { .name = "server-key",
+          .kind = CLI_TEXT,
+          .text = &options.server_key,
+          .value = "KEY",
+          .help = "the server's public key (base64): only its owner will do" },
+        { .name = "plaintext",
+          .kind = CLI_FLAG,
+          .flag = &options.plaintext,
+          .help = "for debugging, with a server that does the same: neither encrypt nor authenticate" },
         { .name = "headless", .kind = CLI_FLAG, .flag = &options.headless, .help = "draw without a display" },
         { .name = "size",
           .kind = CLI_TEXT,

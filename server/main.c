@@ -5,10 +5,14 @@
 #include "shared/base/clock_file.h"
 #include "shared/base/log_file.h"
 #include "shared/base/version.h"
+#include "shared/wire/key_file.h"
+#include "shared/wire/key_text.h"
 #include "shared/wire/messages.h"
 #include "shared/wire/transport_enet.h"
+#include "shared/wire/trust_file.h"
 
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 
 #define CATCH_UP_MAX     5               /* ticks made up for after a stall */
@@ -19,9 +23,10 @@
 
 typedef struct Options {
     const char *world, *data, *bind, *log_level, *log_format, *log_file;
+    const char *identity, *authorized_keys, *default_role;
     int64_t port, tick_rate, snapshot_rate, max_clients;
     double speed, start_offset, seconds;
-    bool loop, paused;
+    bool loop, paused, plaintext;
 } Options;
 
 static volatile sig_atomic_t stop_signal;
@@ -113,6 +118,25 @@ static bool parse_options(int argc, char *argv[], Options *options, Arena *arena
           .maximum = PEERS_MAX - SPARE_PEERS,
           .value = "N",
           .help = "most people at once" },
+        { .name = "identity",
+          .kind = CLI_TEXT,
+          .text = &options->identity,
+          .value = "FILE",
+          .help = "this server's secret key, made where there is none; by default in the user's folder" },
+        { .name = "authorized-keys",
+          .kind = CLI_TEXT,
+          .text = &options->authorized_keys,
+          .value = "FILE",
+          .help = "lines of ROLE KEY NAME: what the owners of these public keys may do" },
+        { .name = "default-role",
+          .kind = CLI_TEXT,
+          .text = &options->default_role,
+          .value = "ROLE",
+          .help = "of everyone else: viewer, operator, admin, or none to refuse them" },
+        { .name = "plaintext",
+          .kind = CLI_FLAG,
+          .flag = &options->plaintext,
+          .help = "for debugging: neither encrypt nor authenticate anything" },
         { .name = "log-level",
           .kind = CLI_TEXT,
           .text = &options->log_level,
@@ -247,8 +271,66 @@ static uint32_t peer_count(uint32_t max_clients)
     return wished < PEERS_MAX ? wished : PEERS_MAX;
 }
 
-static int serve(HostedWorld *hosted, const Options *options)
+/* What the secure channel needs for as long as the server runs. */
+typedef struct Security {
+    Transport transport; /* the sealed one; not owned here */
+    ClientRoles roles;
+} Security;
+
+static Role role_of(void *context, PeerId peer)
 {
+    const Security *security = context;
+    uint8_t key[NOISE_KEY_SIZE];
+    if (transport_secure_peer_key(security->transport, peer, key) != STATUS_OK) {
+        return ROLE_NONE;
+    }
+    return client_roles_of(&security->roles, key);
+}
+
+/* Bound to the loopback interface, everybody comes from one address. */
+static AdmissionLimits limits_for(const Options *options)
+{
+    bool loopback = strncmp(options->bind, "127.", 4) == 0 || strcmp(options->bind, "localhost") == 0;
+    return loopback ? (AdmissionLimits){ .half_open = ADMISSION_UNLIMITED,
+                                         .half_open_per_address = ADMISSION_UNLIMITED,
+                                         .handshakes_per_second_per_address = ADMISSION_UNLIMITED }
+                    : (AdmissionLimits){ .connections_per_address = (uint32_t)options->max_clients / 2 + 8 };
+}
+
+/* Puts the secure channel around *transport. */
+static Status seal(const Options *options, Security *security, Transport *transport, Arena *arena, Diag *diag)
+{
+    uint8_t secret[NOISE_KEY_SIZE], public[NOISE_KEY_SIZE];
+    char text[KEY_TEXT_SIZE];
+    if (options->plaintext) {
+        log_warning("secure",
+                    "--plaintext: NOTHING IS ENCRYPTED and anyone can be anyone; for debugging only");
+        return STATUS_OK;
+    }
+    Status status =
+        client_roles_init(&security->roles, options->authorized_keys, options->default_role, arena, diag);
+    if (status == STATUS_OK) {
+        status = key_file_identity(options->identity, secret, diag);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    noise_public_key(secret, public);
+    const SecureConfig config = { .secret = secret,
+                                  .trust = client_roles_trust(&security->roles),
+                                  .limits = limits_for(options) };
+    status = transport_secure_create(*transport, &config, &security->transport);
+    sodium_memzero(secret, sizeof secret);
+    if (status == STATUS_OK) {
+        *transport = security->transport;
+        log_info("secure", "this server's public key is %s", key_text_format(public, text));
+    }
+    return status;
+}
+
+static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
+{
+    Security security = { 0 };
     Diag diag = { 0 };
     const EnetConfig enet = { .bind_address = options->bind,
                               .port = (uint16_t)options->port,
@@ -258,13 +340,20 @@ static int serve(HostedWorld *hosted, const Options *options)
                               .patience = TIME_MINUTE };
     const ServerConfig config = { .metaverse = { .sessions = (uint32_t)options->max_clients,
                                                  .tick_rate_hz = (uint16_t)options->tick_rate,
-                                                 .snapshot_rate_hz = (uint16_t)options->snapshot_rate } };
+                                                 .snapshot_rate_hz = (uint16_t)options->snapshot_rate,
+                                                 .roles = { .of = options->plaintext ? NULL : role_of,
+                                                            .context = &security } } };
     Transport transport = { 0 };
     Server *server = NULL;
     uint16_t port;
     Status status = transport_enet_create(&enet, &transport, &port, &diag);
     if (status != STATUS_OK) {
         return fail(EXIT_CODE_FAILURE, status, &diag);
+    }
+    status = seal(options, &security, &transport, arena, &diag);
+    if (status != STATUS_OK) {
+        transport_destroy(transport);
+        return fail(EXIT_CODE_INPUT, status, &diag);
     }
     status = server_create(&config, &hosted->world, &hosted->texts, hosted->assets, hosted->twin, transport,
                            &server, &diag);
@@ -289,6 +378,7 @@ int main(int argc, char *argv[])
     Options options = { .world = "plant",
                         .bind = "127.0.0.1",
                         .log_level = "info",
+                        .default_role = "viewer",
                         .log_format = "text",
                         .port = 4238,
                         .tick_rate = 60,
@@ -317,7 +407,8 @@ int main(int argc, char *argv[])
                                                            time_from_seconds(options.start_offset),
                                                        .paused = options.paused } };
         Status status = hosted_world_open(&hosted, &config, &diag);
-        exit_code = status == STATUS_OK ? serve(&hosted, &options) : fail(EXIT_CODE_INPUT, status, &diag);
+        exit_code =
+            status == STATUS_OK ? serve(&hosted, &options, &arena) : fail(EXIT_CODE_INPUT, status, &diag);
         hosted_world_close(&hosted);
     }
     if (log_stream != NULL) {

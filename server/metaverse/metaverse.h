@@ -6,11 +6,18 @@
 #include "shared/base/asset_source.h"
 #include "shared/model/world.h"
 #include "shared/systems/sync.h"
-#include "shared/wire/transport.h"
+#include "shared/wire/messages.h"
 
 typedef struct Metaverse Metaverse; /* opaque */
 
+/* What a peer may do, asked once when it connects. NULL: everyone is a viewer. */
+typedef struct RoleSource {
+    Role (*of)(void *context, PeerId peer);
+    void *context;
+} RoleSource;
+
 typedef struct MetaverseConfig {
+    RoleSource roles;
     uint32_t sessions;         /* most people at once; 0: 64 */
     uint16_t tick_rate_hz;     /* 0: 60 */
     uint16_t snapshot_rate_hz; /* 0: 30; ≤ tick rate */

@@ -172,8 +172,10 @@ void session_open(Metaverse *metaverse, const TransportEvent *event)
         send_reject(metaverse, event->peer, code, reason == NULL ? "no free session" : reason);
         return;
     }
+    const RoleSource *roles = &metaverse->config.roles;
     *session = (Session){ .peer = event->peer,
                           .state = STATE_HELLO,
+                          .role = roles->of != NULL ? roles->of(roles->context, event->peer) : ROLE_VIEWER,
                           .connected = metaverse->now,
                           .heard = metaverse->now,
                           .allowance = MESSAGE_RATE,
@@ -259,7 +261,7 @@ static void dispatch(Metaverse *metaverse, Session *session, const Message *mess
 static bool is_early_input(const Session *session, const TransportEvent *event, Message *out_message)
 {
     return session->state == STATE_JOIN &&
-           message_decode(event->bytes, SENDER_CLIENT, event->channel, STATE_LIVE, ROLE_VIEWER,
+           message_decode(event->bytes, SENDER_CLIENT, event->channel, STATE_LIVE, session->role,
                           out_message) == STATUS_OK &&
            out_message->id == MESSAGE_INPUT;
 }
@@ -291,7 +293,7 @@ void session_receive(Metaverse *metaverse, const TransportEvent *event)
     }
     Message message = { 0 };
     Status status =
-        message_decode(event->bytes, SENDER_CLIENT, event->channel, session->state, ROLE_VIEWER, &message);
+        message_decode(event->bytes, SENDER_CLIENT, event->channel, session->state, session->role, &message);
     if (status == STATUS_OK) {
         session->heard = metaverse->now;
         dispatch(metaverse, session, &message, event->received);

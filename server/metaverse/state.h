@@ -21,6 +21,7 @@
 typedef struct Session {
     PeerId peer;
     uint32_t state;  /* STATE_HELLO, STATE_JOIN or STATE_LIVE */
+    Role role;       /* what it may do */
     uint16_t number; /* from WELCOME on; not reused while 65,534 others come */
     char name[NAME_SIZE];
     char address[ADDRESS_SIZE];

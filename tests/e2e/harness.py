@@ -2,12 +2,21 @@
 
 Python's standard library only. Scripts exit 0 when all held, 1 with a reason, 77 for a skip that says why.
 """
+import atexit
+import os
 import pathlib
+import shutil
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SKIP = 77
+
+# Keys and known servers are the test's own, not those of whoever runs it.
+CONFIG = pathlib.Path(tempfile.mkdtemp(prefix="dtmv-e2e-config-"))
+os.environ["XDG_CONFIG_HOME"] = str(CONFIG)
+atexit.register(shutil.rmtree, CONFIG, ignore_errors=True)
 
 
 def skip(reason):

@@ -2,6 +2,7 @@
 """Runs the real dtmv-server: what it prints, how it ends, what it says about bad input, and that hostile datagrams
 harm it in no way. Only the Python standard library; only the loopback interface."""
 import argparse
+import atexit
 import json
 import os
 import pathlib
@@ -17,6 +18,9 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TINY = HERE / "worlds" / "tiny"
+CONFIG = tempfile.mkdtemp(prefix="dtmv-e2e-config-")  # keys of the test, not of whoever runs it
+os.environ["XDG_CONFIG_HOME"] = CONFIG
+atexit.register(shutil.rmtree, CONFIG, ignore_errors=True)
 OK, FAILURE, USAGE, INPUT = 0, 1, 2, 3
 
 
