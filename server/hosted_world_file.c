@@ -69,15 +69,15 @@ static Status find_folder(HostedWorld *hosted, const HostedWorldConfig *config, 
     char beside[HOSTED_PATH_SIZE], installed[HOSTED_PATH_SIZE + 32];
     bool known = program_folder(config->program, beside, sizeof beside);
     snprintf(installed, sizeof installed, "%s/../share/dtmv/assets", known ? beside : "");
-    if ((given != NULL && try_folder(hosted, given, name)) || try_folder(hosted, DTMV_SOURCE_ASSETS, name) ||
-        (known && try_folder(hosted, installed, name))) {
+    if ((given != NULL && try_folder(hosted, given, name)) ||
+        (known && try_folder(hosted, installed, name)) || try_folder(hosted, DTMV_SOURCE_ASSETS, name)) {
         return STATUS_OK;
     }
     return diag_set(
         diag, STATUS_NOT_FOUND, name, 0,
         "neither a folder with a world.json nor a shipped world; looked in $DTMV_ASSETS/worlds (%s), "
         "%s/worlds and %s/worlds",
-        given == NULL ? "not set" : given, DTMV_SOURCE_ASSETS, installed);
+        given == NULL ? "not set" : given, installed, DTMV_SOURCE_ASSETS);
 }
 
 /* ---- feeds ---- */

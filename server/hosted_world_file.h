@@ -31,8 +31,8 @@ typedef struct HostedWorld {
 } HostedWorld;
 
 /* Opens everything into `hosted` (zeroed by the caller, not moved afterwards). A shipped world is looked for
- * in $DTMV_ASSETS/worlds, in the source tree the program was built from, and in share/dtmv/assets/worlds
- * beside the program. On failure `diag` says what is missing where; the caller still calls
+ * in $DTMV_ASSETS/worlds, in share/dtmv/assets/worlds beside an installed program, and in the source tree the
+ * program was built from. On failure `diag` says what is missing where; the caller still calls
  * hosted_world_close. Statuses of world_load, trace_mapping_load, csv_reader_next and replay_feed_create;
  * STATUS_NOT_FOUND for a world or trace; STATUS_UNSUPPORTED for a feed of another type than "replay". */
 NODISCARD Status hosted_world_open(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag);
