@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 
+EXIT_INTERRUPTED = 130
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # People who walk about while the pictures are taken: cheap to draw, so that even software rendering keeps them moving.
@@ -38,10 +39,14 @@ def start_server(binary, log_path, arguments):
     """The server process and the ADDRESS:PORT it prints once it is ready."""
     log = open(log_path, "w", encoding="utf-8")
     server = subprocess.Popen([binary, "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=log, text=True)
-    for line in server.stdout:
-        if line.startswith("listening on "):
-            return server, line.split()[-1]
-    server.wait()
+    try:
+        for line in server.stdout:
+            if line.startswith("listening on "):
+                return server, line.split()[-1]
+        server.wait()
+    except BaseException:
+        stop(server)
+        raise
     sys.exit(f"demo: the server did not start (exit {server.returncode}):\n" + pathlib.Path(log_path).read_text())
 
 
@@ -83,6 +88,9 @@ def wait_for(process, seconds, what, out):
     except subprocess.TimeoutExpired:
         stop(process)
         sys.exit(f"demo: {what} did not finish within {seconds:.0f} s; the logs are in {out}")
+    except BaseException:  # interrupted
+        stop(process)
+        raise
     if code != 0:
         sys.exit(f"demo: {what} ended with exit code {code}; the logs are in {out}")
 
@@ -156,4 +164,10 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    # Asked to end, the demo ends what it has started.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(EXIT_INTERRUPTED))
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
