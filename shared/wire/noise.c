@@ -179,14 +179,17 @@ Status noise_init(NoiseHandshake *handshake, const NoiseConfig *config)
     if (config->secret) {
         memcpy(handshake->secret, config->secret, NOISE_KEY_SIZE);
     }
+    if (config->secret && config->own) {
+        memcpy(handshake->own, config->own, NOISE_KEY_SIZE);
+    } else if (config->secret) {
+        noise_public_key(handshake->secret, handshake->own);
+    }
     mix_hash(handshake, config->prologue);
     if (known && config->initiator) {
         memcpy(handshake->remote, config->remote, NOISE_KEY_SIZE);
         mix_hash(handshake, bytes_of(handshake->remote, NOISE_KEY_SIZE));
     } else if (known) {
-        uint8_t own[NOISE_KEY_SIZE];
-        noise_public_key(handshake->secret, own);
-        mix_hash(handshake, bytes_of(own, sizeof own));
+        mix_hash(handshake, bytes_of(handshake->own, NOISE_KEY_SIZE));
     }
     return STATUS_OK;
 }
@@ -259,14 +262,12 @@ Status noise_write(NoiseHandshake *handshake, Bytes payload, ByteBuffer *out)
     }
     uint8_t *at = out->data;
     for (size_t i = 0; i < TOKENS_MAX && tokens[i] != TOKEN_END; i++) {
-        uint8_t own[NOISE_KEY_SIZE];
         if (tokens[i] == TOKEN_E) {
             noise_public_key(handshake->ephemeral, at);
             mix_hash(handshake, bytes_of(at, NOISE_KEY_SIZE));
             at += NOISE_KEY_SIZE;
         } else if (tokens[i] == TOKEN_S) {
-            noise_public_key(handshake->secret, own);
-            at += seal_and_hash(handshake, bytes_of(own, sizeof own), at);
+            at += seal_and_hash(handshake, bytes_of(handshake->own, NOISE_KEY_SIZE), at);
         } else if (mix_secret(handshake, tokens[i]) != STATUS_OK) {
             handshake->failed = true;
             return STATUS_MALFORMED;

@@ -27,6 +27,7 @@ typedef struct NoiseConfig {
     bool initiator;
     Bytes prologue;           /* both sides must have the same; copied into the hash */
     const uint8_t *secret;    /* own static key; NULL where the pattern needs none */
+    const uint8_t *own;       /* its public key, when it is known already; NULL: it is computed */
     const uint8_t *remote;    /* the responder's public key, for an initiator whose pattern needs it */
     const uint8_t *ephemeral; /* secret: 32 bytes, random and never used before. Fixed only to test vectors */
 } NoiseConfig;
@@ -39,6 +40,7 @@ typedef struct NoiseHandshake {
     uint8_t hash[NOISE_HASH_SIZE], chain[NOISE_HASH_SIZE];
     NoiseCipher cipher;
     uint8_t secret[NOISE_KEY_SIZE], ephemeral[NOISE_KEY_SIZE];
+    uint8_t own[NOISE_KEY_SIZE]; /* public key of `secret` */
     uint8_t remote[NOISE_KEY_SIZE], remote_ephemeral[NOISE_KEY_SIZE];
 } NoiseHandshake;
 

@@ -44,6 +44,7 @@ static Status begin(SecureChannel *channel, const SecureSetup *setup, bool initi
                            .initiator = initiator,
                            .prologue = bytes_of(prologue, sizeof prologue),
                            .secret = setup->secret,
+                           .own = setup->own,
                            .ephemeral = setup->ephemeral };
     return noise_init(&channel->handshake, &config);
 }

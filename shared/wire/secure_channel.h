@@ -48,6 +48,7 @@ typedef struct SecureChannel {
 /* What both sides know and the handshake binds. */
 typedef struct SecureSetup {
     const uint8_t *secret;    /* own static key */
+    const uint8_t *own;       /* its public key; NULL: it is computed */
     const uint8_t *ephemeral; /* 32 bytes, random and used once */
     uint32_t connect_data;    /* what the initiator gave transport_connect */
     RekeyRules rules;

@@ -49,7 +49,7 @@ typedef struct PeerList {
 typedef struct SecureTransport {
     Transport inner;
     SecureConfig config;
-    uint8_t secret[NOISE_KEY_SIZE];
+    uint8_t secret[NOISE_KEY_SIZE], own[NOISE_KEY_SIZE];
     Admission *admission; /* NULL until someone comes */
     SecurePeer **peers;   /* by the lower 16 bits of the id */
     size_t peer_slots;
@@ -222,6 +222,7 @@ static SecureSetup setup_of(SecureTransport *transport, const SecurePeer *peer,
     fill_random(transport, ephemeral, NOISE_KEY_SIZE);
     transport->counters.handshakes++;
     return (SecureSetup){ .secret = transport->secret,
+                          .own = transport->own,
                           .ephemeral = ephemeral,
                           .connect_data = peer->connect_data,
                           .rules = transport->config.rekey };
@@ -688,6 +689,7 @@ Status transport_secure_create(Transport inner, const SecureConfig *config, Tran
     transport->config = *config;
     memcpy(transport->secret, config->secret, sizeof transport->secret);
     transport->config.secret = transport->secret;
+    noise_public_key(transport->secret, transport->own);
     if (!config->entropy.fill) {
         transport->config.entropy.fill = sodium_fill;
     }

@@ -22,6 +22,8 @@ Status bench_cubes(const BenchOptions *options, Diag *diag);
 Status bench_snapshot(const BenchOptions *options, Diag *diag);
 /* Samples a second from a feed in memory into things; PERFORMANCE.md, "ingest", in-process part. */
 Status bench_ingest(const BenchOptions *options, Diag *diag);
+/* Sealing and opening packets of several sizes, and handshakes. */
+Status bench_secure(const BenchOptions *options, Diag *diag);
 
 /* One JSON object a line on stdout: bench_open, any number of fields, bench_close (which adds commit,
  * compiler, cpu). */

@@ -13,6 +13,7 @@ static const struct {
 } benches[] = {
     { "cubes", "901 cubes at 60 Hz over the snapshot codec (--data cubes.bin.zst)", bench_cubes },
     { "snapshot", "--count twins (1000), all changing, encode and decode", bench_snapshot },
+    { "secure", "sealing packets (--count 200000) and handshakes", bench_secure },
     { "ingest", "samples a second into things, in process (--seconds 2)", bench_ingest },
 };
 
