@@ -22,7 +22,7 @@ struct Server {
     TimeNs durations[DURATIONS_MAX]; /* a ring */
     uint32_t duration_count;
     bool end_told;
-    uint64_t restarts_told;
+    uint64_t restarts_told, clock_resets_told;
 };
 
 Status server_create(const ServerConfig *config, const World *world, TextTable *texts, AssetSource assets,
@@ -82,6 +82,12 @@ static void tell_feeds(Server *server, Status status)
             tell_trace(server, "the trace begins again");
         }
         server->restarts_told = counters->restarts;
+    }
+    if (counters->clock_resets != server->clock_resets_told) {
+        if (server->clock_resets_told == 0) {
+            log_warning("twin", "the clock of a trace was set back: goes on from the earlier time");
+        }
+        server->clock_resets_told = counters->clock_resets;
     }
     if (!server->end_told && twin_feed_counters(server->twin, 0) != NULL && twin_ended(server->twin)) {
         server->end_told = true;

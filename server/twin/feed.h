@@ -8,16 +8,20 @@ typedef struct FeedStatus {
     TimeNs source_clock; /* samples with source time ≤ this have all been delivered; TIME_NONE before the
                             first */
     bool restarted;      /* since the last poll the source began again */
-    bool ended;          /* nothing more will come */
-    TimeNs behind;       /* source time that is due but not delivered yet; 0 when keeping up */
-    uint32_t loops;      /* times it began again */
+    bool set_back;       /* since the last poll the source's clock was set back: what is stamped after
+                            source_time_set is void, and times at or after it are accepted again */
+    TimeNs source_time_set;
+    bool ended;     /* nothing more will come */
+    TimeNs behind;  /* source time that is due but not delivered yet; 0 when keeping up */
+    uint32_t loops; /* times it began again */
 } FeedStatus;
 
 typedef struct FeedOps {
     /* Delivers up to `capacity` samples due at monotonic `now` into `out_samples`, in order; call again while
-     * *out_count == capacity. Samples before and after a restart are never in the same poll: `restarted`
-     * refers to all that follow. While samples that are due are held back by `capacity`, source_clock is held
-     * back with them. A failure ends the feed: outputs are unchanged. */
+     * *out_count == capacity. Samples before and after a restart or a clock reset are never in the same poll:
+     * `restarted` and `set_back` refer to all that follow; neither comes twice in one tick, because the poll
+     * before it leaves room in `out_samples`. While samples that are due are held back by `capacity`,
+     * source_clock is held back with them. A failure ends the feed: outputs are unchanged. */
     Status (*poll)(void *context, TimeNs now, TraceSample *out_samples, size_t capacity, size_t *out_count,
                    FeedStatus *out_status);
     void (*set_speed)(void *context, TimeNs now, double speed); /* source seconds a second; NULL when live */

@@ -1,6 +1,7 @@
 #include "server/twin/replay_feed.h"
 
 #include "shared/base/log.h"
+#include "shared/trace/steps.h"
 
 #include <stdlib.h>
 
@@ -19,6 +20,7 @@ typedef struct Replay {
     bool started;   /* the first poll has happened */
     uint32_t loops;
     bool told_refused; /* the first refused row has been logged; the others are only counted */
+    bool set_back;     /* `next` is the first sample after the clock was set back */
 
     /* Cursor: at monotonic anchor_now the replay stood at source time anchor_source. */
     TimeNs anchor_now, anchor_source;
@@ -67,9 +69,13 @@ static void tell_first_refused(Replay *replay)
 
 static Status read_ahead(Replay *replay, TimeNs now, Diag *diag)
 {
+    uint64_t resets = csv_reader_counters(replay->reader)->clock_resets;
     Status status = csv_reader_next(replay->reader, &replay->next, diag);
     tell_first_refused(replay);
     replay->has_next = status == STATUS_OK;
+    /* Every column of a row finds the reset for itself; the first of them has already set us back. */
+    replay->set_back = replay->has_next && csv_reader_counters(replay->reader)->clock_resets != resets &&
+                       steps_far_back(replay->latest, replay->next.source_time);
     if (status == STATUS_END) {
         replay->at_end = true;
         replay->end_now = now;
@@ -116,15 +122,36 @@ static bool should_begin_again(const Replay *replay, TimeNs now)
     return replay->loop && replay->at_end && now > replay->end_now && cursor_at(replay, now) > replay->latest;
 }
 
+/* Goes on from the time to which the clock was set. */
+static void follow_set_back(Replay *replay, TimeNs now)
+{
+    replay->set_back = false;
+    replay->latest = TIME_NONE;
+    replay->clock = TIME_NONE;
+    set_cursor(replay, now, replay->next.source_time);
+}
+
+/* Where the next sample is so far ahead that nobody would live to see it, time leaps there. */
+static void leap_gap(Replay *replay, TimeNs now)
+{
+    TimeNs due = cursor_at(replay, now);
+    if (!replay->paused && replay->has_next && replay->next.source_time > due &&
+        step_between(due, replay->next.source_time) > REPLAY_GAP_MAX) {
+        set_cursor(replay, now, replay->next.source_time);
+    }
+}
+
 /* Sets the clock and tells how far it is behind `due`. A sample that is due but does not fit holds the clock
  * just below its own time, so that "everything up to the clock has been delivered" stays true. */
 static TimeNs settle_clock(Replay *replay, TimeNs due)
 {
     TimeNs clock = due;
     TimeNs behind = 0;
-    if (replay->has_next && replay->next.source_time <= due) {
+    if (replay->set_back) {
+        clock = replay->latest; /* the samples that wait belong to a new count of time */
+    } else if (replay->has_next && replay->next.source_time <= due) {
         clock = replay->next.source_time - 1;
-        behind = due - later(clock, replay->clock);
+        behind = step_between(later(clock, replay->clock), due);
     } else if (replay->at_end) {
         clock = replay->latest;
     }
@@ -151,9 +178,15 @@ static Status poll(void *context, TimeNs now, TraceSample *out_samples, size_t c
         }
         restarted = true;
     }
+    bool set_back = replay->set_back && capacity > 0;
+    if (set_back) {
+        follow_set_back(replay, now);
+    }
+    leap_gap(replay, now);
     TimeNs due = cursor_at(replay, now);
+    TimeNs source_time_set = set_back ? replay->next.source_time : TIME_NONE;
     size_t count = 0;
-    while (count < capacity && replay->has_next && replay->next.source_time <= due) {
+    while (count < capacity && replay->has_next && replay->next.source_time <= due && !replay->set_back) {
         out_samples[count++] = replay->next;
         replay->latest = later(replay->latest, replay->next.source_time);
         replay->failure = read_ahead_logged(replay, now);
@@ -162,6 +195,8 @@ static Status poll(void *context, TimeNs now, TraceSample *out_samples, size_t c
     *out_count = count;
     *out_status = (FeedStatus){ .source_clock = replay->clock,
                                 .restarted = restarted,
+                                .set_back = set_back,
+                                .source_time_set = source_time_set,
                                 .ended = replay->at_end && !replay->loop,
                                 .behind = behind,
                                 .loops = replay->loops };

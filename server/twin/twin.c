@@ -174,6 +174,21 @@ static void restart(TwinSystem *twin, uint8_t feed)
     }
 }
 
+/* The feed's clock was set back to `time`: what it stamped later was stamped wrongly. */
+static void set_back(TwinSystem *twin, uint8_t feed, TimeNs time)
+{
+    twin->counters.clock_resets++;
+    for (uint32_t thing = 0; thing < twin->world->thing_count; thing++) {
+        for (uint32_t i = twin->first_slot[thing]; i < twin->first_slot[thing + 1]; i++) {
+            Slot *slot = &twin->slots[i];
+            if (slot->feed == feed && slot->reported.source_time > time) {
+                forget(twin, slot);
+                publish(twin, (uint16_t)thing, (uint8_t)(i - twin->first_slot[thing]), slot);
+            }
+        }
+    }
+}
+
 /* A stale value was good when it came. */
 static uint8_t quality_as_reported(const Reported *reported)
 {
@@ -240,6 +255,8 @@ static Status poll_feed(TwinSystem *twin, uint8_t index, TimeNs now, size_t *roo
         }
         if (told.restarted) {
             restart(twin, index);
+        } else if (told.set_back) {
+            set_back(twin, index, told.source_time_set);
         }
         for (size_t i = 0; i < count; i++) {
             accept(twin, index, &twin->incoming[i]);

@@ -11,16 +11,17 @@
 typedef struct TwinSystem TwinSystem; /* opaque */
 
 typedef struct TwinCounters {
-    uint64_t samples;    /* accepted */
-    uint64_t duplicates; /* same property, same source time, same code: dropped */
-    uint64_t old;        /* source time before the property's newest: dropped */
-    uint64_t bad;        /* accepted with quality BAD */
-    uint64_t stale;      /* properties that went stale so far */
-    uint64_t unknown;    /* thing or property not in the world: dropped */
-    uint64_t restarts;   /* times a feed began again */
-    uint64_t late_ticks; /* ticks whose batch was full with more samples due */
-    uint32_t stale_now;  /* properties that are stale at this moment */
-    TimeNs behind;       /* source time due but not delivered, the worst feed's; 0 when keeping up */
+    uint64_t samples;      /* accepted */
+    uint64_t duplicates;   /* same property, same source time, same code: dropped */
+    uint64_t old;          /* source time before the property's newest: dropped */
+    uint64_t bad;          /* accepted with quality BAD */
+    uint64_t stale;        /* properties that went stale so far */
+    uint64_t unknown;      /* thing or property not in the world: dropped */
+    uint64_t restarts;     /* times a feed began again */
+    uint64_t clock_resets; /* times a feed's clock was set back */
+    uint64_t late_ticks;   /* ticks whose batch was full with more samples due */
+    uint32_t stale_now;    /* properties that are stale at this moment */
+    TimeNs behind;         /* source time due but not delivered, the worst feed's; 0 when keeping up */
 } TwinCounters;
 
 /* `world` is borrowed. `batch_capacity` samples a tick at most (0: 65,536); what is due beyond it comes next
@@ -35,8 +36,9 @@ NODISCARD Status twin_add_feed(TwinSystem *twin, Feed feed);
  * without a sample, in the source time of the feed it came from) and returns the tick's batch, valid until
  * the next call. The batch's source_clock is the earliest of the running feeds' clocks. When the only feed
  * begins again, `restarted` is set; with several feeds, the values of that feed are reported once with
- * QUALITY_NONE instead. STATUS_IO_ERROR and the like when a feed failed: the twin goes on without it and the
- * batch is still good. */
+ * QUALITY_NONE instead. When a feed's clock was set back, those of its values that are stamped later than
+ * that are reported once with QUALITY_NONE, and older times count as new again. STATUS_IO_ERROR and the like
+ * when a feed failed: the twin goes on without it and the batch is still good. */
 NODISCARD Status twin_tick(TwinSystem *twin, TimeNs now, SyncBatch *out_batch);
 
 /* True when every feed has ended. */

@@ -65,6 +65,7 @@ static json_t *json_series(const Thing *thing, const Property *property, const T
     set_count(object, "steps", series->steps);
     set_count(object, "gaps", series->gaps);
     set_count(object, "jittered", series->jittered);
+    set_count(object, "clock_resets", series->clock_resets);
     set_seconds(object, "shortest_step_s", series->shortest_step);
     set_seconds(object, "longest_step_s", series->longest_step);
     set_seconds(object, "largest_gap_s", series->largest_gap);
@@ -90,6 +91,7 @@ static void print_json(const Report *report)
     set_count(root, "gaps", counters->gaps);
     set_seconds(root, "largest_gap_s", counters->largest_gap);
     set_count(root, "jittered", counters->jittered);
+    set_count(root, "clock_resets", counters->clock_resets);
     json_object_set_new(root, "first_time", json_time(counters->first_time));
     json_object_set_new(root, "last_time", json_time(counters->last_time));
     json_object_set_new(root, "latest_time", json_time(counters->latest_time));
@@ -181,6 +183,7 @@ static void print_text(const Report *report)
     printf("  gaps            %" PRIu64 ", largest %s\n", counters->gaps,
            duration_text(counters->largest_gap, gap, sizeof gap));
     printf("  jittered        %" PRIu64 "\n", counters->jittered);
+    printf("  clock resets    %" PRIu64 "\n", counters->clock_resets);
     if (report->seconds > 0) {
         printf("  read in         %.3f s (%.2f million rows/s, %.0f MB/s)\n", report->seconds,
                (double)counters->rows / report->seconds / 1e6,

@@ -41,9 +41,37 @@ TimeNs step_between(TimeNs earlier, TimeNs later)
     return step > INT64_MAX ? INT64_MAX : (TimeNs)step;
 }
 
+bool steps_far_back(TimeNs latest, TimeNs time)
+{
+    return latest != TIME_NONE && time < latest && step_between(time, latest) > CLOCK_RESET_STEP;
+}
+
 void series_init(TraceSeries *series, TimeNs period)
 {
-    *series = (TraceSeries){ .first_time = TIME_NONE, .last_time = TIME_NONE, .period = period };
+    *series = (TraceSeries){
+        .first_time = TIME_NONE, .last_time = TIME_NONE, .latest_time = TIME_NONE, .period = period
+    };
+}
+
+static void follow_clock(TraceSeries *series, TimeNs time, TraceCounters *counters)
+{
+    if (!steps_far_back(series->latest_time, time)) {
+        series->latest_time = time > series->latest_time ? time : series->latest_time;
+        series->back_count = 0;
+        return;
+    }
+    if (series->back_count == 0 || time < series->back_time) {
+        series->back_count = 1;
+    } else if (time > series->back_time) {
+        series->back_count++;
+    }
+    series->back_time = time;
+    if (series->back_count == CLOCK_RESET_COUNT) {
+        series->latest_time = time;
+        series->back_count = 0;
+        series->clock_resets++;
+        counters->clock_resets++;
+    }
 }
 
 static void add_step(TraceSeries *series, StepWindow *window, TimeNs step, TraceCounters *counters)
@@ -87,9 +115,12 @@ void series_add(TraceSeries *series, StepWindow *window, TimeNs time, TraceCount
         add_step(series, window, step_between(series->last_time, time), counters);
     }
     series->last_time = time;
+    follow_clock(series, time, counters);
 }
 
 void series_restart(TraceSeries *series)
 {
     series->last_time = TIME_NONE;
+    series->latest_time = TIME_NONE;
+    series->back_count = 0;
 }

@@ -39,6 +39,7 @@ typedef struct TraceCounters {
                                 counts it */
     uint64_t gaps;           /* steps longer than 2 x the property's period */
     uint64_t jittered;       /* steps more than 1 % off the period that are no gaps */
+    uint64_t clock_resets;   /* series whose time was set back for good, see steps.h */
     TimeNs largest_gap;      /* 0: none */
     TimeNs first_time, last_time, latest_time; /* TIME_NONE before the first row; latest is the maximum */
     uint64_t missing;                          /* fields marked as missing: no sample */
@@ -51,7 +52,11 @@ typedef struct TraceCounters {
 typedef struct TraceSeries {
     uint64_t samples, bad;
     uint64_t steps, gaps, jittered;
+    uint64_t clock_resets;
     TimeNs first_time, last_time; /* in file order; TIME_NONE before the first */
+    TimeNs latest_time;           /* the maximum since the clock was last set back */
+    TimeNs back_time;             /* of the last sample that may follow a clock reset */
+    uint32_t back_count;          /* such samples in a row, each later than the one before */
     TimeNs period;                /* declared by the Thing Description, else learned; 0: not known yet */
     TimeNs shortest_step, longest_step, largest_gap; /* 0: none; longest_step counts gaps too */
 } TraceSeries;

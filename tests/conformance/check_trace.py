@@ -65,9 +65,23 @@ def count_real(world, data):
         "gaps": len(gaps) * properties,
         "largest_gap_s": max(gaps, default=0),
         "jittered": properties * sum(0 < step <= 2 * period and abs(step - period) > period / 100 for step in steps),
+        "clock_resets": properties * count_clock_resets(times),
         "first_time": iso(times[0]), "last_time": iso(times[-1]), "latest_time": iso(max(times)),
         "first_error": None,
     }
+
+
+def count_clock_resets(times):
+    """How often the time steps back by more than a day and rises from there for three rows (MAPPING.md)."""
+    resets, latest, run = 0, times[0], []
+    for time in times:
+        if latest - time <= 86400:
+            latest, run = max(latest, time), []
+            continue
+        run = (run if run and time > run[-1] else []) + [time]
+        if len(run) == 3:
+            resets, latest, run = resets + 1, time, []
+    return resets
 
 
 def check_real(program, data):

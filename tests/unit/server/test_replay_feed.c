@@ -171,6 +171,121 @@ static void gaps_are_waited_out(void **state)
     trace_fixture_finish(&fixture);
 }
 
+/* The first day stamped two years late, as a real recording has it: the replay follows the clock back. */
+static void a_clock_set_back_is_followed(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture,
+          "63000000,machine-0,temperature,1\n"
+          "63000000,machine-0,note,n1\n"
+          "63000010,machine-0,temperature,2\n"
+          "63000010,machine-0,note,n2\n"
+          "1000,machine-0,temperature,3\n"
+          "1000,machine-0,note,n3\n"
+          "1010,machine-0,temperature,4\n"
+          "1010,machine-0,note,n4\n"
+          "1020,machine-0,temperature,5\n"
+          "1020,machine-0,note,n5\n"
+          "1030,machine-0,temperature,6\n"
+          "1030,machine-0,note,n6\n",
+          (ReplayConfig){ 0 });
+    poll_at(&fixture, START, 256, &status);
+    assert_int_equal(poll_at(&fixture, START + SECONDS(10), 256, &status), 6); /* two rows may be stray */
+    assert_false(status.set_back);
+    assert_int_equal(status.source_clock, SECONDS(63000010));
+    assert_int_equal(poll_at(&fixture, START + SECONDS(11), 256, &status), 2);
+    assert_true(status.set_back);
+    assert_int_equal(status.source_time_set, SECONDS(1020));
+    assert_int_equal(status.source_clock, SECONDS(1020));
+    assert_int_equal(poll_at(&fixture, START + SECONDS(20.5), 256, &status), 0); /* at its pace again */
+    assert_false(status.set_back);
+    assert_int_equal(poll_at(&fixture, START + SECONDS(21), 256, &status), 2);
+    assert_false(status.set_back); /* both properties found it, but the clock goes back once */
+    assert_int_equal(status.source_clock, SECONDS(1030));
+    assert_int_equal(csv_reader_counters(fixture.reader)->clock_resets, 2);
+    trace_fixture_finish(&fixture);
+}
+
+/* One stamp in the far future must not silence the trace: not by waiting for it, not by dropping the rest. */
+static void a_stamp_far_ahead_holds_nothing_up(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture,
+          "1000,machine-0,temperature,1\n"
+          "4000000000,machine-0,temperature,2\n"
+          "1010,machine-0,temperature,3\n"
+          "1020,machine-0,temperature,4\n"
+          "1030,machine-0,temperature,5\n"
+          "1040,machine-0,temperature,6\n",
+          (ReplayConfig){ 0 });
+    poll_at(&fixture, START, 256, &status);
+    poll_at(&fixture, START + SECONDS(1), 256, &status);
+    assert_int_equal(poll_at(&fixture, START + SECONDS(2), 256, &status), 1);
+    assert_true(status.set_back);
+    assert_int_equal(status.source_clock, SECONDS(1030));
+    assert_int_equal(poll_at(&fixture, START + SECONDS(12), 256, &status), 1);
+    assert_int_equal(status.source_clock, SECONDS(1040));
+    trace_fixture_finish(&fixture);
+}
+
+/* What is no clock reset: steps of an hour, one stray old row, falling times, another property's past. */
+static void ordinary_disorder_resets_no_clock(void **state)
+{
+    (void)state;
+    static const char *const traces[] = {
+        "7200,machine-0,temperature,1\n3600,machine-0,temperature,2\n3610,machine-0,temperature,3\n"
+        "3620,machine-0,temperature,4\n3630,machine-0,temperature,5\n",
+        "900000,machine-0,temperature,1\n5,machine-0,temperature,2\n6,machine-0,temperature,3\n"
+        "900010,machine-0,temperature,4\n7,machine-0,temperature,5\n",
+        "900000,machine-0,temperature,1\n9,machine-0,temperature,2\n8,machine-0,temperature,3\n"
+        "7,machine-0,temperature,4\n7,machine-0,temperature,5\n",
+        "900000,machine-0,temperature,1\n900010,machine-0,temperature,2\n5,machine-1,temperature,3\n"
+        "6,machine-1,temperature,4\n7,machine-1,temperature,5\n8,machine-1,temperature,6\n",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(traces); i++) {
+        TraceFixture fixture;
+        FeedStatus status = { 0 };
+        begin(&fixture, traces[i], (ReplayConfig){ .speed = 1000 });
+        for (int step = 0; step < 10; step++) {
+            poll_at(&fixture, START + SECONDS(step), 256, &status);
+            assert_false(status.set_back);
+        }
+        assert_true(status.ended);
+        assert_int_equal(csv_reader_counters(fixture.reader)->clock_resets, 0);
+        trace_fixture_finish(&fixture);
+    }
+}
+
+/* Times at both ends of what 64 bits hold, more of them than one poll takes. */
+static void times_at_the_limits_do_not_overflow(void **state)
+{
+    (void)state;
+    static char csv[4096];
+    size_t size = (size_t)snprintf(csv, sizeof csv, "9223372030,machine-0,temperature,1\n");
+    for (int i = 0; i < 40; i++) {
+        size += (size_t)snprintf(csv + size, sizeof csv - size, "-9223372030,machine-0,temperature,%d\n", i);
+    }
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture, csv, (ReplayConfig){ .speed = 1000, .start_offset = INT64_MAX });
+    assert_int_equal(poll_at(&fixture, START, 0, &status), 0);
+    assert_int_equal(poll_at(&fixture, START, 2, &status), 2);
+    assert_true(status.behind > 0);
+    assert_int_equal(poll_at(&fixture, START + SECONDS(1), 256, &status), 39);
+    trace_fixture_finish(&fixture);
+    begin(&fixture, "-9223372030,machine-0,temperature,1\n9223372030,machine-0,temperature,2\n",
+          (ReplayConfig){ .loop = true });
+    for (int i = 0; i < 9; i++) {
+        poll_at(&fixture, START + SECONDS(i), 256, &status);
+    }
+    assert_true(status.loops > 0);
+    trace_fixture_finish(&fixture);
+}
+
 static void a_loop_begins_again_in_a_poll_of_its_own(void **state)
 {
     (void)state;
@@ -288,6 +403,10 @@ int main(void)
         cmocka_unit_test(a_full_buffer_holds_the_clock_back),
         cmocka_unit_test(a_backward_row_comes_at_once_and_the_clock_stays),
         cmocka_unit_test(gaps_are_waited_out),
+        cmocka_unit_test(a_clock_set_back_is_followed),
+        cmocka_unit_test(a_stamp_far_ahead_holds_nothing_up),
+        cmocka_unit_test(ordinary_disorder_resets_no_clock),
+        cmocka_unit_test(times_at_the_limits_do_not_overflow),
         cmocka_unit_test(a_loop_begins_again_in_a_poll_of_its_own),
         cmocka_unit_test(a_short_loop_at_high_speed_is_bounded),
         cmocka_unit_test(bad_settings_and_traces_are_refused),

@@ -48,7 +48,7 @@ static Status script_poll(void *context, TimeNs now, TraceSample *out_samples, s
     }
     *out_count = count;
     *out_status = feed->status;
-    feed->status.restarted = false;
+    feed->status.restarted = feed->status.set_back = false;
     return STATUS_OK;
 }
 
@@ -303,6 +303,34 @@ static void with_two_feeds_only_the_one_that_restarts_is_forgotten(void **state)
     finish(&fixture);
 }
 
+static void a_clock_set_back_voids_what_was_stamped_later(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    begin(&fixture, 2, 0);
+    fixture.feeds[1].status.source_clock = SECONDS(900);
+    say(&fixture, 0, 900, 0, SMALL_TEMPERATURE, 1);
+    say(&fixture, 0, 40, 1, SMALL_TEMPERATURE, 2);
+    say(&fixture, 1, 900, 2, SMALL_TEMPERATURE, 3);
+    tick(&fixture, 900);
+    fixture.feeds[0].status.set_back = true;
+    fixture.feeds[0].status.source_time_set = SECONDS(50);
+    say(&fixture, 0, 50, 0, SMALL_TEMPERATURE, 4);
+    tick(&fixture, 50);
+    assert_false(fixture.batch.restarted);
+    assert_int_equal(fixture.batch.count, 2);
+    assert_int_equal(fixture.batch.samples[0].quality, QUALITY_NONE);
+    assert_int_equal(fixture.batch.samples[1].code, 4);
+    assert_int_equal(fixture.batch.source_clock, SECONDS(50));
+    assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->code, 4);
+    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_TEMPERATURE)->code, 2); /* not stamped later */
+    assert_int_equal(twin_reported(fixture.twin, 2, SMALL_TEMPERATURE)->code, 3); /* another feed's */
+    assert_int_equal(twin_counters(fixture.twin)->clock_resets, 1);
+    assert_int_equal(twin_counters(fixture.twin)->restarts, 0);
+    assert_int_equal(twin_counters(fixture.twin)->old, 0);
+    finish(&fixture);
+}
+
 static void a_failing_feed_is_left_out(void **state)
 {
     (void)state;
@@ -383,6 +411,7 @@ int main(void)
         cmocka_unit_test(a_restart_forgets_in_the_same_tick),
         cmocka_unit_test(a_restart_in_the_middle_of_a_tick_starts_the_batch_again),
         cmocka_unit_test(with_two_feeds_only_the_one_that_restarts_is_forgotten),
+        cmocka_unit_test(a_clock_set_back_voids_what_was_stamped_later),
         cmocka_unit_test(a_failing_feed_is_left_out),
         cmocka_unit_test(feeds_have_a_limit_and_none_is_fine),
         cmocka_unit_test(a_full_tick_goes_on_in_the_next),

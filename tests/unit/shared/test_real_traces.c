@@ -104,7 +104,7 @@ static void expect_sum(RealTrace *real, const char *name, double sum, uint64_t c
 }
 
 typedef struct Expected {
-    uint64_t rows, samples, equal_times, backward_times, gaps, jittered;
+    uint64_t rows, samples, equal_times, backward_times, gaps, jittered, clock_resets;
     int64_t largest_gap_s, first_s, last_s, latest_s;
 } Expected;
 
@@ -119,6 +119,7 @@ static void expect_counters(RealTrace *real, Expected expected)
     assert_int_equal(counters->backward_times, expected.backward_times);
     assert_int_equal(counters->gaps, expected.gaps);
     assert_int_equal(counters->jittered, expected.jittered);
+    assert_int_equal(counters->clock_resets, expected.clock_resets);
     assert_int_equal(counters->largest_gap, expected.largest_gap_s * TIME_SECOND);
     assert_int_equal(counters->first_time, expected.first_s * TIME_SECOND);
     assert_int_equal(counters->last_time, expected.last_s * TIME_SECOND);
@@ -215,6 +216,7 @@ static void test_load_profile(void **state)
     expect_counters(&real, (Expected){ .rows = 35040,
                                        .samples = 35040 * 2,
                                        .backward_times = 1,
+                                       .clock_resets = 2, /* once for each column */
                                        .first_s = 1514761200,
                                        .last_s = 1483137900,
                                        .latest_s = 1514846700 });
