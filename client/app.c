@@ -406,6 +406,7 @@ static void enter_world(App *app, TimeNs now)
     platform_set_title(app->platform, title);
     app->phase = APP_LIVE;
     app->live_since = now;
+    step_avatar_until(app, now); /* the first frame shows where one stands, too */
     log_info("client", "live after %.2f s as '%s'", time_to_seconds(now - app->started),
              session_own_name(app->session));
 }

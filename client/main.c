@@ -6,6 +6,7 @@
 #include "shared/base/log_file.h"
 #include "shared/base/version.h"
 #include "shared/wire/key_file.h"
+#include "shared/wire/messages.h"
 #include "shared/wire/transport_enet.h"
 #include "shared/wire/trust_file.h"
 
@@ -21,7 +22,6 @@
 #define BUSY_STEP    TIME_MS
 #define HEADLESS_FPS 30.0
 #define LINGER       2.0
-#define DEFAULT_PORT 44554
 
 typedef struct Options {
     const char *identity, *known_hosts, *server_key;
@@ -61,7 +61,7 @@ static Status parse_address(const char *text, char *out_host, size_t size, uint1
 {
     const char *colon = strrchr(text, ':');
     size_t length = colon != NULL ? (size_t)(colon - text) : strlen(text);
-    int64_t port = DEFAULT_PORT;
+    int64_t port = PROTOCOL_PORT;
     if (length == 0 || length >= size ||
         (colon != NULL && (config_read_integer(colon + 1, &port) != STATUS_OK || port < 1 || port > 65535))) {
         return diag_set(diag, STATUS_MALFORMED, "", 0, "--connect: \"%s\" is not HOST:PORT", text);
@@ -333,7 +333,7 @@ int main(int argc, char *argv[])
           .kind = CLI_TEXT,
           .text = &options.connect,
           .value = "HOST:PORT",
-          .help = "the server",
+          .help = "the server; without :PORT, where it listens by default",
           .required = true },
         { .name = "name",
           .kind = CLI_TEXT,

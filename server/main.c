@@ -380,7 +380,7 @@ int main(int argc, char *argv[])
                         .log_level = "info",
                         .default_role = "viewer",
                         .log_format = "text",
-                        .port = 4238,
+                        .port = PROTOCOL_PORT,
                         .tick_rate = 60,
                         .snapshot_rate = 30,
                         .max_clients = 64,

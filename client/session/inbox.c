@@ -75,7 +75,8 @@ static void on_welcome(Session *session, const WelcomeMessage *welcome)
 static void on_reject(Session *session, const RejectMessage *reject)
 {
     const char *said = reject->text[0] != '\0' ? reject->text : reject_text((RejectCode)reject->code);
-    session_end(session, "the server at %s refused: %s", session->address, said);
+    session_end(session, "the server at %s %s: %s", session->address,
+                session->state == SESSION_LIVE ? "ended the session" : "refused", said);
 }
 
 static void on_manifest_entry(Session *session, const ManifestEntryMessage *entry)
@@ -286,7 +287,8 @@ static void on_disconnected(Session *session, uint32_t reason, TimeNs now)
 {
     TimeNs silence = now - session->heard;
     if (reason > REJECT_NONE && reason < REJECT_COUNT) {
-        session_end(session, "the server at %s refused: %s", session->address,
+        session_end(session, "the server at %s %s: %s", session->address,
+                    session->state == SESSION_LIVE ? "ended the session" : "refused",
                     reject_text((RejectCode)reason));
     } else if (session->state == SESSION_CONNECTING) {
         session_end(session, "cannot reach %s: no server answers there", session->address);

@@ -42,7 +42,8 @@ Status session_create(const SessionConfig *config, Transport transport, TimeNs n
     session->lost_timeout = config->lost_timeout > 0 ? config->lost_timeout : 5 * TIME_SECOND;
     session->started = session->heard = now;
     snprintf(session->address, sizeof session->address, "%s:%u", config->host, config->port);
-    snprintf(session->wished_name, sizeof session->wished_name, "%s", config->name ? config->name : "");
+    /* Whatever somebody calls himself: what a message cannot carry is replaced, what is too long is cut. */
+    message_clean_text(config->name ? config->name : "", session->wished_name, sizeof session->wished_name);
     if (config->world_hash != NULL) {
         memcpy(session->wished_hash, config->world_hash, HASH_SIZE);
         session->hash_wished = true;

@@ -20,7 +20,7 @@ typedef enum SessionState {
 typedef struct SessionConfig {
     const char *host;
     uint16_t port;
-    const char *name;          /* wished user name */
+    const char *name;          /* wished user name, any bytes; NULL: none */
     TimeNs connect_timeout;    /* 0: 5 s */
     TimeNs lost_timeout;       /* 0: 5 s without a packet ends the session */
     const uint8_t *world_hash; /* NULL: any; else HASH_SIZE bytes the server must run */

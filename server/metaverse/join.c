@@ -124,6 +124,7 @@ void join_file_request(Metaverse *metaverse, Session *session, const FileRequest
     }
     uint32_t slot = (session->request_first + session->request_count++) % FILE_REQUESTS_MAX;
     session->requests[slot] = *request;
+    session->connected = metaverse->now; /* it gets on, however slow the way is */
 }
 
 void join_ready(Metaverse *metaverse, Session *session, const ReadyMessage *ready)

@@ -23,8 +23,8 @@ typedef struct MetaverseConfig {
     uint16_t snapshot_rate_hz; /* 0: 30; ≤ tick rate */
     TimeNs session_timeout;    /* 0: 10 s without a valid message */
     TimeNs hello_timeout;      /* 0: 5 s from connection to HELLO */
-    TimeNs join_timeout; /* 0: 5 min from HELLO to READY, silent for at most 60 s of it (a client that loads
-                            a large world may not speak) */
+    TimeNs join_timeout; /* 0: 5 min from HELLO or the last FILE_REQUEST to READY, silent for at most 60 s of
+                            it (a client that loads a large world may not speak) */
     size_t memory_limit; /* bytes, world files included; 0: 1 GiB */
 } MetaverseConfig;
 

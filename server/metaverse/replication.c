@@ -6,11 +6,13 @@
 
 #include <string.h>
 
-#define SENT_WINDOW   64                 /* bits of Session.sent_mask */
-#define ENTITY_BYTES  48                 /* more than one encoded entity takes, with room to spare */
-#define CHANNEL_BYTES 32                 /* and one channel */
-#define BODIES_MAX    ((size_t)16 << 20) /* for all the baselines of a tick; beyond, bytes are encoded again */
-#define PITCH_RADIANS (6.2831853f / 65536.0f)
+#define SENT_WINDOW     64 /* bits of Session.sent_mask */
+#define FIRST_SENT_SPAN (1u << 30)
+#define ENTITY_BYTES    48                     /* more than one encoded entity takes, with room to spare */
+#define CHANNEL_BYTES   32                     /* and one channel */
+#define BODY_MAX        (MESSAGE_SIZE_MAX - 8) /* the message around it has an id and a sequence */
+#define BODIES_MAX      ((size_t)16 << 20) /* for all the baselines of a tick; beyond, bytes are encoded again */
+#define PITCH_RADIANS   (6.2831853f / 65536.0f)
 
 static Status create_twins(Metaverse *metaverse)
 {
@@ -80,7 +82,7 @@ Status replication_create(Metaverse *metaverse, Diag *diag)
                         (unsigned)limits.channels, (unsigned)CHANNEL_LIMIT_MAX);
     }
     size_t whole = 256 + (size_t)limits.entities * ENTITY_BYTES + (size_t)limits.channels * CHANNEL_BYTES;
-    whole = whole < MESSAGE_SIZE_MAX ? whole : MESSAGE_SIZE_MAX;
+    whole = whole < BODY_MAX ? whole : BODY_MAX;
     replication->cache_capacity = SENT_WINDOW + 1;
     size_t bodies = whole * replication->cache_capacity;
     replication->bodies.capacity = bodies < BODIES_MAX ? bodies : BODIES_MAX;
@@ -146,6 +148,9 @@ static void note_sent(Session *session, uint32_t sequence)
     session->sent_mask = steps < SENT_WINDOW ? session->sent_mask << steps | 1 : 1;
     session->first_sent = session->first_sent == 0 ? sequence : session->first_sent;
     session->last_sent = sequence;
+    if (sequence - session->first_sent > FIRST_SENT_SPAN) { /* keeps the order of the two when both wrap */
+        session->first_sent = sequence - FIRST_SENT_SPAN;
+    }
 }
 
 /* ---- the snapshot of a tick ---- */
@@ -193,8 +198,9 @@ static const Snapshot *take_snapshot(Metaverse *metaverse)
 static Status encode_body(Replication *replication, const Snapshot *snapshot, const Snapshot *baseline,
                           Bytes *out_body)
 {
+    size_t left = replication->bodies.capacity - replication->bodies.size;
     ByteBuffer room = { .data = replication->bodies.data + replication->bodies.size,
-                        .capacity = replication->bodies.capacity - replication->bodies.size };
+                        .capacity = left < BODY_MAX ? left : BODY_MAX };
     Status status = snapshot_encode(snapshot, baseline, &room);
     if (status == STATUS_OK) {
         replication->bodies.size += room.size;
@@ -246,6 +252,7 @@ static void send_to(Metaverse *metaverse, Session *session, const Snapshot *snap
     Message message = { .id = MESSAGE_SNAPSHOT,
                         .snapshot = { .input_sequence = input_queue_included(&session->inputs) } };
     Status status = body_for(metaverse, snapshot, session->acknowledged, &message.snapshot.body);
+    session->too_large = status == STATUS_CAPACITY && session->acknowledged == 0;
     if (status == STATUS_OK) {
         status = message_send(metaverse->transport, session->peer, &message, &metaverse->scratch);
     }

@@ -311,6 +311,10 @@ static void sweep(Metaverse *metaverse, Session *session)
     TimeNs waited = metaverse->now - session->connected;
     if (session->broken) {
         session_close(metaverse, session, REJECT_TIMEOUT, "it does not take in what it is sent");
+    } else if (session->too_large) {
+        session_close(metaverse, session, REJECT_WORLD,
+                      "the world '%s' is too large to be shown: its %u things do not fit one snapshot",
+                      metaverse->world->name, (unsigned)metaverse->world->thing_count);
     } else if (session->state == STATE_HELLO && waited > config->hello_timeout) {
         session_close(metaverse, session, REJECT_TIMEOUT, "no HELLO within %.1f s of connecting",
                       time_to_seconds(config->hello_timeout));

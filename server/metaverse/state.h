@@ -48,6 +48,7 @@ typedef struct Session {
     uint32_t acknowledged;          /* newest snapshot it has decoded; 0: none */
     uint32_t first_sent, last_sent; /* snapshot sequences; 0: none yet */
     uint64_t sent_mask;             /* bit i: last_sent - i was sent */
+    bool too_large; /* not even a whole snapshot could be sent, so there is nothing to see; for the sweep */
 } Session;
 
 /* One file of the world, as clients get it. */

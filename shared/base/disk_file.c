@@ -30,7 +30,8 @@ Status disk_read(const char *path, size_t max_size, Arena *arena, Bytes *out_byt
         goto close_file;
     }
     if (fread(data, 1, size, file) != size) {
-        status = diag_set(diag, STATUS_IO_ERROR, path, 0, "cannot read: %s", strerror(errno));
+        status = diag_set(diag, STATUS_IO_ERROR, path, 0, "cannot read: %s",
+                          ferror(file) ? strerror(errno) : "it became shorter meanwhile");
         goto close_file;
     }
     *out_bytes = bytes_of(data, size);
@@ -39,10 +40,19 @@ close_file:
     return status;
 }
 
+/* A device or pipe (/dev/null, /dev/stdout) is written to, never replaced by a file. */
+static bool is_replaceable(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) != 0 || S_ISREG(info.st_mode);
+}
+
 Status disk_write(const char *path, Bytes bytes, Diag *diag)
 {
     char temporary[4096];
-    int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+    bool replace = is_replaceable(path);
+    int length = replace ? snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid())
+                         : snprintf(temporary, sizeof temporary, "%s", path);
     if (length < 0 || (size_t)length >= sizeof temporary) {
         return diag_set(diag, STATUS_INVALID_ARGUMENT, path, 0, "path too long");
     }
@@ -52,9 +62,11 @@ Status disk_write(const char *path, Bytes bytes, Diag *diag)
     }
     bool written = bytes.size == 0 || fwrite(bytes.data, 1, bytes.size, file) == bytes.size;
     bool closed = fclose(file) == 0;
-    if (!written || !closed || rename(temporary, path) != 0) {
+    if (!written || !closed || (replace && rename(temporary, path) != 0)) {
         Status status = diag_set(diag, STATUS_IO_ERROR, path, 0, "cannot write: %s", strerror(errno));
-        unlink(temporary);
+        if (replace) {
+            unlink(temporary);
+        }
         return status;
     }
     return STATUS_OK;

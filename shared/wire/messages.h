@@ -10,6 +10,7 @@
 
 #define PROTOCOL_MAGIC   0x44540000u /* "DT": upper half of the connect data; the lower half is the version */
 #define PROTOCOL_VERSION 1u
+#define PROTOCOL_PORT    4238 /* UDP, where nobody names another one */
 
 /* Session states, as bits for the table. */
 #define STATE_HELLO 1u /* connected, nothing said yet */

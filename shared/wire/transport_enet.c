@@ -6,16 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PACKET_MAX        ((size_t)1 << 20)
-#define QUEUE_PACKETS_MAX 16384u
-#define QUEUE_BYTES_MAX   ((size_t)32 << 20)
-#define WAITING_BYTES_MAX ((size_t)8 << 20) /* received from one peer, not yet complete or polled */
-#define TIMEOUT_LIMIT     32u               /* retransmissions, as ENet counts them */
-#define TIMEOUT_MIN_MS    3000u
-#define TIMEOUT_MAX_MS    4500u /* plus the ping interval: a peer that is gone is noticed within 5 s */
-#define LINGER_MS         250u
-#define SOCKET_BUFFER     (4 * 1024 * 1024)
-#define COMMAND_OVERHEAD  12u /* header bytes of one packet, for per-peer figures */
+#define PACKET_MAX           ((size_t)1 << 20)
+#define QUEUE_PACKETS_MAX    16384u
+#define QUEUE_BYTES_MAX      ((size_t)32 << 20)
+#define WAITING_BYTES_MAX    ((size_t)8 << 20)   /* received from one peer, not yet complete or polled */
+#define WAITING_BYTES_SERVER ((size_t)256 << 10) /* strangers may connect by the thousand */
+#define TIMEOUT_LIMIT        32u                 /* retransmissions, as ENet counts them */
+#define TIMEOUT_MIN_MS       3000u
+#define TIMEOUT_MAX_MS       4500u /* plus the ping interval: a peer that is gone is noticed within 5 s */
+#define LINGER_MS            250u
+#define SOCKET_BUFFER        (4 * 1024 * 1024)
+#define COMMAND_OVERHEAD     12u /* header bytes of one packet, for per-peer figures */
 
 typedef enum SlotState { SLOT_FREE, SLOT_CONNECTING, SLOT_CONNECTED, SLOT_LEAVING } SlotState;
 
@@ -467,6 +468,7 @@ static Status create_host(const EnetConfig *config, ENetHost **out_host, Diag *d
     host->maximumPacketSize = PACKET_MAX;
     host->maximumWaitingData = WAITING_BYTES_MAX;
     if (config->server) {
+        host->maximumWaitingData = WAITING_BYTES_SERVER;
         host->duplicatePeers = duplicate_limit(&address, peers);
         /* The kernel may grant less; then bursts are lost as on any network. */
         (void)enet_socket_set_option(host->socket, ENET_SOCKOPT_RCVBUF, SOCKET_BUFFER);

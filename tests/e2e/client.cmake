@@ -11,6 +11,9 @@ add_test(NAME e2e.memory COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests
   ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --seconds 20)
 add_test(NAME e2e.impaired COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/impaired.py
   ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${DTMV_DATA_DIR})
+add_test(NAME e2e.visitors COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/visitors.py
+  ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+set_tests_properties(e2e.visitors PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
 add_test(NAME e2e.identity COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/identity.py
   ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 set_tests_properties(e2e.bad_input e2e.memory e2e.impaired e2e.identity PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180)

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 
-from harness import ROOT, SKIP, check
+from harness import ROOT, SKIP, check, fail
 
 
 class Process:

@@ -250,6 +250,19 @@ static void loading_takes_its_time_but_not_for_ever(void **state)
     assert_int_equal(slow->reject.code, REJECT_TIMEOUT);
 }
 
+/* A large world over a thin line takes as long as it takes, while it gets on. */
+static void a_slow_transfer_is_not_cut_off(void **state)
+{
+    (void)state;
+    ScriptClient *slow = stage_add(&stage, GOAL_HELLO, "Slow");
+    Message ask = { .id = MESSAGE_FILE_REQUEST, .file_request = { .index = 1, .chunk_count = 1 } };
+    for (int i = 0; i < 7; i++) {
+        stage_run(&stage, 55);
+        assert_false(slow->rejected || slow->disconnected);
+        assert_int_equal(client_send(slow, &ask), STATUS_OK);
+    }
+}
+
 static void shutdown_is_told_to_all(void **state)
 {
     (void)state;
@@ -405,6 +418,7 @@ int main(void)
         TEST(a_client_that_vanishes_is_forgotten),
         TEST(silence_ends_a_session),
         TEST(loading_takes_its_time_but_not_for_ever),
+        TEST(a_slow_transfer_is_not_cut_off),
         TEST(shutdown_is_told_to_all),
         TEST(clocks_are_answered),
         TEST(input_that_overtakes_ready_is_forgiven),

@@ -472,6 +472,25 @@ static void test_server_stops(void **state)
     drop_rig(rig);
 }
 
+/* A name comes from a command line: it may hold anything, and be cut in the middle of a character. */
+static void test_odd_names(void **state)
+{
+    (void)state;
+    Rig *rig = make_rig(clean, 8, 47);
+    char cut[80] = "x";
+    for (int i = 0; i < 35; i++) {
+        memcpy(cut + 1 + 2 * i, "\xC3\xA9", 3);
+    }
+    rig_connect(rig, 0, "two\nlines \xFF", NULL);
+    rig_connect(rig, 1, cut, NULL);
+    rig_run(rig, seconds_from_start(1), NULL, NULL);
+    assert_int_equal(session_state(rig->clients[0].session), SESSION_LIVE);
+    assert_string_equal(session_own_name(rig->clients[0].session), "two?lines ?");
+    assert_int_equal(session_state(rig->clients[1].session), SESSION_LIVE);
+    assert_int_equal(strlen(session_own_name(rig->clients[1].session)), 63);
+    drop_rig(rig);
+}
+
 static void test_leaving(void **state)
 {
     (void)state;
@@ -507,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_server_stops),
         cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_odd_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
