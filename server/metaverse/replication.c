@@ -8,9 +8,9 @@
 
 #define SENT_WINDOW     64 /* bits of Session.sent_mask */
 #define FIRST_SENT_SPAN (1u << 30)
-#define ENTITY_BYTES    48                     /* more than one encoded entity takes, with room to spare */
-#define CHANNEL_BYTES   32                     /* and one channel */
-#define BODY_MAX        (MESSAGE_SIZE_MAX - 8) /* the message around it has an id and a sequence */
+#define ENTITY_BYTES    48                        /* more than one encoded entity takes, with room to spare */
+#define CHANNEL_BYTES   32                        /* and one channel */
+#define BODY_MAX        (MESSAGE_SIZE_MAX - 1024) /* room for the message around it and for the seal */
 #define BODIES_MAX      ((size_t)16 << 20) /* for all the baselines of a tick; beyond, bytes are encoded again */
 #define PITCH_RADIANS   (6.2831853f / 65536.0f)
 

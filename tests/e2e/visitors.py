@@ -121,7 +121,7 @@ def people_and_shells(stage, server):
 
 def other_version(stage):
     """A connection that says another protocol version is told so; the words are in the server's log, too."""
-    server = stage.server("--world", PLANT)
+    server = stage.server("--world", PLANT, "--plaintext")
     knock = bytearray.fromhex("8fff0000")  # ENet header: no peer yet, sent time
     knock += bytes((0x82, 0xFF, 0, 1))  # CONNECT, acknowledge
     knock += bytes.fromhex("00000000 00000578 00010000 00000003 00000000 00000000 00001388 00000002 00000002 12345678")
