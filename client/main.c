@@ -90,7 +90,9 @@ static Status parse_quality(const char *text, AppConfig *out_config, Diag *diag)
     static const struct {
         const char *name;
         uint32_t samples, shadow_size;
-    } qualities[] = { { "low", 1, 1024 }, { "medium", 2, 2048 }, { "high", 4, 2048 }, { "ultra", 8, 4096 } };
+    } qualities[] = {
+        { "auto", 0, 0 }, { "low", 1, 1024 }, { "medium", 2, 2048 }, { "high", 4, 2048 }, { "ultra", 8, 4096 }
+    };
     for (size_t i = 0; i < ARRAY_COUNT(qualities); i++) {
         if (strcmp(text, qualities[i].name) == 0) {
             out_config->samples = qualities[i].samples;
@@ -98,8 +100,8 @@ static Status parse_quality(const char *text, AppConfig *out_config, Diag *diag)
             return STATUS_OK;
         }
     }
-    return diag_set(diag, STATUS_MALFORMED, "", 0, "--quality: \"%s\" is not low, medium, high or ultra",
-                    text);
+    return diag_set(diag, STATUS_MALFORMED, "", 0,
+                    "--quality: \"%s\" is not auto, low, medium, high or ultra", text);
 }
 
 typedef struct Parsed {
@@ -326,7 +328,7 @@ static int start(const Options *options, const Parsed *parsed)
 int main(int argc, char *argv[])
 {
     static Options options = {
-        .name = "guest", .size = "1280x720", .log_level = "info", .quality = "high", .linger = LINGER
+        .name = "guest", .size = "1280x720", .log_level = "info", .quality = "auto", .linger = LINGER
     };
     const CliOption table[] = {
         { .name = "connect",
@@ -421,7 +423,8 @@ int main(int argc, char *argv[])
           .kind = CLI_TEXT,
           .text = &options.quality,
           .value = "NAME",
-          .help = "low, medium, high or ultra: edges and shadows" },
+          .help =
+              "low, medium, high or ultra: edges and shadows; auto: high, low in a window without a GPU" },
         { .name = "scale",
           .kind = CLI_REAL,
           .real = &options.scale,

@@ -16,10 +16,10 @@
     X(LEFT, "left", "A", "walk left")                       \
     X(RIGHT, "right", "D", "walk right")                    \
     X(RUN, "run", "Left Shift, Right Shift", "run")         \
-    X(TURN_LEFT, "turn_left", "Left, Q", "turn left")       \
-    X(TURN_RIGHT, "turn_right", "Right, E", "turn right")   \
-    X(LOOK_UP, "look_up", "PageUp", "look up")              \
-    X(LOOK_DOWN, "look_down", "PageDown", "look down")      \
+    X(TURN_LEFT, "turn-left", "Left, Q", "turn left")       \
+    X(TURN_RIGHT, "turn-right", "Right, E", "turn right")   \
+    X(LOOK_UP, "look-up", "PageUp", "look up")              \
+    X(LOOK_DOWN, "look-down", "PageDown", "look down")      \
     X(CAMERA, "camera", "C", "switch first person / orbit") \
     X(HUD, "hud", "H", "show or hide figures")              \
     X(LABELS, "labels", "L", "show or hide labels")         \

@@ -15,11 +15,11 @@ typedef struct RenderModel {
 
 typedef struct RendererConfig {
     uint32_t width, height; /* pixels */
-    uint32_t samples;       /* MSAA; 0: 4; 1: off; clamped to what the device offers */
-    uint32_t shadow_size;   /* 0: 2048 */
-    float lod_error;        /* pixels a coarser mesh may be off; 0: 0.75, in software 1.25; negative: none */
-    bool no_occlusion;      /* leaves out the darkening where things meet */
-    bool debug;             /* GL debug output, logged */
+    uint32_t samples;     /* MSAA; 0: 4, in a window drawn in software 1; 1: off; clamped to what there is */
+    uint32_t shadow_size; /* 0: 2048, in a window drawn in software 1024 */
+    float lod_error;      /* pixels a coarser mesh may be off; 0: 0.75, in software 1.25; negative: none */
+    bool no_occlusion;    /* leaves out the darkening where things meet */
+    bool debug;           /* GL debug output, logged */
 } RendererConfig;
 
 /* One drawn copy of a model. */

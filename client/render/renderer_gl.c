@@ -197,10 +197,12 @@ static void destroy(void *context)
 static void fill_config(GlRenderer *gl, const RendererConfig *config)
 {
     gl->config = *config;
-    uint32_t samples = config->samples ? config->samples : 4;
+    /* Someone who looks through a window wants it to move; who takes a picture can wait for it. */
+    bool hurry = gl->device.software && gl->framebuffer_0;
+    uint32_t samples = config->samples ? config->samples : hurry ? 1 : 4;
     uint32_t most = gl->device.max_samples > 0 ? (uint32_t)gl->device.max_samples : 1;
     gl->config.samples = samples < most ? samples : most;
-    uint32_t shadow = config->shadow_size ? config->shadow_size : 2048;
+    uint32_t shadow = config->shadow_size ? config->shadow_size : hurry ? 1024 : 2048;
     uint32_t largest = (uint32_t)gl->device.max_texture_size;
     gl->config.shadow_size = shadow < 16 ? 16 : shadow > largest ? largest : shadow;
     float lod_error = gl->device.software ? 1.25F : 0.75F; /* small triangles are what a CPU is slowest at */
