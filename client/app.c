@@ -3,6 +3,7 @@
 #include "client/app_state.h"
 #include "client/dump.h"
 #include "shared/base/log.h"
+#include "shared/base/profile.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -206,11 +207,13 @@ static void step_avatar_until(App *app, TimeNs now)
 
 void app_service(App *app, TimeNs now)
 {
+    ProfileScope scope = profile_begin("update");
     session_update(app->session, now);
     if (app->phase == APP_LIVE) {
         step_avatar_until(app, now);
         session_flush(app->session, now);
     }
+    profile_end(scope);
 }
 
 void app_linger(App *app, TimeNs now)
@@ -320,8 +323,10 @@ static void draw_scene(App *app, TimeNs now, float seconds)
                          .avatars = app->people,
                          .avatar_count = app->people_count };
     SceneView scene;
+    ProfileScope scope = profile_begin("scene");
     scene_update(app->loading.scene, &input);
     scene_view(app->loading.scene, &scene);
+    profile_end(scope);
     const AvatarState *own = app->own_known ? &app->shown_own : NULL;
     view_camera(&app->view, own, &app->loading.world, &app->camera);
     RenderFrame frame = { .camera = app->camera,
@@ -331,7 +336,9 @@ static void draw_scene(App *app, TimeNs now, float seconds)
                           .lamp_count = scene.lamp_count };
     describe_environment(&app->loading.world.environment, &frame.environment);
     focus_shadow(&app->camera, &frame.environment);
+    scope = profile_begin("draw");
     renderer_draw(app->renderer, &frame);
+    profile_end(scope);
 }
 
 /* A quiet sky while there is no world. */
@@ -418,7 +425,9 @@ static bool look_at_session(App *app, TimeNs now)
         return false;
     }
     SessionView view;
+    ProfileScope scope = profile_begin("view");
     session_view(app->session, now, &view);
+    profile_end(scope);
     if (view.valid) {
         app->shown = view;
         if (app->phase == APP_JOINING) {
@@ -457,6 +466,15 @@ static bool may_draw(App *app, TimeNs now, bool world)
     return true;
 }
 
+static void draw_ui(App *app, float seconds)
+{
+    ProfileScope scope = profile_begin("ui");
+    ui_begin(app->ui, app->input.width, app->input.height, seconds);
+    overlay_describe(app);
+    ui_render(app->ui);
+    profile_end(scope);
+}
+
 static void draw_frame(App *app, TimeNs now, bool world, float seconds)
 {
     if (world) {
@@ -468,12 +486,26 @@ static void draw_frame(App *app, TimeNs now, bool world, float seconds)
     } else {
         draw_waiting(app);
     }
-    ui_begin(app->ui, app->input.width, app->input.height, seconds);
-    overlay_describe(app);
-    ui_render(app->ui);
+    draw_ui(app, seconds);
 }
 
-AppPhase app_frame(App *app, TimeNs now)
+static void present(App *app)
+{
+    ProfileScope scope = profile_begin("present");
+    platform_present(app->platform);
+    profile_end(scope);
+}
+
+/* What the user does, and what the window says. */
+static void take_input(App *app)
+{
+    ProfileScope scope = profile_begin("input");
+    platform_poll(app->platform, &app->input);
+    take_keys(app);
+    profile_end(scope);
+}
+
+static AppPhase run_frame(App *app, TimeNs now)
 {
     if (app->phase == APP_DONE || app->phase == APP_FAILED) {
         return app->phase;
@@ -481,8 +513,7 @@ AppPhase app_frame(App *app, TimeNs now)
     float seconds = app->last_frame == TIME_NONE ? 0.0f : (float)time_to_seconds(now - app->last_frame);
     seconds = fminf(seconds, FRAME_SECONDS_MAX);
     app->last_frame = now;
-    platform_poll(app->platform, &app->input);
-    take_keys(app);
+    take_input(app);
     app_service(app, now);
     join(app, now);
     check_session(app, now);
@@ -506,9 +537,17 @@ AppPhase app_frame(App *app, TimeNs now)
         free(app->screenshot);
         app->screenshot = read_picture(app, &app->screenshot_width, &app->screenshot_height);
     }
-    platform_present(app->platform);
+    present(app);
     app->phase = last ? APP_DONE : app->phase;
     return app->phase;
+}
+
+AppPhase app_frame(App *app, TimeNs now)
+{
+    ProfileScope scope = profile_begin("frame");
+    AppPhase phase = run_frame(app, now);
+    profile_end(scope);
+    return phase;
 }
 
 bool app_busy(App *app)

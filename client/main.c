@@ -4,6 +4,7 @@
 #include "shared/base/clock_file.h"
 #include "shared/base/disk_file.h"
 #include "shared/base/log_file.h"
+#include "shared/base/profile_file.h"
 #include "shared/base/version.h"
 #include "shared/wire/key_file.h"
 #include "shared/wire/messages.h"
@@ -25,7 +26,7 @@
 
 typedef struct Options {
     const char *identity, *known_hosts, *server_key;
-    const char *connect, *name, *size, *camera, *walk, *shot, *dump, *log_level, *quality;
+    const char *connect, *name, *size, *camera, *walk, *shot, *dump, *log_level, *quality, *profile;
     double seconds, fps_limit, scale, linger;
     int64_t frames;
     bool plaintext, headless, orbit, log_json, gl_debug, no_ui;
@@ -412,6 +413,11 @@ int main(int argc, char *argv[])
           .maximum = 60,
           .value = "S",
           .help = "with --dump: stand in the world this long after the last frame, for others to see" },
+        { .name = "profile",
+          .kind = CLI_TEXT,
+          .text = &options.profile,
+          .value = "FILE",
+          .help = "write at the end how long the parts of each frame took, for ui.perfetto.dev" },
         { .name = "fps-limit",
           .kind = CLI_REAL,
           .real = &options.fps_limit,
@@ -465,7 +471,18 @@ int main(int argc, char *argv[])
         install_signals();
         bool valid = sodium_init() >= 0 && start_log(&options, &diag) == STATUS_OK &&
                      parse_options(&options, &parsed, &diag) == STATUS_OK;
-        exit_code = valid ? start(&options, &parsed) : usage(&diag);
+        if (!valid) {
+            exit_code = usage(&diag);
+        } else if (profile_file_start(options.profile, &diag) != STATUS_OK) {
+            usage(&diag);
+            exit_code = EXIT_CODE_FAILURE;
+        } else {
+            exit_code = start(&options, &parsed);
+            if (profile_file_finish(options.profile, "dtmv-client", &diag) != STATUS_OK) {
+                usage(&diag);
+                exit_code = exit_code == EXIT_CODE_OK ? EXIT_CODE_FAILURE : exit_code;
+            }
+        }
     }
     arena_finish(&arena);
     return exit_code;

@@ -4,6 +4,7 @@
 #include "shared/base/cli_file.h"
 #include "shared/base/clock_file.h"
 #include "shared/base/log_file.h"
+#include "shared/base/profile_file.h"
 #include "shared/base/version.h"
 #include "shared/wire/key_file.h"
 #include "shared/wire/key_text.h"
@@ -22,7 +23,7 @@
 #define PEERS_MAX        4095
 
 typedef struct Options {
-    const char *world, *data, *bind, *log_level, *log_format, *log_file;
+    const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
     const char *identity, *authorized_keys, *default_role;
     int64_t port, tick_rate, snapshot_rate, max_clients;
     double speed, start_offset, seconds;
@@ -115,7 +116,7 @@ static bool parse_options(int argc, char *argv[], Options *options, Arena *arena
           .kind = CLI_INTEGER,
           .integer = &options->max_clients,
           .minimum = 1,
-          .maximum = PEERS_MAX - SPARE_PEERS,
+          .maximum = PEERS_MAX,
           .value = "N",
           .help = "most people at once" },
         { .name = "identity",
@@ -152,6 +153,11 @@ static bool parse_options(int argc, char *argv[], Options *options, Arena *arena
           .text = &options->log_file,
           .value = "FILE",
           .help = "append the log to a file instead of standard error" },
+        { .name = "profile",
+          .kind = CLI_TEXT,
+          .text = &options->profile,
+          .value = "FILE",
+          .help = "write at the end how long the parts of each tick took, for ui.perfetto.dev" },
     };
     const CliProgram program = {
         .name = "dtmv-server",
@@ -370,7 +376,8 @@ static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
     run(server, options);
     stop(server);
     server_destroy(server);
-    return EXIT_CODE_OK;
+    status = profile_file_finish(options->profile, "dtmv-server", &diag);
+    return status == STATUS_OK ? EXIT_CODE_OK : fail(EXIT_CODE_FAILURE, status, &diag);
 }
 
 int main(int argc, char *argv[])
@@ -406,7 +413,10 @@ int main(int argc, char *argv[])
                                                        .start_offset =
                                                            time_from_seconds(options.start_offset),
                                                        .paused = options.paused } };
-        Status status = hosted_world_open(&hosted, &config, &diag);
+        Status status = profile_file_start(options.profile, &diag);
+        if (status == STATUS_OK) {
+            status = hosted_world_open(&hosted, &config, &diag);
+        }
         exit_code =
             status == STATUS_OK ? serve(&hosted, &options, &arena) : fail(EXIT_CODE_INPUT, status, &diag);
         hosted_world_close(&hosted);

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include "shared/base/log.h"
+#include "shared/base/profile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,8 +98,10 @@ static void tell_feeds(Server *server, Status status)
 
 static void sense(Server *server, TimeNs now, SyncBatch *out_batch)
 {
+    ProfileScope scope = profile_begin("sense");
     Status status = twin_tick(server->twin, now, out_batch);
     tell_feeds(server, status);
+    profile_end(scope);
 }
 
 static Totals totals_at(const Server *server, TimeNs now)
@@ -121,12 +124,14 @@ static void account(Server *server, TimeNs now)
 void server_tick(Server *server, TimeNs now)
 {
     SyncBatch batch;
+    ProfileScope scope = profile_begin("tick");
     metaverse_receive(server->metaverse, now);
     sense(server, now, &batch);
     metaverse_integrate(server->metaverse, &batch);
     metaverse_step(server->metaverse, now);
     metaverse_replicate(server->metaverse, now);
     account(server, now);
+    profile_end(scope);
 }
 
 void server_receive(Server *server, TimeNs now)

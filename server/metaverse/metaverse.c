@@ -1,6 +1,7 @@
 #include "server/metaverse/state.h"
 
 #include "shared/base/log.h"
+#include "shared/base/profile.h"
 
 #include <stdlib.h>
 
@@ -112,8 +113,17 @@ static void handle_event(Metaverse *metaverse, const TransportEvent *event)
     }
 }
 
+/* Puts on the wire what the transport holds. */
+static void flush(Metaverse *metaverse)
+{
+    ProfileScope scope = profile_begin("send");
+    transport_flush(metaverse->transport, metaverse->now);
+    profile_end(scope);
+}
+
 void metaverse_receive(Metaverse *metaverse, TimeNs now)
 {
+    ProfileScope scope = profile_begin("receive");
     metaverse->now = now;
     TransportEvent event;
     for (uint32_t i = 0; i < EVENTS_MAX && transport_poll(metaverse->transport, now, &event) == STATUS_OK;
@@ -121,27 +131,34 @@ void metaverse_receive(Metaverse *metaverse, TimeNs now)
         handle_event(metaverse, &event);
     }
     pump_sessions(metaverse);
-    transport_flush(metaverse->transport, now);
+    flush(metaverse);
+    profile_end(scope);
 }
 
 void metaverse_integrate(Metaverse *metaverse, const SyncBatch *batch)
 {
+    ProfileScope scope = profile_begin("integrate");
     replication_integrate(metaverse, batch);
+    profile_end(scope);
 }
 
 void metaverse_step(Metaverse *metaverse, TimeNs now)
 {
+    ProfileScope scope = profile_begin("step");
     metaverse->now = now;
     sessions_sweep(metaverse);
     avatars_step(metaverse);
+    profile_end(scope);
 }
 
 void metaverse_replicate(Metaverse *metaverse, TimeNs now)
 {
+    ProfileScope scope = profile_begin("replicate");
     metaverse->now = now;
     pump_sessions(metaverse);
     replication_send(metaverse);
-    transport_flush(metaverse->transport, now);
+    flush(metaverse);
+    profile_end(scope);
 }
 
 void metaverse_shutdown(Metaverse *metaverse, TimeNs now)

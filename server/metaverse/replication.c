@@ -1,6 +1,7 @@
 #include "server/metaverse/state.h"
 
 #include "shared/base/log.h"
+#include "shared/base/profile.h"
 #include "shared/model/avatar.h"
 #include "shared/wire/quantise.h"
 
@@ -172,6 +173,7 @@ static void fill_avatar(const Session *session, EntityState *out_entity)
 /* Things in their order, then avatars by index. */
 static const Snapshot *take_snapshot(Metaverse *metaverse)
 {
+    ProfileScope scope = profile_begin("snapshot");
     Replication *replication = &metaverse->replication;
     uint32_t things = metaverse->world->thing_count;
     uint32_t channels = replication->first_channel[things];
@@ -190,6 +192,7 @@ static const Snapshot *take_snapshot(Metaverse *metaverse)
         entity->first_channel = channels;
     }
     snapshot_ring_commit(replication->ring, snapshot);
+    profile_end(scope);
     return snapshot;
 }
 
@@ -201,7 +204,9 @@ static Status encode_body(Replication *replication, const Snapshot *snapshot, co
     size_t left = replication->bodies.capacity - replication->bodies.size;
     ByteBuffer room = { .data = replication->bodies.data + replication->bodies.size,
                         .capacity = left < BODY_MAX ? left : BODY_MAX };
+    ProfileScope scope = profile_begin("encode");
     Status status = snapshot_encode(snapshot, baseline, &room);
+    profile_end(scope);
     if (status == STATUS_OK) {
         replication->bodies.size += room.size;
         *out_body = bytes_of(room.data, room.size);
@@ -286,7 +291,9 @@ void replication_send(Metaverse *metaverse)
     }
     clear_cache(&metaverse->replication);
     const Snapshot *snapshot = take_snapshot(metaverse);
+    ProfileScope scope = profile_begin("fan_out");
     for (uint16_t i = 0; i < metaverse->live_count; i++) {
         send_to(metaverse, &metaverse->sessions[metaverse->live[i]], snapshot);
     }
+    profile_end(scope);
 }

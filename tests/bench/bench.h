@@ -24,6 +24,8 @@ Status bench_snapshot(const BenchOptions *options, Diag *diag);
 Status bench_ingest(const BenchOptions *options, Diag *diag);
 /* Sealing and opening packets of several sizes, and handshakes. */
 Status bench_secure(const BenchOptions *options, Diag *diag);
+/* What a profile's scope costs, off and on. */
+Status bench_profile(const BenchOptions *options, Diag *diag);
 
 /* One JSON object a line on stdout: bench_open, any number of fields, bench_close (which adds commit,
  * compiler, cpu). */

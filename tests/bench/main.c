@@ -15,6 +15,7 @@ static const struct {
     { "snapshot", "--count twins (1000), all changing, encode and decode", bench_snapshot },
     { "secure", "sealing packets (--count 200000) and handshakes", bench_secure },
     { "ingest", "samples a second into things, in process (--seconds 2)", bench_ingest },
+    { "profile", "what a scope of --profile costs while it is off and on", bench_profile },
 };
 
 void bench_open(const char *name)
