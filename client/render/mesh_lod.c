@@ -64,7 +64,7 @@ void mesh_level_finish(MeshLevel *level)
 
 static bool allocate(MeshLevel *level, size_t vertices, size_t indices, size_t parts)
 {
-    level->vertices = malloc((vertices + 1) * sizeof *level->vertices);
+    level->vertices = calloc(vertices + 1, sizeof *level->vertices);
     level->indices = malloc((indices + 1) * sizeof *level->indices);
     level->parts = calloc(parts + 1, sizeof *level->parts);
     level->part_count = (uint32_t)parts;
