@@ -351,9 +351,9 @@ static void forged_packets_are_dropped(void **state)
         }
         Delivery delivery = i % 500 == 0 ? DELIVERY_RELIABLE : DELIVERY_UNRELIABLE;
         bytes[0] = (uint8_t)(bytes[0] & 0x7F); /* a reliable one on another channel would go on for ever */
-        assert_int_equal(transport_send(below, rig.at_client, (uint8_t)random_below(&random, 3), delivery,
-                                        bytes_of(bytes, random_below(&random, sizeof bytes))),
-                         STATUS_OK);
+        uint8_t channel = (uint8_t)random_below(&random, 3);
+        Bytes forged = bytes_of(bytes, (size_t)random_below(&random, sizeof bytes));
+        assert_int_equal(transport_send(below, rig.at_client, channel, delivery, forged), STATUS_OK);
         if (i % 10 == 0) {
             send_number(rig.client, rig.at_client, 0, DELIVERY_RELIABLE, 1);
         }
@@ -462,12 +462,15 @@ static void attack(Rig *rig, Transport raw, Random *random)
         for (size_t i = 0; i < sizeof bytes; i++) {
             bytes[i] = (uint8_t)random_u64(random);
         }
-        if (kind == ATTACK_COOKIE && event.bytes.data[0] == SECURE_CHALLENGE) {
+        if (kind == ATTACK_COOKIE || event.peer % 2 == 0) {
             bytes[0] = SECURE_INITIATE;
+        }
+        if (kind == ATTACK_COOKIE && event.bytes.data[0] == SECURE_CHALLENGE) {
             memcpy(bytes + 1, event.bytes.data + 2, SECURE_COOKIE_SIZE);
         }
-        (void)!transport_send(raw, event.peer, (uint8_t)random_below(random, 3), DELIVERY_UNRELIABLE,
-                              bytes_of(bytes, random_below(random, sizeof bytes)));
+        uint8_t channel = (uint8_t)random_below(random, 3);
+        size_t size = (size_t)random_below(random, sizeof bytes);
+        (void)!transport_send(raw, event.peer, channel, DELIVERY_UNRELIABLE, bytes_of(bytes, size));
         (void)!transport_send(raw, event.peer, 0, DELIVERY_RELIABLE, bytes_of(bytes, sizeof bytes));
     }
 }
