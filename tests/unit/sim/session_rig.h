@@ -5,6 +5,7 @@
 #include "client/session/session_state.h"
 #include "client/session/values.h"
 #include "server/server.h"
+#include "shared/wire/transport_secure.h"
 #include "shared/wire/transport_sim.h"
 #include "tests/unit/server/small_world.h"
 
@@ -40,6 +41,7 @@ typedef struct RigClient {
 typedef struct Rig {
     SmallWorld small;
     RigTrace trace;
+    Random entropy; /* of the secure channel */
     SimNetwork *network;
     Server *server;
     RigClient clients[RIG_CLIENTS];
@@ -111,10 +113,30 @@ static inline void rig_write_trace(Rig *rig, uint64_t seed)
 }
 
 /* `world_bytes`: of the world's large file; 0: as it is. */
+/* Everything between server and clients is sealed, as it is in the programs. */
+static inline void rig_fill(void *context, uint8_t *out, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (uint8_t)random_u64(context);
+    }
+}
+
+static inline Status rig_transport(Rig *rig, uint16_t port, Transport *out_transport)
+{
+    const uint8_t secret[NOISE_KEY_SIZE] = { 1, (uint8_t)port };
+    const SecureConfig config = { .secret = secret,
+                                  .entropy = { .fill = rig_fill, .context = &rig->entropy },
+                                  .rekey = { .packets = 256, .age = TIME_SECOND, .grace = TIME_SECOND / 2 } };
+    Transport inner;
+    Status status = transport_sim_create(rig->network, port, &inner);
+    return status == STATUS_OK ? transport_secure_create(inner, &config, out_transport) : status;
+}
+
 static inline void rig_init(Rig *rig, SimLink link, uint32_t sessions, uint64_t seed, size_t world_bytes)
 {
     static const FeedOps ops = { .poll = rig_poll, .counters = rig_counters, .destroy = rig_feed_destroy };
     memset(rig, 0, sizeof *rig);
+    rig->entropy = random_seeded(seed);
     arena_init(&rig->arena, 0);
     Transport transport;
     TwinSystem *twin;
@@ -129,7 +151,7 @@ static inline void rig_init(Rig *rig, SimLink link, uint32_t sessions, uint64_t 
     rig_write_trace(rig, seed);
     Feed feed = { .ops = &ops, .context = &rig->trace };
     if (sim_network_create(seed, link, &rig->network) != STATUS_OK ||
-        transport_sim_create(rig->network, RIG_PORT, &transport) != STATUS_OK ||
+        rig_transport(rig, RIG_PORT, &transport) != STATUS_OK ||
         twin_create(&rig->small.world, 0, &twin) != STATUS_OK || twin_add_feed(twin, feed) != STATUS_OK ||
         server_create(&config, &rig->small.world, &rig->small.texts, rig->small.assets, twin, transport,
                       &rig->server, &diag) != STATUS_OK) {
@@ -168,7 +190,7 @@ static inline RigClient *rig_connect_over(Rig *rig, uint32_t index, const char *
 static inline RigClient *rig_connect(Rig *rig, uint32_t index, const char *name, const uint8_t *world_hash)
 {
     Transport transport;
-    if (transport_sim_create(rig->network, 0, &transport) != STATUS_OK) {
+    if (rig_transport(rig, 0, &transport) != STATUS_OK) {
         abort();
     }
     return rig_connect_over(rig, index, name, world_hash, transport);
