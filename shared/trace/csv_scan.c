@@ -229,7 +229,7 @@ static Status take_row(CsvScan *scan, char *start, char *stop, bool newline, boo
     char *end = stop > start && stop[-1] == '\r' ? stop - 1 : stop;
     scan->field_count = 0;
     if (!(quoted ? split_quoted(scan, start, end) : split_plain(scan, start, end))) {
-        scan->reason = "has more than 1,024 fields";
+        scan->reason = "has more than 8,192 fields";
         return STATUS_MALFORMED;
     }
     return STATUS_OK;

@@ -8,7 +8,7 @@
 
 #define CSV_LINE_MAX    ((size_t)64 * 1024)  /* a longer row is refused, counted and skipped */
 #define CSV_BUFFER_SIZE ((size_t)256 * 1024) /* at least two rows */
-#define CSV_COLUMNS_MAX 1024                 /* a row of more fields is refused */
+#define CSV_COLUMNS_MAX 8192                 /* a row of more fields is refused */
 
 /* One field, quotes taken away. Borrowed from the scanner's buffer until the next row. */
 typedef struct CsvField {

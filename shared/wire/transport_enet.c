@@ -470,6 +470,8 @@ static Status create_host(const EnetConfig *config, ENetHost **out_host, Diag *d
     if (config->server) {
         host->maximumWaitingData = WAITING_BYTES_SERVER;
         host->duplicatePeers = duplicate_limit(&address, peers);
+    }
+    if (config->server || peers > 1) {
         /* The kernel may grant less; then bursts are lost as on any network. */
         (void)enet_socket_set_option(host->socket, ENET_SOCKOPT_RCVBUF, SOCKET_BUFFER);
         (void)enet_socket_set_option(host->socket, ENET_SOCKOPT_SNDBUF, SOCKET_BUFFER);

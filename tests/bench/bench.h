@@ -7,10 +7,16 @@
 #include "shared/base/diag.h"
 #include "shared/base/time.h"
 
+/* What is not given is NULL, 0 or false: the benchmark's own choice. */
 typedef struct BenchOptions {
-    const char *data; /* --data FILE, NULL when not given */
-    double seconds;   /* --seconds S; 0: the benchmark's own length */
-    int64_t count;    /* --count N; 0: the benchmark's own size */
+    const char *data;       /* --data FILE */
+    const char *profile;    /* --profile FILE: of the server that the benchmark starts */
+    double seconds;         /* --seconds S */
+    double ack_delay_ms;    /* --ack-delay MS: acknowledgements of the clients come up to this late */
+    int64_t count;          /* --count N */
+    int64_t clients, twins; /* --clients K, --twins N */
+    int64_t tick_rate;      /* --tick-rate HZ: of the server */
+    bool plaintext;         /* --plaintext: without the secure channel */
 } BenchOptions;
 
 typedef Status (*BenchRun)(const BenchOptions *options, Diag *diag);
@@ -24,6 +30,8 @@ Status bench_snapshot(const BenchOptions *options, Diag *diag);
 Status bench_ingest(const BenchOptions *options, Diag *diag);
 /* Sealing and opening packets of several sizes, and handshakes. */
 Status bench_secure(const BenchOptions *options, Diag *diag);
+/* A real server, --clients over real sockets, --twins that all change; PERFORMANCE.md, "fanout". */
+Status bench_fanout(const BenchOptions *options, Diag *diag);
 /* What a profile's scope costs, off and on. */
 Status bench_profile(const BenchOptions *options, Diag *diag);
 

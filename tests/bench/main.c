@@ -1,10 +1,10 @@
 /* dtmv-bench - every benchmark by name; prints one JSON object a line. */
+#include "shared/base/cli_file.h"
 #include "shared/base/disk_file.h"
 #include "shared/base/version.h"
 #include "tests/bench/bench.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <zstd.h>
 
 static const struct {
@@ -15,6 +15,8 @@ static const struct {
     { "snapshot", "--count twins (1000), all changing, encode and decode", bench_snapshot },
     { "secure", "sealing packets (--count 200000) and handshakes", bench_secure },
     { "ingest", "samples a second into things, in process (--seconds 2)", bench_ingest },
+    { "fanout", "a real server and --clients (200) that see --twins (1000) change (--seconds 10)",
+      bench_fanout },
     { "profile", "what a scope of --profile costs while it is off and on", bench_profile },
 };
 
@@ -89,60 +91,112 @@ Status bench_read(const char *path, size_t max_size, Arena *arena, Bytes *out_by
     return STATUS_OK;
 }
 
-static int usage(FILE *stream, int code)
+/* The benchmarks by name, for --help. */
+static const char *list_benches(char *out, size_t size)
 {
-    fprintf(stream, "usage: dtmv-bench NAME [--data FILE] [--seconds S] [--count N]\n"
-                    "Prints one JSON object a line. Exit codes: 0 ok, 1 failed, 2 usage.\n\n");
-    for (size_t i = 0; i < ARRAY_COUNT(benches); i++) {
-        fprintf(stream, "  %-10s %s\n", benches[i].name, benches[i].summary);
+    size_t used = (size_t)snprintf(out, size, "Benchmarks:\n");
+    for (size_t i = 0; i < ARRAY_COUNT(benches) && used < size; i++) {
+        used +=
+            (size_t)snprintf(out + used, size - used, "  %-10s %s\n", benches[i].name, benches[i].summary);
     }
-    return code;
+    return out;
 }
 
-int main(int argc, char **argv)
+static int run(const char *name, const BenchOptions *options)
 {
-    BenchOptions options = { 0 };
-    if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-        return usage(argc < 2 ? stderr : stdout, argc < 2 ? 2 : 0);
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("dtmv-bench %s (%s)\n", version_number(), version_commit());
-        return 0;
-    }
-    for (int i = 2; i < argc; i += 2) {
-        char *end = NULL;
-        if (i + 1 >= argc) {
-            fprintf(stderr, "dtmv-bench: %s needs a value\n", argv[i]);
-            return 2;
-        }
-        if (strcmp(argv[i], "--data") == 0) {
-            options.data = argv[i + 1];
-            continue;
-        }
-        if (strcmp(argv[i], "--seconds") == 0) {
-            options.seconds = strtod(argv[i + 1], &end);
-        } else if (strcmp(argv[i], "--count") == 0) {
-            options.count = strtoll(argv[i + 1], &end, 10);
-        }
-        if (!end || *end != '\0' || options.seconds < 0 || options.count < 0) {
-            fprintf(stderr, "dtmv-bench: cannot use '%s %s'\n", argv[i], argv[i + 1]);
-            return 2;
-        }
-    }
     for (size_t i = 0; i < ARRAY_COUNT(benches); i++) {
-        if (strcmp(argv[1], benches[i].name) != 0) {
+        if (strcmp(name, benches[i].name) != 0) {
             continue;
         }
         Diag diag = { 0 };
-        Status status = benches[i].run(&options, &diag);
+        Status status = benches[i].run(options, &diag);
         if (status != STATUS_OK) {
             char text[1024];
             fprintf(stderr, "dtmv-bench: %s\n",
                     diag.text[0] ? diag_format(&diag, text, sizeof text) : status_text(status));
-            return 1;
+            return EXIT_CODE_FAILURE;
         }
-        return 0;
+        return EXIT_CODE_OK;
     }
-    fprintf(stderr, "dtmv-bench: no benchmark called '%s'\n", argv[1]);
-    return usage(stderr, 2);
+    fprintf(stderr, "dtmv-bench: no benchmark called '%s'; --help lists them\n", name);
+    return EXIT_CODE_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    static BenchOptions options;
+    static CliList names;
+    const CliOption table[] = {
+        { .name = "data",
+          .kind = CLI_TEXT,
+          .text = &options.data,
+          .value = "FILE",
+          .help = "recorded input" },
+        { .name = "seconds",
+          .kind = CLI_REAL,
+          .real = &options.seconds,
+          .maximum = 86400,
+          .value = "S",
+          .help = "how long to measure; 0: the benchmark's own length" },
+        { .name = "count",
+          .kind = CLI_INTEGER,
+          .integer = &options.count,
+          .maximum = 1e9,
+          .value = "N",
+          .help = "size of the work; 0: the benchmark's own" },
+        { .name = "clients",
+          .kind = CLI_INTEGER,
+          .integer = &options.clients,
+          .maximum = 4095,
+          .value = "K",
+          .help = "clients of the server; 0: 200" },
+        { .name = "twins",
+          .kind = CLI_INTEGER,
+          .integer = &options.twins,
+          .maximum = 65534,
+          .value = "N",
+          .help = "twins of the world; 0: 1000" },
+        { .name = "tick-rate",
+          .kind = CLI_INTEGER,
+          .integer = &options.tick_rate,
+          .maximum = 1000,
+          .value = "HZ",
+          .help = "of the server; 0: 60" },
+        { .name = "ack-delay",
+          .kind = CLI_REAL,
+          .real = &options.ack_delay_ms,
+          .maximum = 1000,
+          .value = "MS",
+          .help = "clients acknowledge snapshots evenly spread up to this late" },
+        { .name = "plaintext",
+          .kind = CLI_FLAG,
+          .flag = &options.plaintext,
+          .help = "without the secure channel" },
+        { .name = "profile",
+          .kind = CLI_TEXT,
+          .text = &options.profile,
+          .value = "FILE",
+          .help = "write a profile of the server, for ui.perfetto.dev" },
+    };
+    char epilogue[2048];
+    const CliProgram program = { .name = "dtmv-bench",
+                                 .purpose = "Measures; prints one JSON object a line.",
+                                 .options = table,
+                                 .option_count = ARRAY_COUNT(table),
+                                 .arguments = &names,
+                                 .arguments_name = "NAME",
+                                 .epilogue = list_benches(epilogue, sizeof epilogue) };
+    Arena arena;
+    int exit_code = EXIT_CODE_OK;
+    arena_init(&arena, 0);
+    if (cli_start(&program, argc, argv, &arena, &exit_code)) {
+        if (names.count == 1) {
+            exit_code = run(names.items[0], &options);
+        } else {
+            fprintf(stderr, "dtmv-bench: name one benchmark; --help lists them\n");
+            exit_code = EXIT_CODE_USAGE;
+        }
+    }
+    arena_finish(&arena);
+    return exit_code;
 }

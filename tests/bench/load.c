@@ -1,0 +1,441 @@
+#include "tests/bench/load.h"
+
+#include "shared/base/arena.h"
+#include "shared/base/random.h"
+#include "shared/wire/clock_sync.h"
+#include "shared/wire/transport_enet.h"
+#include "shared/wire/transport_secure.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CLIENTS_PER_SOCKET 32  /* a burst for all of them fits the socket's buffer */
+#define EVENTS_MAX         512 /* from one socket before the next has its turn */
+#define RING_DEPTH         32
+#define HEARD_SIZE         32 /* snapshots whose acknowledgement is still delayed */
+#define STEP_RATE          60 /* avatar steps a second, as every client makes */
+#define JOINS_PER_S        200
+#define INPUT_RATE         20
+
+typedef struct Heard {
+    TimeNs at;
+    uint32_t sequence;
+} Heard;
+
+typedef struct Client {
+    PeerId peer;    /* 0: not started, or ended */
+    uint32_t state; /* STATE_* of messages.h */
+    uint32_t index;
+    uint32_t manifest_left;
+    ClockSync clock;
+    uint32_t first, newest; /* snapshot sequences received; 0: none */
+    uint64_t received;
+    Heard heard[HEARD_SIZE]; /* by sequence */
+    TimeNs ack_delay, next_input;
+    uint32_t steps;      /* input steps made so far */
+    SnapshotRing *ring;  /* of verified clients, from WELCOME on */
+    bool verified, lost; /* lost: a baseline is missing, ask for a whole snapshot */
+} Client;
+
+typedef struct Socket {
+    Transport transport;
+    Client *clients;
+    uint32_t count;
+} Socket;
+
+struct Load {
+    LoadConfig config;
+    Arena arena;
+    Socket *sockets;
+    uint32_t socket_count;
+    Client *clients;
+    uint32_t started;
+    TimeNs began;
+    LoadCounters counters;
+    uint8_t scratch_bytes[4096];
+    ByteBuffer scratch;
+    char failure[320];
+};
+
+/* ---- sockets ---- */
+
+/* The one place that decides what the clients speak through. */
+static Status open_transport(const LoadConfig *config, uint32_t clients, Transport *out_transport, Diag *diag)
+{
+    const EnetConfig enet = { .peers = clients, .patience = TIME_MINUTE };
+    Status status = transport_enet_create(&enet, out_transport, NULL, diag);
+    if (status != STATUS_OK || config->plaintext) {
+        return status;
+    }
+    uint8_t secret[NOISE_KEY_SIZE];
+    randombytes_buf(secret, sizeof secret);
+    const SecureConfig secure = { .secret = secret, .handshake_timeout = 30 * TIME_SECOND };
+    status = transport_secure_create(*out_transport, &secure, out_transport);
+    if (status != STATUS_OK) {
+        transport_destroy(*out_transport);
+        return diag_set(diag, status, "", 0, "cannot seal the clients' transport");
+    }
+    return STATUS_OK;
+}
+
+static Status open_sockets(Load *load, Diag *diag)
+{
+    const LoadConfig *config = &load->config;
+    for (uint32_t first = 0; first < config->clients; first += CLIENTS_PER_SOCKET) {
+        uint32_t left = config->clients - first;
+        Socket *socket = &load->sockets[load->socket_count];
+        socket->clients = &load->clients[first];
+        socket->count = left < CLIENTS_PER_SOCKET ? left : CLIENTS_PER_SOCKET;
+        Status status = open_transport(config, socket->count, &socket->transport, diag);
+        if (status != STATUS_OK) {
+            socket->transport = (Transport){ 0 };
+            return status;
+        }
+        load->socket_count++;
+    }
+    return STATUS_OK;
+}
+
+static void init_client(const LoadConfig *config, Client *client, uint32_t index, TimeNs now)
+{
+    client->index = index;
+    client->verified = index < config->verified;
+    client->ack_delay = (TimeNs)((double)config->ack_delay_max * index / config->clients);
+    /* Everyone has a phase of its own, so that inputs do not come all at once. */
+    TimeNs interval = TIME_SECOND / config->input_rate_hz;
+    client->next_input = now + (TimeNs)((uint64_t)index * 7919 % 1000) * interval / 1000;
+    clock_sync_init(&client->clock);
+}
+
+Status load_create(const LoadConfig *config, TimeNs now, Load **out_load, Diag *diag)
+{
+    if (config->clients < 1 || config->clients > LOAD_CLIENTS_MAX || sodium_init() < 0) {
+        return diag_set(diag, STATUS_OUT_OF_RANGE, "", 0, "1 to %d clients", LOAD_CLIENTS_MAX);
+    }
+    Load *load = calloc(1, sizeof *load);
+    if (load == NULL) {
+        return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for the load");
+    }
+    load->config = *config;
+    load->config.joins_per_s = config->joins_per_s > 0 ? config->joins_per_s : JOINS_PER_S;
+    load->config.input_rate_hz = config->input_rate_hz > 0 ? config->input_rate_hz : INPUT_RATE;
+    load->began = now;
+    load->scratch = (ByteBuffer){ .data = load->scratch_bytes, .capacity = sizeof load->scratch_bytes };
+    arena_init(&load->arena, (size_t)8 << 30);
+    uint32_t sockets = (config->clients + CLIENTS_PER_SOCKET - 1) / CLIENTS_PER_SOCKET;
+    load->clients = arena_new_array(&load->arena, Client, config->clients);
+    load->sockets = arena_new_array(&load->arena, Socket, sockets);
+    Status status = load->clients == NULL || load->sockets == NULL
+                        ? diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for the clients")
+                        : open_sockets(load, diag);
+    if (status != STATUS_OK) {
+        load_destroy(load);
+        return status;
+    }
+    for (uint32_t i = 0; i < config->clients; i++) {
+        init_client(&load->config, &load->clients[i], i, now);
+    }
+    *out_load = load;
+    return STATUS_OK;
+}
+
+void load_destroy(Load *load)
+{
+    if (load == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < load->socket_count; i++) {
+        transport_destroy(load->sockets[i].transport);
+    }
+    arena_finish(&load->arena);
+    free(load);
+}
+
+/* ---- one client ---- */
+
+static void end_client(Load *load, Client *client, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void end_client(Load *load, Client *client, const char *format, ...)
+{
+    if (load->counters.ended++ == 0) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(load->failure, sizeof load->failure, format, arguments);
+        va_end(arguments);
+    }
+    load->counters.live -= client->state == STATE_LIVE;
+    client->peer = 0;
+    client->state = 0;
+}
+
+static void send_message(Load *load, Socket *socket, Client *client, const Message *message)
+{
+    Status status = message_send(socket->transport, client->peer, message, &load->scratch);
+    if (status != STATUS_OK && message_rule((uint8_t)message->id)->delivery == DELIVERY_RELIABLE) {
+        end_client(load, client, "client %u cannot send: %s", (unsigned)client->index, status_text(status));
+    }
+}
+
+static void say_hello(Load *load, Socket *socket, Client *client)
+{
+    Message message = { .id = MESSAGE_HELLO,
+                        .hello = { .version = PROTOCOL_VERSION, .build = "dtmv-bench" } };
+    snprintf(message.hello.name, sizeof message.hello.name, "load-%u", (unsigned)client->index);
+    memcpy(message.hello.world_hash, load->config.world_hash, HASH_SIZE);
+    client->state = STATE_HELLO;
+    send_message(load, socket, client, &message);
+}
+
+static void say_ready(Load *load, Socket *socket, Client *client)
+{
+    Message message = { .id = MESSAGE_READY };
+    memcpy(message.ready.world_hash, load->config.world_hash, HASH_SIZE);
+    send_message(load, socket, client, &message);
+    if (client->peer != 0) {
+        client->state = STATE_LIVE;
+        load->counters.live++;
+    }
+}
+
+static void on_welcome(Load *load, Socket *socket, Client *client, const WelcomeMessage *welcome)
+{
+    SnapshotLimits limits = { .entities = welcome->entity_limit,
+                              .channels = welcome->channel_limit,
+                              .depth = RING_DEPTH };
+    if (memcmp(welcome->world_hash, load->config.world_hash, HASH_SIZE) != 0) {
+        end_client(load, client, "the server runs another world");
+        return;
+    }
+    if (client->verified && snapshot_ring_create(limits, &load->arena, &client->ring) != STATUS_OK) {
+        end_client(load, client, "no memory to verify client %u", (unsigned)client->index);
+        return;
+    }
+    client->state = STATE_JOIN;
+    client->manifest_left = welcome->manifest_count;
+    if (client->manifest_left == 0) {
+        say_ready(load, socket, client);
+    }
+}
+
+/* Snapshots by their numbers: those between the first and the newest that never came are missing. */
+static void note_snapshot(Load *load, Client *client, uint32_t sequence, TimeNs now)
+{
+    load->counters.snapshots++;
+    client->received++;
+    if (client->newest == 0) {
+        client->first = client->newest = sequence;
+    } else if (snapshot_newer(sequence, client->newest)) {
+        load->counters.missing += sequence - client->newest - 1;
+        client->newest = sequence;
+    } else {
+        load->counters.missing -= load->counters.missing > 0; /* late, but here */
+    }
+    client->heard[sequence % HEARD_SIZE] = (Heard){ .at = now, .sequence = sequence };
+}
+
+static bool decode_snapshot(Load *load, Client *client, Bytes body)
+{
+    const Snapshot *snapshot = NULL;
+    Status status = snapshot_decode(client->ring, body, &snapshot);
+    if (status == STATUS_NO_BASELINE) {
+        load->counters.without_baseline++;
+        client->lost = true;
+    } else if (status != STATUS_OK) {
+        load->counters.refused += status != STATUS_DUPLICATE;
+    } else {
+        client->lost = false;
+        load->counters.decoded++;
+        if (load->config.check != NULL) {
+            load->config.check(load->config.context, client->index, snapshot);
+        }
+    }
+    return status == STATUS_OK;
+}
+
+static void on_snapshot(Load *load, Client *client, Bytes body, TimeNs now)
+{
+    uint32_t sequence = 0, baseline = 0;
+    if (snapshot_peek(body, &sequence, &baseline) != STATUS_OK) {
+        load->counters.refused++;
+        return;
+    }
+    if (!client->verified || decode_snapshot(load, client, body)) {
+        note_snapshot(load, client, sequence, now);
+    }
+}
+
+static void on_time_response(Client *client, const TimeResponseMessage *response, TimeNs now)
+{
+    Status status = clock_sync_sample(&client->clock, response->t0, response->t1, response->t2, now);
+    (void)status; /* one that is out of range is dropped; another follows */
+}
+
+static void handle(Load *load, Socket *socket, Client *client, const Message *message, TimeNs now)
+{
+    switch (message->id) {
+    case MESSAGE_WELCOME:
+        on_welcome(load, socket, client, &message->welcome);
+        break;
+    case MESSAGE_MANIFEST_ENTRY:
+        if (client->manifest_left > 0 && --client->manifest_left == 0) {
+            say_ready(load, socket, client);
+        }
+        break;
+    case MESSAGE_REJECT:
+        end_client(load, client, "client %u was refused: %s", (unsigned)client->index, message->reject.text);
+        break;
+    case MESSAGE_TIME_RESPONSE:
+        on_time_response(client, &message->time_response, now);
+        break;
+    case MESSAGE_SNAPSHOT:
+        on_snapshot(load, client, message->snapshot.body, now);
+        break;
+    default: /* people and texts: received, of no use here */
+        break;
+    }
+}
+
+static Client *find_client(const Socket *socket, PeerId peer)
+{
+    for (uint32_t i = 0; i < socket->count; i++) {
+        if (socket->clients[i].peer == peer) {
+            return &socket->clients[i];
+        }
+    }
+    return NULL;
+}
+
+static void on_event(Load *load, Socket *socket, const TransportEvent *event, TimeNs now)
+{
+    Client *client = find_client(socket, event->peer);
+    Message message;
+    if (client == NULL || event->peer == 0) {
+        return;
+    }
+    switch (event->type) {
+    case TRANSPORT_CONNECTED:
+        say_hello(load, socket, client);
+        break;
+    case TRANSPORT_DISCONNECTED:
+        end_client(load, client, "client %u was disconnected (%u: %s)", (unsigned)client->index,
+                   (unsigned)event->data,
+                   event->data < REJECT_COUNT ? reject_text((RejectCode)event->data) : "?");
+        break;
+    case TRANSPORT_RECEIVED:
+        if (message_decode(event->bytes, SENDER_SERVER, event->channel, client->state, ROLE_NONE, &message) ==
+            STATUS_OK) {
+            handle(load, socket, client, &message, now);
+        } else {
+            load->counters.refused++;
+        }
+        break;
+    }
+}
+
+/* ---- what is due ---- */
+
+/* The newest snapshot whose acknowledgement this client's link would have let through by now. */
+static uint32_t acknowledged(const Client *client, TimeNs now)
+{
+    if (client->lost || client->newest == 0) {
+        return 0;
+    }
+    for (uint32_t age = 0; age < HEARD_SIZE; age++) {
+        const Heard *heard = &client->heard[(client->newest - age) % HEARD_SIZE];
+        if (heard->sequence == client->newest - age && now - heard->at >= client->ack_delay) {
+            return heard->sequence;
+        }
+    }
+    return 0;
+}
+
+/* Standing still, looking ahead: the new steps, and older ones again as every client repeats them. */
+static void send_input(Load *load, Socket *socket, Client *client, TimeNs now)
+{
+    uint32_t fresh = STEP_RATE / load->config.input_rate_hz;
+    client->steps += fresh > 0 ? fresh : 1;
+    uint32_t count = client->steps < INPUTS_MAX ? client->steps : INPUTS_MAX;
+    Message message = { .id = MESSAGE_INPUT,
+                        .input = { .acknowledged = acknowledged(client, now),
+                                   .first_sequence = client->steps - count + 1,
+                                   .count = (uint8_t)count } };
+    send_message(load, socket, client, &message);
+}
+
+static void serve_client(Load *load, Socket *socket, Client *client, TimeNs now)
+{
+    if ((client->state & (STATE_JOIN | STATE_LIVE)) != 0 && clock_sync_due(&client->clock, now)) {
+        Message ask = { .id = MESSAGE_TIME_REQUEST, .time_request = { .t0 = now } };
+        send_message(load, socket, client, &ask);
+    }
+    if (now < client->next_input) {
+        return;
+    }
+    client->next_input += TIME_SECOND / load->config.input_rate_hz;
+    if (client->next_input < now) { /* stood still: no burst */
+        client->next_input = now + TIME_SECOND / load->config.input_rate_hz;
+    }
+    if (client->state == STATE_LIVE) {
+        send_input(load, socket, client, now);
+    }
+}
+
+static void start_clients(Load *load, TimeNs now)
+{
+    double due = time_to_seconds(now - load->began) * load->config.joins_per_s + 1;
+    uint32_t wished = due < load->config.clients ? (uint32_t)due : load->config.clients;
+    for (; load->started < wished; load->started++) {
+        Client *client = &load->clients[load->started];
+        Socket *socket = &load->sockets[load->started / CLIENTS_PER_SOCKET];
+        Diag diag = { 0 };
+        PeerId peer = 0;
+        if (transport_connect(socket->transport, load->config.host, load->config.port,
+                              PROTOCOL_MAGIC | PROTOCOL_VERSION, &peer, &diag) != STATUS_OK) {
+            end_client(load, client, "client %u cannot connect: %s", (unsigned)client->index, diag.text);
+        }
+        client->peer = peer;
+    }
+}
+
+bool load_step(Load *load, TimeNs now)
+{
+    bool busy = false;
+    start_clients(load, now);
+    for (uint32_t i = 0; i < load->socket_count; i++) {
+        Socket *socket = &load->sockets[i];
+        TransportEvent event;
+        for (uint32_t k = 0; k < EVENTS_MAX && transport_poll(socket->transport, now, &event) == STATUS_OK;
+             k++) {
+            on_event(load, socket, &event, now);
+            busy = true;
+        }
+        for (uint32_t k = 0; k < socket->count; k++) {
+            serve_client(load, socket, &socket->clients[k], now);
+        }
+        transport_flush(socket->transport, now);
+    }
+    return busy;
+}
+
+LoadCounters load_counters(const Load *load)
+{
+    LoadCounters counters = load->counters;
+    for (uint32_t i = 0; i < load->socket_count; i++) {
+        TransportStats stats = { 0 };
+        if (transport_stats(load->sockets[i].transport, 0, &stats) == STATUS_OK) {
+            counters.datagrams_in += stats.packets_received;
+            counters.datagrams_out += stats.packets_sent;
+            counters.bytes_in += stats.bytes_received;
+            counters.bytes_out += stats.bytes_sent;
+        }
+    }
+    return counters;
+}
+
+const char *load_failure(const Load *load)
+{
+    return load->failure;
+}
