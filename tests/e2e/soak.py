@@ -3,7 +3,7 @@
 
     soak.py BIN_FOLDER --seconds 600
 
-Prints one JSON line: resident size after the first quarter, at the end, and the growth between, for both programs.
+Prints one JSON line: resident size after the first quarter and at the end, and by how much the peak grew, for both.
 Fails when either grew by more than 2 MiB in that time or when a process died.
 """
 import argparse

@@ -382,11 +382,10 @@ static void forged_packets_are_dropped(void **state)
 }
 
 /* A peer that speaks the layer below by hand. */
-static PeerId raw_connect(Rig *rig, Transport raw)
+static PeerId raw_connect(Transport raw)
 {
     PeerId peer = 0;
     assert_int_equal(transport_connect(raw, "sim", RIG_PORT, RIG_DATA, &peer, NULL), STATUS_OK);
-    (void)rig;
     return peer;
 }
 
@@ -403,7 +402,7 @@ static uint32_t raw_answer(const uint8_t *answer, size_t size, bool cookie, Secu
     rig_init(&rig, 10, rig_clean);
     rig.server = rig_sealed(&rig, RIG_PORT, &rig.server_config);
     assert_int_equal(transport_sim_create(rig.network, 0, &raw), STATUS_OK);
-    PeerId peer = raw_connect(&rig, raw);
+    PeerId peer = raw_connect(raw);
     for (int i = 0; i < 2000 && reason == 0; i++, rig.now += TIME_MS) {
         assert_int_equal(transport_poll(rig.server, rig.now, &event), STATUS_EMPTY);
         if (transport_poll(raw, rig.now, &event) != STATUS_OK) {
@@ -493,7 +492,7 @@ static void half_open_handshakes_disturb_nobody(void **state)
     assert_int_equal(transport_sim_create(rig.network, 0, &raw), STATUS_OK);
     for (int i = 0; i < 8000; i++, rig.now += TIME_MS) {
         for (int j = 0; j < PER_MS && attackers < ATTACKERS; j++, attackers++) {
-            raw_connect(&rig, raw);
+            raw_connect(raw);
         }
         attack(&rig, raw, &random);
         if (i % 16 == 0) {
