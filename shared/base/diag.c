@@ -1,7 +1,17 @@
 #include "shared/base/diag.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+
+/* Words of a file or peer may be in a message, which may go to a terminal: no escape sequence passes. */
+static void replace_controls(char *text)
+{
+    for (; *text != '\0'; text++) {
+        bool control = (unsigned char)*text < 0x20 || *text == 0x7F;
+        *text = control ? '?' : *text;
+    }
+}
 
 Status diag_set(Diag *diag, Status status, const char *path, unsigned line, const char *format, ...)
 {
@@ -15,6 +25,8 @@ Status diag_set(Diag *diag, Status status, const char *path, unsigned line, cons
     va_start(arguments, format);
     vsnprintf(diag->text, sizeof diag->text, format, arguments);
     va_end(arguments);
+    replace_controls(diag->path);
+    replace_controls(diag->text);
     return status;
 }
 

@@ -14,7 +14,8 @@ typedef struct Diag {
 } Diag;
 
 /* Fills `diag` (NULL is allowed and does nothing) and returns `status`, so that a loader can write
- * `return diag_set(diag, STATUS_MALFORMED, path, line, "...")`. Text that does not fit is cut. */
+ * `return diag_set(diag, STATUS_MALFORMED, path, line, "...")`. Text that does not fit is cut; control
+ * characters (words of a file or a peer may hold some) become '?'. */
 Status diag_set(Diag *diag, Status status, const char *path, unsigned line, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 

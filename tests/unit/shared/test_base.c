@@ -57,6 +57,9 @@ static void test_diag_names_place(void **state)
                      STATUS_MALFORMED);
     assert_string_equal(diag_format(&diag, text, sizeof text), "plant/world.json:42: thing 'pump-1' is odd");
     assert_int_equal(diag_set(NULL, STATUS_IO_ERROR, "x", 1, "y"), STATUS_IO_ERROR);
+    assert_int_equal(diag_set(&diag, STATUS_MALFORMED, "a\x1b", 0, "two\nlines, %s", "\x1b[2Jblank"),
+                     STATUS_MALFORMED);
+    assert_string_equal(diag_format(&diag, text, sizeof text), "a?: two?lines, ?[2Jblank");
 }
 
 static void test_asset_names(void **state)
