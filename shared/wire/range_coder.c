@@ -78,13 +78,9 @@ static inline void normalise(RangeCoder *coder)
 
 static inline void learn(RangeBit *model, bool bit)
 {
-    if (bit) {
-        model->quick = (uint16_t)(model->quick + ((65535 - model->quick) >> QUICK_SHIFT));
-        model->slow = (uint16_t)(model->slow + ((65535 - model->slow) >> SLOW_SHIFT));
-    } else {
-        model->quick = (uint16_t)(model->quick - (model->quick >> QUICK_SHIFT));
-        model->slow = (uint16_t)(model->slow - (model->slow >> SLOW_SHIFT));
-    }
+    int32_t target = -(int32_t)bit & 65535;
+    model->quick = (uint16_t)(model->quick + ((target - model->quick) >> QUICK_SHIFT));
+    model->slow = (uint16_t)(model->slow + ((target - model->slow) >> SLOW_SHIFT));
 }
 
 /* The part of the interval that a 1 takes: neither nothing nor all. */

@@ -59,6 +59,16 @@ static inline bool snapshot_newer(uint32_t a, uint32_t b)
  * then in it). */
 NODISCARD Status snapshot_encode(const Snapshot *snapshot, const Snapshot *baseline, ByteBuffer *out);
 
+/* What a snapshot is told against. The receiver must have all of them: an acknowledged baseline, and up to
+ * two snapshots before it (at most 255 sequences) that were acknowledged too, from which both ends see how
+ * things move: one just before it and one about as far before it as it is before the snapshot coded. */
+typedef struct SnapshotBase {
+    const Snapshot *baseline, *recent, *old; /* NULL: none; recent and old only with a baseline */
+} SnapshotBase;
+
+/* As snapshot_encode, which is this without recent and old. The packet names all three. */
+NODISCARD Status snapshot_encode_with(const Snapshot *snapshot, const SnapshotBase *base, ByteBuffer *out);
+
 /* Bytes that snapshot_encode would write. */
 size_t snapshot_measure(const Snapshot *snapshot, const Snapshot *baseline);
 

@@ -2,31 +2,45 @@
  * stream in all three modes. Where a function needs the value that the writer has and the reader does not, it
  * asks is_writing() and the stream carries it across.
  *
- *   sequence:32  distance:golomb2 (0: no baseline)
- *   server_time:golomb16(zigzag Δ)  changed:1 [source_time:golomb16(zigzag Δ)]  text_count:golomb0(zigzag Δ)
+ *   sequence:32  distance:golomb2 (0: no baseline), zero bits to the next byte; then range coded:
+ *   ages of recent and old, clocks, texts, coarse, carrier
  *   entities: a walk along the baseline
- *     while baseline entities are left   run:golomb0 unchanged ones, then
- *       if some are left still           0 CHANGED body | 10 REMOVED | 11 ADDED identity body
- *     when none are left                 0 END | 1 ADDED identity body
- *   zero bits to the next byte */
+ *     while baseline entities are left   SAME | CHANGED body | REMOVED | ADDED identity body
+ *     when none are left                 END | ADDED identity body */
 #include "shared/wire/bits.h"
+#include "shared/wire/motion.h"
+#include "shared/wire/range_coder.h"
 #include "shared/wire/snapshot.h"
 
 #include <assert.h>
 
-#define K_DISTANCE   2
-#define K_CLOCK      16
-#define K_RUN        0
-#define K_INDEX      1
-#define K_GENERATION 1
-#define K_POSITION   5
-#define K_CODE       3
-#define K_TIME       4
+#define K_DISTANCE 2 /* Golomb order of the baseline's distance */
+#define K_STEP     3 /* and those by which the writer chooses among codes */
+#define K_TIME     4
+#define AGE_MAX    255
 
 #define GENERATION_MAX ((1u << (32 - ENTITY_INDEX_BITS)) - 1)
 
+typedef struct ChannelModels {
+    RangeBit changed[4][2]; /* by how the entity moved lately, and whether the channel before changed */
+    RangeBit code_changed, quality_changed, by_xor;
+    RangeNumber step;
+} ChannelModels;
+
+typedef struct Models {
+    RangeBit same[4][3]; /* by how it moved lately, and by how many of those before changed */
+    RangeBit usual, other, added, more;
+    RangeBit time_differs, time_changed, time_from_recent, source_changed, rotation_same;
+    RangeNumber age, clock, texts, carrier, index, generation, place, count;
+    ChannelModels channels[ENTITY_CHANNELS_MAX];
+} Models;
+
 typedef struct Codec {
-    BitStream *stream;
+    RangeCoder *stream;
+    Models models;
+    Motion motion;
+    EntityState added;        /* the last one */
+    uint32_t changes;         /* entities changed of late */
     const Snapshot *baseline; /* an empty one where there is none */
     const Snapshot *source;   /* writing and measuring: what is encoded */
     Snapshot *target;         /* reading: what is filled */
@@ -41,6 +55,11 @@ typedef struct Codec {
 static const ChannelState no_channel = { .source_time = TIME_NONE };
 static const Snapshot no_snapshot = { .source_time = TIME_NONE };
 
+/* First probabilities that an entity stays as it is. */
+static const uint16_t first_same[4][3] = {
+    { 65000, 40000, 20000 }, { 65300, 64200, 63000 }, { 48000, 48000, 48000 }, { 600, 300, 300 }
+};
+
 static bool is_writing(const Codec *codec)
 {
     return codec->source != NULL;
@@ -53,38 +72,52 @@ static bool ok(const Codec *codec)
 
 /* ---- values ---- */
 
+static void init_bit(RangeBit *bit, uint16_t probability)
+{
+    *bit = range_bit_init(probability);
+}
+
+static void models_init(Models *models)
+{
+    for (unsigned recent = 0; recent < 4; recent++) {
+        for (unsigned changes = 0; changes < 3; changes++) {
+            init_bit(&models->same[recent][changes], first_same[recent][changes]);
+        }
+    }
+    init_bit(&models->usual, 60000);
+    init_bit(&models->other, 1000);
+    init_bit(&models->added, 1u << 15);
+    init_bit(&models->more, 1000);
+    init_bit(&models->time_differs, 4000);
+    init_bit(&models->time_changed, 50000);
+    init_bit(&models->time_from_recent, 1u << 15);
+    init_bit(&models->source_changed, 60000);
+    init_bit(&models->rotation_same, 1u << 15);
+    RangeNumber *const numbers[] = { &models->age,   &models->clock,      &models->texts, &models->carrier,
+                                     &models->index, &models->generation, &models->place, &models->count };
+    static const uint16_t longer[] = { 50000, 32768, 2000, 8000, 6000, 6000, 60000, 55000 };
+    for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++) {
+        range_number_init(numbers[i], longer[i]);
+    }
+    for (unsigned i = 0; i < ENTITY_CHANNELS_MAX; i++) {
+        ChannelModels *channel = &models->channels[i];
+        for (unsigned recent = 0; recent < 4; recent++) {
+            init_bit(&channel->changed[recent][0], recent == 3 ? 2500 : 1u << 15);
+            init_bit(&channel->changed[recent][1], 1u << 15);
+        }
+        init_bit(&channel->code_changed, 60000);
+        init_bit(&channel->quality_changed, 1000);
+        init_bit(&channel->by_xor, 2000);
+        range_number_init(&channel->step, 45000);
+    }
+}
+
 /* `value` as its wrapped difference to `base`. */
-static void code_difference(Codec *codec, int64_t *value, int64_t base, unsigned k)
+static void code_difference(Codec *codec, RangeNumber *model, int64_t *value, int64_t base)
 {
     uint64_t difference = bits_zigzag((int64_t)((uint64_t)*value - (uint64_t)base));
-    bits_golomb(codec->stream, &difference, k);
+    difference = range_number(codec->stream, model, difference);
     *value = (int64_t)((uint64_t)base + (uint64_t)bits_unzigzag(difference));
-}
-
-static void code_field_int32_t(Codec *codec, int32_t *value, int32_t base)
-{
-    bool changed = *value != base;
-    bits_bool(codec->stream, &changed);
-    if (!changed) {
-        *value = base;
-        return;
-    }
-    uint64_t difference = bits_zigzag((int32_t)((uint32_t)*value - (uint32_t)base));
-    bits_golomb(codec->stream, &difference, K_POSITION);
-    bits_check(codec->stream, difference <= UINT32_MAX, STATUS_OUT_OF_RANGE);
-    *value = (int32_t)((uint32_t)base + (uint32_t)bits_unzigzag(difference));
-}
-
-/* A packed rotation: neighbours in space are not neighbours as numbers. */
-static void code_field_uint32_t(Codec *codec, uint32_t *value, uint32_t base)
-{
-    bool changed = *value != base;
-    bits_bool(codec->stream, &changed);
-    if (changed) {
-        bits_u32(codec->stream, value, 32);
-    } else {
-        *value = base;
-    }
 }
 
 static bool same_transform(const EntityState *a, const EntityState *b)
@@ -94,19 +127,27 @@ static bool same_transform(const EntityState *a, const EntityState *b)
 #undef SAME_FIELD
 }
 
-static void code_transform(Codec *codec, EntityState *entity, const EntityState *base)
+static void code_place(Codec *codec, int32_t *value, int32_t base)
 {
-    bool changed = !same_transform(entity, base);
-    bits_bool(codec->stream, &changed);
-    if (changed) {
-#define CODE_FIELD(field, type, bits) code_field_##type(codec, &entity->field, base->field);
-        ENTITY_FIELDS(CODE_FIELD)
-#undef CODE_FIELD
+    uint64_t difference = bits_zigzag((int32_t)((uint32_t)*value - (uint32_t)base));
+    difference = range_number(codec->stream, &codec->models.place, difference);
+    range_require(codec->stream, difference <= UINT32_MAX, STATUS_OUT_OF_RANGE);
+    *value = (int32_t)((uint32_t)base + (uint32_t)bits_unzigzag(difference));
+}
+
+/* The transform of a new entity, against the one that was added before it. */
+static void code_new_transform(Codec *codec, EntityState *entity)
+{
+    const EntityState *before = &codec->added;
+    code_place(codec, &entity->x_mm, before->x_mm);
+    code_place(codec, &entity->y_mm, before->y_mm);
+    code_place(codec, &entity->z_mm, before->z_mm);
+    if (range_bit(codec->stream, &codec->models.rotation_same, entity->rotation == before->rotation)) {
+        entity->rotation = before->rotation;
     } else {
-#define KEEP_FIELD(field, type, bits) entity->field = base->field;
-        ENTITY_FIELDS(KEEP_FIELD)
-#undef KEEP_FIELD
+        entity->rotation = (uint32_t)range_bits(codec->stream, entity->rotation, 32);
     }
+    codec->added = *entity;
 }
 
 /* ---- channels ---- */
@@ -133,34 +174,31 @@ static unsigned trailing_zero_bytes(uint64_t value)
 static void code_xor(Codec *codec, int64_t *code, int64_t base)
 {
     uint64_t difference = (uint64_t)*code ^ (uint64_t)base;
-    uint64_t leading = leading_zero_bytes(difference), trailing = trailing_zero_bytes(difference);
-    bits_u64(codec->stream, &leading, 3);
-    bits_u64(codec->stream, &trailing, 3);
-    bits_require(codec->stream, leading + trailing < 8, STATUS_MALFORMED);
+    uint64_t leading = range_bits(codec->stream, leading_zero_bytes(difference), 3);
+    uint64_t trailing = range_bits(codec->stream, trailing_zero_bytes(difference), 3);
+    range_require(codec->stream, leading + trailing < 8, STATUS_MALFORMED);
     if (ok(codec)) {
         unsigned shift = 8 * (unsigned)trailing;
-        uint64_t middle = difference >> shift;
-        bits_u64(codec->stream, &middle, 64 - 8 * (unsigned)leading - shift);
+        uint64_t middle = range_bits(codec->stream, difference >> shift, 64 - 8 * (unsigned)leading - shift);
         *code = (int64_t)((uint64_t)base ^ middle << shift);
     }
 }
 
 /* Steps and small integers change by little; IEEE doubles by a few low bytes. The writer takes the shorter.
  */
-static void code_code(Codec *codec, int64_t *code, int64_t base)
+static void code_code(Codec *codec, ChannelModels *models, int64_t *code, int64_t base)
 {
     bool by_xor = false;
     if (is_writing(codec)) {
         uint64_t step = bits_zigzag((int64_t)((uint64_t)*code - (uint64_t)base));
         uint64_t difference = (uint64_t)*code ^ (uint64_t)base;
         unsigned zero_bytes = leading_zero_bytes(difference) + trailing_zero_bytes(difference);
-        by_xor = zero_bytes < 8 && 6 + 64 - 8 * zero_bytes < bits_golomb_size(step, K_CODE);
+        by_xor = zero_bytes < 8 && 6 + 64 - 8 * zero_bytes < bits_golomb_size(step, K_STEP);
     }
-    bits_bool(codec->stream, &by_xor);
-    if (by_xor) {
+    if (range_bit(codec->stream, &models->by_xor, by_xor)) {
         code_xor(codec, code, base);
     } else {
-        code_difference(codec, code, base, K_CODE);
+        code_difference(codec, &models->step, code, base);
     }
 }
 
@@ -186,13 +224,12 @@ static unsigned time_size(TimeNs time, TimeNs reference)
 static void code_time_difference(Codec *codec, TimeNs *time, TimeNs base)
 {
     bool from_recent = is_writing(codec) && time_size(*time, codec->recent) < time_size(*time, base);
-    bits_bool(codec->stream, &from_recent);
+    from_recent = range_bit(codec->stream, &codec->models.time_from_recent, from_recent);
     uint64_t reference = (uint64_t)(from_recent ? codec->recent : base);
     int64_t difference = (int64_t)((uint64_t)*time - reference);
-    uint64_t unit = is_writing(codec) ? best_unit(difference) : 0;
-    bits_u64(codec->stream, &unit, 2);
+    uint64_t unit = range_bits(codec->stream, is_writing(codec) ? best_unit(difference) : 0, 2);
     uint64_t count = bits_zigzag(difference / time_units[unit]);
-    bits_golomb(codec->stream, &count, K_TIME);
+    count = range_number(codec->stream, &codec->models.count, count);
     /* Unsigned: a hostile count may wrap, which yields some other time and no more. */
     *time = (TimeNs)(reference + (uint64_t)bits_unzigzag(count) * (uint64_t)time_units[unit]);
 }
@@ -200,15 +237,12 @@ static void code_time_difference(Codec *codec, TimeNs *time, TimeNs base)
 /* Most samples of a tick share one source time. */
 static void code_source_time(Codec *codec, TimeNs *time, TimeNs base)
 {
-    bool differs = *time != codec->recent;
-    bits_bool(codec->stream, &differs);
-    if (!differs) {
+    Models *models = &codec->models;
+    if (!range_bit(codec->stream, &models->time_differs, *time != codec->recent)) {
         *time = codec->recent;
         return;
     }
-    bool changed = *time != base;
-    bits_bool(codec->stream, &changed);
-    if (!changed) {
+    if (!range_bit(codec->stream, &models->time_changed, *time != base)) {
         *time = base;
         return;
     }
@@ -221,29 +255,27 @@ static bool same_channel(const ChannelState *a, const ChannelState *b)
     return a->code == b->code && a->source_time == b->source_time && a->quality == b->quality;
 }
 
-static void code_channel(Codec *codec, ChannelState *channel, const ChannelState *base)
+/* Returns whether it changed. */
+static bool code_channel(Codec *codec, ChannelModels *models, RangeBit *changed, ChannelState *channel,
+                         const ChannelState *base)
 {
-    bool changed = !same_channel(channel, base);
-    bits_bool(codec->stream, &changed);
-    if (!changed) {
+    RangeCoder *stream = codec->stream;
+    if (!range_bit(stream, changed, !same_channel(channel, base))) {
         *channel = *base;
-        return;
+        return false;
     }
-    bool code_changed = channel->code != base->code;
-    bits_bool(codec->stream, &code_changed);
-    if (code_changed) {
-        code_code(codec, &channel->code, base->code);
+    if (range_bit(stream, &models->code_changed, channel->code != base->code)) {
+        code_code(codec, models, &channel->code, base->code);
     } else {
         channel->code = base->code;
     }
-    bool quality_changed = channel->quality != base->quality;
-    bits_bool(codec->stream, &quality_changed);
-    if (quality_changed) {
-        bits_u8(codec->stream, &channel->quality, 2);
+    if (range_bit(stream, &models->quality_changed, channel->quality != base->quality)) {
+        channel->quality = (uint8_t)range_bits(stream, channel->quality, 2);
     } else {
         channel->quality = base->quality;
     }
     code_source_time(codec, &channel->source_time, base->source_time);
+    return true;
 }
 
 /* ---- entities ---- */
@@ -252,10 +284,10 @@ static void code_channel(Codec *codec, ChannelState *channel, const ChannelState
 static EntityState *append(Codec *codec, const EntityState *entity)
 {
     Snapshot *target = codec->target;
-    bits_require(codec->stream,
-                 target->entity_count < codec->limits.entities &&
-                     entity->channel_count <= codec->limits.channels - target->channel_count,
-                 STATUS_OUT_OF_RANGE);
+    range_require(codec->stream,
+                  target->entity_count < codec->limits.entities &&
+                      entity->channel_count <= codec->limits.channels - target->channel_count,
+                  STATUS_OUT_OF_RANGE);
     if (!ok(codec)) {
         return NULL;
     }
@@ -266,21 +298,28 @@ static EntityState *append(Codec *codec, const EntityState *entity)
     return added;
 }
 
-/* Transform and channels of `entity` (identity already known) against `base`, whose channels are
- * `base_channels` (NULL: none yet). Reading: appended to the target. */
-static void code_body(Codec *codec, EntityState *entity, const EntityState *base,
-                      const ChannelState *base_channels)
+/* Transform and channels of `entity` (identity already known) against the baseline's entity at `index`, or
+ * against nothing when `base_channels` is NULL. Reading: appended to the target. */
+static void code_body(Codec *codec, EntityState *entity, uint32_t index, const ChannelState *base_channels)
 {
     const ChannelState *from = is_writing(codec) ? codec->source->channels + entity->first_channel : NULL;
-    code_transform(codec, entity, base);
+    if (base_channels) {
+        motion_code(&codec->motion, codec->stream, index, entity);
+    } else {
+        code_new_transform(codec, entity);
+    }
     ChannelState *into = NULL;
     if (!is_writing(codec)) {
-        EntityState *added = append(codec, entity);
+        EntityState *added = ok(codec) ? append(codec, entity) : NULL;
         into = added ? codec->target->channels + added->first_channel : NULL;
     }
+    bool changed = false;
+    unsigned recent = base_channels ? motion_recent(&codec->motion, index) : 0;
     for (unsigned i = 0; ok(codec) && i < entity->channel_count; i++) {
         ChannelState channel = from ? from[i] : no_channel;
-        code_channel(codec, &channel, base_channels ? &base_channels[i] : &no_channel);
+        const ChannelState *base = base_channels ? &base_channels[i] : &no_channel;
+        ChannelModels *models = &codec->models.channels[i];
+        changed = code_channel(codec, models, &models->changed[recent][changed], &channel, base);
         if (into) {
             into[i] = channel;
         }
@@ -308,49 +347,25 @@ static bool same_entity(const Codec *codec, const EntityState *a, const EntitySt
     return true;
 }
 
-/* Writing: how many entities from the two cursors on are the same. */
-static uint64_t count_unchanged(const Codec *codec)
+/* The baseline's entity at the cursor stays as it is. */
+static void keep(Codec *codec)
 {
-    uint32_t count = 0;
-    while (codec->cursor + count < codec->baseline->entity_count &&
-           codec->next + count < codec->source->entity_count &&
-           same_entity(codec, &codec->source->entities[codec->next + count],
-                       &codec->baseline->entities[codec->cursor + count])) {
-        count++;
-    }
-    return count;
-}
-
-static void code_run(Codec *codec)
-{
-    uint64_t run = is_writing(codec) ? count_unchanged(codec) : 0;
-    bits_golomb(codec->stream, &run, K_RUN);
-    bits_require(codec->stream, run <= codec->baseline->entity_count - codec->cursor, STATUS_OUT_OF_RANGE);
-    if (!ok(codec)) {
+    const EntityState *base = &codec->baseline->entities[codec->cursor++];
+    codec->next++;
+    codec->floor = entity_index(base->handle) + 1;
+    if (is_writing(codec)) {
         return;
     }
-    for (uint64_t i = 0; !is_writing(codec) && i < run; i++) {
-        const EntityState *base = &codec->baseline->entities[codec->cursor + i];
-        const EntityState *kept = append(codec, base);
-        if (!kept) {
-            return;
-        }
-        if (kept->channel_count > 0) {
-            memcpy(codec->target->channels + kept->first_channel,
-                   codec->baseline->channels + base->first_channel,
-                   kept->channel_count * sizeof(ChannelState));
-        }
-    }
-    codec->next += (uint32_t)run;
-    codec->cursor += (uint32_t)run;
-    if (run > 0) {
-        codec->floor = entity_index(codec->baseline->entities[codec->cursor - 1].handle) + 1;
+    const EntityState *kept = append(codec, base);
+    if (kept && kept->channel_count > 0) {
+        memcpy(codec->target->channels + kept->first_channel, codec->baseline->channels + base->first_channel,
+               kept->channel_count * sizeof(ChannelState));
     }
 }
 
-typedef enum EntityOp { OP_CHANGED, OP_REMOVED, OP_ADDED, OP_END } EntityOp;
+typedef enum EntityOp { OP_SAME, OP_CHANGED, OP_REMOVED, OP_ADDED, OP_END } EntityOp;
 
-/* Writing: what happens next to the baseline's entity at the cursor, which is not unchanged. */
+/* Writing: what happens next to the baseline's entity at the cursor. */
 static EntityOp next_op(const Codec *codec)
 {
     bool more = codec->next < codec->source->entity_count;
@@ -365,56 +380,61 @@ static EntityOp next_op(const Codec *codec)
     if (entity_index(entity->handle) < entity_index(base->handle)) {
         return OP_ADDED;
     }
-    return same_identity(entity, base) ? OP_CHANGED : OP_REMOVED;
+    if (!same_identity(entity, base)) {
+        return OP_REMOVED;
+    }
+    return same_entity(codec, entity, base) ? OP_SAME : OP_CHANGED;
 }
 
 static EntityOp code_op(Codec *codec)
 {
     EntityOp op = is_writing(codec) ? next_op(codec) : OP_END;
-    bool first, second;
+    Models *models = &codec->models;
     if (codec->cursor == codec->baseline->entity_count) {
-        first = op == OP_ADDED;
-        bits_bool(codec->stream, &first);
-        return first ? OP_ADDED : OP_END;
+        return range_bit(codec->stream, &models->more, op == OP_ADDED) ? OP_ADDED : OP_END;
     }
-    first = op != OP_CHANGED;
-    bits_bool(codec->stream, &first);
-    if (!first) {
+    unsigned recent = motion_recent(&codec->motion, codec->cursor);
+    unsigned changes = codec->changes < 2 ? codec->changes : 2;
+    if (range_bit(codec->stream, &models->same[recent][changes], op == OP_SAME)) {
+        codec->changes /= 2;
+        return OP_SAME;
+    }
+    codec->changes++;
+    if (!range_bit(codec->stream, &models->other, op != OP_CHANGED)) {
         return OP_CHANGED;
     }
-    second = op == OP_ADDED;
-    bits_bool(codec->stream, &second);
-    return second ? OP_ADDED : OP_REMOVED;
+    return range_bit(codec->stream, &models->added, op == OP_ADDED) ? OP_ADDED : OP_REMOVED;
 }
 
 static void code_changed(Codec *codec)
 {
     const EntityState *base = &codec->baseline->entities[codec->cursor++];
     EntityState entity = is_writing(codec) ? codec->source->entities[codec->next++] : *base;
-    code_body(codec, &entity, base, codec->baseline->channels + base->first_channel);
+    code_body(codec, &entity, codec->cursor - 1, codec->baseline->channels + base->first_channel);
     codec->floor = entity_index(base->handle) + 1;
 }
 
 static void code_identity(Codec *codec, EntityState *entity)
 {
-    uint64_t skipped = entity_index(entity->handle) - codec->floor;
-    uint64_t generation = (entity->handle.value >> ENTITY_INDEX_BITS) - 1;
-    bits_golomb(codec->stream, &skipped, K_INDEX);
-    bits_golomb(codec->stream, &generation, K_GENERATION);
-    bits_u8(codec->stream, &entity->kind, 2);
-    bits_u16(codec->stream, &entity->subject, 16);
-    bits_u8(codec->stream, &entity->channel_count, 5);
-    bits_require(codec->stream, skipped <= ENTITY_INDEX_MAX && codec->floor + skipped <= ENTITY_INDEX_MAX,
-                 STATUS_OUT_OF_RANGE);
-    bits_require(codec->stream, generation < GENERATION_MAX, STATUS_OUT_OF_RANGE);
-    bits_require(codec->stream, entity->channel_count <= ENTITY_CHANNELS_MAX, STATUS_OUT_OF_RANGE);
+    RangeCoder *stream = codec->stream;
+    uint64_t skipped =
+        range_number(stream, &codec->models.index, entity_index(entity->handle) - codec->floor);
+    uint64_t generation =
+        range_number(stream, &codec->models.generation, (entity->handle.value >> ENTITY_INDEX_BITS) - 1);
+    entity->kind = (uint8_t)range_bits(stream, entity->kind, 2);
+    entity->subject = (uint16_t)range_bits(stream, entity->subject, 16);
+    entity->channel_count = (uint8_t)range_bits(stream, entity->channel_count, 5);
+    range_require(codec->stream, skipped <= ENTITY_INDEX_MAX && codec->floor + skipped <= ENTITY_INDEX_MAX,
+                  STATUS_OUT_OF_RANGE);
+    range_require(codec->stream, generation < GENERATION_MAX, STATUS_OUT_OF_RANGE);
+    range_require(codec->stream, entity->channel_count <= ENTITY_CHANNELS_MAX, STATUS_OUT_OF_RANGE);
     if (!ok(codec)) {
         return;
     }
     uint32_t index = codec->floor + (uint32_t)skipped;
     bool before_next = codec->cursor == codec->baseline->entity_count ||
                        index < entity_index(codec->baseline->entities[codec->cursor].handle);
-    bits_require(codec->stream, before_next, STATUS_OUT_OF_RANGE);
+    range_require(codec->stream, before_next, STATUS_OUT_OF_RANGE);
     entity->handle.value = (uint32_t)(generation + 1) << ENTITY_INDEX_BITS | index;
 }
 
@@ -426,7 +446,7 @@ static void code_added(Codec *codec)
            (entity_index(entity.handle) >= codec->floor && entity.kind < ENTITY_KIND_COUNT));
     code_identity(codec, &entity);
     if (ok(codec)) {
-        code_body(codec, &entity, &nothing, NULL);
+        code_body(codec, &entity, 0, NULL);
         codec->floor = entity_index(entity.handle) + 1;
     }
 }
@@ -434,13 +454,10 @@ static void code_added(Codec *codec)
 static void code_entities(Codec *codec)
 {
     while (ok(codec)) {
-        if (codec->cursor < codec->baseline->entity_count) {
-            code_run(codec);
-        }
-        if (!ok(codec)) {
-            return;
-        }
         switch (code_op(codec)) {
+        case OP_SAME:
+            keep(codec);
+            break;
         case OP_CHANGED:
             code_changed(codec);
             break;
@@ -463,57 +480,139 @@ static void code_header(BitStream *stream, uint32_t *sequence, uint32_t *baselin
     uint64_t distance = *baseline ? *sequence - *baseline : 0;
     bits_u32(stream, sequence, 32);
     bits_golomb(stream, &distance, K_DISTANCE);
+    bits_align(stream);
     bits_require(stream, distance <= INT32_MAX, STATUS_OUT_OF_RANGE);
     *baseline = distance ? *sequence - (uint32_t)distance : 0;
     bits_require(stream, *sequence != 0 && (distance == 0 || *baseline != 0), STATUS_OUT_OF_RANGE);
 }
 
-/* `head` holds the scalar members: the source's when writing, the target itself when reading. */
-static void code_rest(Codec *codec, Snapshot *head)
+static uint64_t code_age(Codec *codec, uint64_t age)
 {
-    const Snapshot *baseline = codec->baseline;
-    code_difference(codec, &head->server_time, baseline->server_time, K_CLOCK);
+    age = range_number(codec->stream, &codec->models.age, age);
+    range_require(codec->stream, age <= AGE_MAX, STATUS_OUT_OF_RANGE);
+    return ok(codec) ? age : 0;
+}
+
+/* How many sequences recent and old are before the baseline; 0: none. Usually one, and as many as the
+ * baseline is before the snapshot. */
+static void code_ages(Codec *codec, uint32_t distance, uint32_t *recent, uint32_t *old)
+{
+    bool usual = *recent == 1 && *old == distance && distance <= AGE_MAX;
+    if (range_bit(codec->stream, &codec->models.usual, usual)) {
+        range_require(codec->stream, distance <= AGE_MAX, STATUS_OUT_OF_RANGE);
+        *recent = 1;
+        *old = distance;
+    } else {
+        *recent = (uint32_t)code_age(codec, *recent);
+        *old = (uint32_t)code_age(codec, *old);
+    }
+}
+
+/* A clock, as the difference to where it would be had it gone on as from recent to the baseline. */
+static void code_clock(Codec *codec, TimeNs *time, TimeNs base, const TimeNs *recent)
+{
+    uint64_t expected = (uint64_t)base;
+    if (recent && base != TIME_NONE && *recent != TIME_NONE) {
+        int64_t went = (int64_t)((expected - (uint64_t)*recent) * (uint64_t)codec->motion.lead);
+        expected += (uint64_t)(went / codec->motion.recent_age);
+    }
+    code_difference(codec, &codec->models.clock, time, (int64_t)expected);
+}
+
+/* `head` holds the scalar members: the source's when writing, the target itself when reading. */
+static void code_clocks(Codec *codec, Snapshot *head)
+{
+    const Snapshot *baseline = codec->baseline, *recent = codec->motion.recent;
+    code_clock(codec, &head->server_time, baseline->server_time, recent ? &recent->server_time : NULL);
     bool changed = head->source_time != baseline->source_time;
-    bits_bool(codec->stream, &changed);
-    if (changed) {
-        code_difference(codec, &head->source_time, baseline->source_time, K_CLOCK);
+    if (range_bit(codec->stream, &codec->models.source_changed, changed)) {
+        code_clock(codec, &head->source_time, baseline->source_time, recent ? &recent->source_time : NULL);
     } else {
         head->source_time = baseline->source_time;
     }
     int64_t texts = head->text_count;
-    code_difference(codec, &texts, baseline->text_count, 0);
-    bits_require(codec->stream, texts >= 0 && texts <= UINT32_MAX, STATUS_OUT_OF_RANGE);
+    code_difference(codec, &codec->models.texts, &texts, baseline->text_count);
+    range_require(codec->stream, texts >= 0 && texts <= UINT32_MAX, STATUS_OUT_OF_RANGE);
     head->text_count = (uint32_t)texts;
     codec->recent = head->source_time;
-    code_entities(codec);
-    bits_align(codec->stream);
 }
 
-static void write_snapshot(BitStream *stream, const Snapshot *snapshot, const Snapshot *baseline)
+/* Writing: no rotation, of those that the baseline has or those that are coded, has a lowest bit. */
+static bool is_coarse(const Snapshot *snapshot)
 {
-    assert(!baseline || snapshot_newer(snapshot->sequence, baseline->sequence));
-    Codec codec = { .stream = stream, .source = snapshot, .baseline = baseline ? baseline : &no_snapshot };
-    uint32_t sequence = snapshot->sequence, older = baseline ? baseline->sequence : 0;
+    uint32_t all = 0;
+    for (uint32_t i = 0; i < snapshot->entity_count; i++) {
+        all |= snapshot->entities[i].rotation;
+    }
+    return (all & (1u << 2 | 1u << 12 | 1u << 22)) == 0;
+}
+
+static void code_rest(Codec *codec, Snapshot *head)
+{
+    Motion *motion = &codec->motion;
+    code_clocks(codec, head);
+    motion->coarse = range_bits(codec->stream, is_writing(codec) && is_coarse(codec->source), 1) != 0;
+    uint64_t carrier = is_writing(codec) ? motion_find_carrier(motion) : MOTION_NO_CARRIER;
+    carrier = range_number(codec->stream, &codec->models.carrier, (uint32_t)(carrier + 1));
+    range_require(codec->stream, carrier <= codec->baseline->entity_count, STATUS_OUT_OF_RANGE);
+    motion->carrier = (uint32_t)carrier - 1;
+    if (ok(codec)) {
+        code_entities(codec);
+    }
+}
+
+static Status write_snapshot(RangeCoder *coder, const Snapshot *snapshot, const SnapshotBase *base)
+{
+    const Snapshot *baseline = base->baseline ? base->baseline : &no_snapshot;
+    assert(!base->baseline || snapshot_newer(snapshot->sequence, baseline->sequence));
+    Codec codec = { .stream = coder, .source = snapshot, .baseline = baseline };
+    models_init(&codec.models);
+    const Snapshot *recent = base->recent, *old = base->old;
     Snapshot head = *snapshot;
-    code_header(stream, &sequence, &older);
+    if (base->baseline) {
+        uint32_t recent_age = recent ? baseline->sequence - recent->sequence : 0;
+        uint32_t old_age = old ? baseline->sequence - old->sequence : 0;
+        assert(recent_age <= AGE_MAX && old_age <= AGE_MAX);
+        code_ages(&codec, snapshot->sequence - baseline->sequence, &recent_age, &old_age);
+    }
+    motion_init(&codec.motion, snapshot->sequence, baseline, recent, old);
     code_rest(&codec, &head);
+    return range_finish(coder);
+}
+
+Status snapshot_encode_with(const Snapshot *snapshot, const SnapshotBase *base, ByteBuffer *out)
+{
+    uint32_t sequence = snapshot->sequence, older = base->baseline ? base->baseline->sequence : 0;
+    BitStream stream = bits_writer(out->data, out->capacity);
+    out->size = 0;
+    code_header(&stream, &sequence, &older);
+    Status status = bits_finish(&stream);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    size_t used = bits_size(&stream);
+    RangeCoder coder = range_writer(out->data + used, out->capacity - used);
+    status = write_snapshot(&coder, snapshot, base);
+    assert(status == STATUS_OK || status == STATUS_CAPACITY);
+    out->size = status == STATUS_OK ? used + coder.position : 0;
+    return status;
 }
 
 Status snapshot_encode(const Snapshot *snapshot, const Snapshot *baseline, ByteBuffer *out)
 {
-    BitStream stream = bits_writer(out->data, out->capacity);
-    write_snapshot(&stream, snapshot, baseline);
-    Status status = bits_finish(&stream);
-    assert(status == STATUS_OK || status == STATUS_CAPACITY);
-    out->size = status == STATUS_OK ? bits_size(&stream) : 0;
-    return status;
+    return snapshot_encode_with(snapshot, &(SnapshotBase){ .baseline = baseline }, out);
 }
 
 size_t snapshot_measure(const Snapshot *snapshot, const Snapshot *baseline)
 {
+    uint32_t sequence = snapshot->sequence, older = baseline ? baseline->sequence : 0;
     BitStream stream = bits_measurer();
-    write_snapshot(&stream, snapshot, baseline);
-    return bits_size(&stream);
+    code_header(&stream, &sequence, &older);
+    RangeCoder coder = range_measurer();
+    Status status = write_snapshot(&coder, snapshot, &(SnapshotBase){ .baseline = baseline });
+    assert(status == STATUS_OK);
+    (void)status;
+    return bits_size(&stream) + coder.position;
 }
 
 Status snapshot_peek(Bytes bytes, uint32_t *out_sequence, uint32_t *out_baseline)
@@ -528,27 +627,47 @@ Status snapshot_peek(Bytes bytes, uint32_t *out_sequence, uint32_t *out_baseline
     return stream.status;
 }
 
+/* The snapshot `age` before the baseline; NULL with age 0, and where it is not in the ring, which fails. */
+static const Snapshot *find_older(Codec *codec, const SnapshotRing *ring, uint32_t age)
+{
+    const Snapshot *older =
+        age && ok(codec) ? snapshot_ring_find(ring, codec->baseline->sequence - age) : NULL;
+    range_require(codec->stream, !age || older, STATUS_NO_BASELINE);
+    return older;
+}
+
 Status snapshot_decode(SnapshotRing *ring, Bytes bytes, const Snapshot **out_snapshot)
 {
     BitStream stream = bits_reader(bytes);
-    uint32_t sequence = 0, older = 0;
-    code_header(&stream, &sequence, &older);
+    uint32_t sequence = 0, distant = 0;
+    code_header(&stream, &sequence, &distant);
     if (stream.status != STATUS_OK) {
         return stream.status;
     }
     if (!snapshot_ring_accepts(ring, sequence)) {
         return STATUS_DUPLICATE;
     }
-    const Snapshot *baseline = older ? snapshot_ring_find(ring, older) : &no_snapshot;
+    const Snapshot *baseline = distant ? snapshot_ring_find(ring, distant) : &no_snapshot;
     if (!baseline) {
         return STATUS_NO_BASELINE;
     }
     Snapshot *target = snapshot_ring_begin(ring, sequence);
+    size_t used = bits_size(&stream);
+    RangeCoder coder = range_reader(bytes_of(bytes.data + used, bytes.size - used));
     Codec codec = {
-        .stream = &stream, .baseline = baseline, .target = target, .limits = snapshot_ring_limits(ring)
+        .stream = &coder, .baseline = baseline, .target = target, .limits = snapshot_ring_limits(ring)
     };
-    code_rest(&codec, target);
-    Status status = bits_finish(&stream);
+    models_init(&codec.models);
+    uint32_t recent_age = 0, old_age = 0;
+    if (distant) {
+        code_ages(&codec, sequence - distant, &recent_age, &old_age);
+    }
+    const Snapshot *recent = find_older(&codec, ring, recent_age), *old = find_older(&codec, ring, old_age);
+    motion_init(&codec.motion, sequence, baseline, recent, old);
+    if (ok(&codec)) {
+        code_rest(&codec, target);
+    }
+    Status status = range_finish(&coder);
     if (status == STATUS_OK) {
         snapshot_ring_commit(ring, target);
         *out_snapshot = target;

@@ -28,8 +28,9 @@ static void fill(Snapshot *snapshot, const uint8_t *frame, uint32_t sequence)
         for (int k = 0; k < FIELDS; k++) {
             v[k] = (int32_t)bytes_load_u32(frame + ((size_t)i * FIELDS + (size_t)k) * 4);
         }
+        /* 511 steps of ours are one of theirs, twice: (2 a - 511) / (511 √2). */
         uint32_t rotation =
-            (uint32_t)v[LARGEST] << 27 | (uint32_t)v[A] << 18 | (uint32_t)v[B] << 9 | (uint32_t)v[C];
+            (uint32_t)v[LARGEST] | (uint32_t)v[A] << 3 | (uint32_t)v[B] << 13 | (uint32_t)v[C] << 23;
         snapshot->entities[i] = (EntityState){ .handle = { 1u << ENTITY_INDEX_BITS | i },
                                                .kind = ENTITY_PROP,
                                                .x_mm = v[X],
@@ -93,10 +94,16 @@ Status bench_cubes(const BenchOptions *options, Diag *diag)
         Snapshot *snapshot = snapshot_ring_begin(sender, (uint32_t)n + 1);
         fill(snapshot, file.data + n * FRAME_SIZE, (uint32_t)n + 1);
         snapshot_ring_commit(sender, snapshot);
-        const Snapshot *baseline = n >= LAG ? snapshot_ring_find(sender, (uint32_t)(n - LAG) + 1) : NULL;
+        SnapshotBase base = { 0 };
+        if (n >= LAG) {
+            uint32_t known = (uint32_t)(n - LAG) + 1; /* the newest acknowledged, and all before it */
+            base.baseline = snapshot_ring_find(sender, known);
+            base.recent = snapshot_ring_find(sender, known - 1);
+            base.old = known > LAG ? snapshot_ring_find(sender, known - LAG) : NULL;
+        }
         ByteBuffer out = { .data = packet, .capacity = PACKET_SIZE };
         TimeNs began = clock_monotonic();
-        status = snapshot_encode(snapshot, baseline, &out);
+        status = snapshot_encode_with(snapshot, &base, &out);
         TimeNs encoded = clock_monotonic();
         const Snapshot *decoded = NULL;
         if (status == STATUS_OK) {
