@@ -350,6 +350,15 @@ static void print_snapshot(const Snapshot *snapshot)
     printf("]");
 }
 
+static void print_vector(const Snapshot *snapshot, Bytes bytes, const Snapshot *baseline)
+{
+    printf("{\"kind\": \"snapshot\", ");
+    print_hex("hex", bytes);
+    printf(", \"baseline\": %u, \"state\": {", baseline ? baseline->sequence : 0);
+    print_snapshot(snapshot);
+    printf("}}\n");
+}
+
 static void emit_snapshots(uint64_t seed, double change)
 {
     Arena arena;
@@ -368,13 +377,38 @@ static void emit_snapshots(uint64_t seed, double change)
             step ? snapshot_ring_find(ring, first + (uint32_t)random_below(&random, step)) : NULL;
         ByteBuffer out = buffer();
         must(snapshot_encode(next, baseline, &out) == STATUS_OK, "a snapshot does not encode");
-        printf("{\"kind\": \"snapshot\", ");
-        print_hex("hex", bytes_of(out.data, out.size));
-        printf(", \"baseline\": %u, \"state\": {", baseline ? baseline->sequence : 0);
-        print_snapshot(next);
-        printf("}}\n");
+        print_vector(next, bytes_of(out.data, out.size), baseline);
         old = next;
         sequence += sequence == UINT32_MAX ? 2 : 1;
+    }
+    arena_finish(&arena);
+}
+
+static void emit_flock(uint64_t seed)
+{
+    const SnapshotLimits many = { .entities = 70, .channels = 0, .depth = 64 };
+    Arena arena;
+    arena_init(&arena, 0);
+    SnapshotRing *ring = NULL;
+    must(snapshot_ring_create(many, &arena, &ring) == STATUS_OK, "no memory");
+    Random random = random_seeded(seed);
+    printf("{\"kind\": \"forget\"}\n");
+    for (uint32_t step = 1; step <= 16; step++) {
+        Snapshot *next = snapshot_ring_begin(ring, step);
+        flock_step(&random, step, 10 + 30 * (uint32_t)(seed % 3), seed % 2 == 0, next);
+        snapshot_ring_commit(ring, next);
+        uint32_t lag = seed % 4 == 3 ? 1 + (uint32_t)random_below(&random, 5) : 3;
+        SnapshotBase base = { 0 };
+        if (step > 9) {
+            base.baseline = snapshot_ring_find(ring, step - lag);
+            base.recent = random_below(&random, 9) ? snapshot_ring_find(ring, step - lag - 1) : NULL;
+            base.old = random_below(&random, 9)
+                           ? snapshot_ring_find(ring, step - 2 * lag + (seed % 4 == 3 ? 1 - lag % 2 * 2 : 0))
+                           : NULL;
+        }
+        ByteBuffer out = buffer();
+        must(snapshot_encode_with(next, &base, &out) == STATUS_OK, "a snapshot does not encode");
+        print_vector(next, bytes_of(out.data, out.size), base.baseline);
     }
     arena_finish(&arena);
 }
@@ -480,6 +514,9 @@ int main(int argc, char **argv)
     const double changes[] = { 0, 0.02, 0.2, 0.8 };
     for (uint64_t seed = 0; seed < 40; seed++) {
         emit_snapshots(seed, changes[seed % 4]);
+    }
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        emit_flock(seed);
     }
     emit_rotations(&random);
     emit_exchanges(&random);

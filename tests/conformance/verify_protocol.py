@@ -195,104 +195,193 @@ class Bits:
         self.left -= count
         return value
 
-    def flag(self):
-        return self.take(1) == 1
-
     def golomb(self, k):
         ones = 0
-        while ones < 64 - k and self.flag():
+        while ones < 64 - k and self.take(1):
             ones += 1
         return ((1 << ones) - 1 << k) + self.take(k if ones == 64 - k else ones + k)
 
-    def zigzag(self, k):
-        code = self.golomb(k)
-        return -(code + 1) // 2 if code & 1 else code // 2
 
-    def difference(self, base, k):
-        return signed(base + self.zigzag(k), 64)
+class Model:
+    def __init__(self, first):
+        self.quick = self.slow = first
 
 
-NO_SNAPSHOT = {"server_time": 0, "source_time": NO_TIME, "texts": 0, "entities": []}
+class Number:
+    def __init__(self, first):
+        self.longer = [Model(first) for _ in range(64)]
+        self.second = [Model(32768) for _ in range(65)]
+
+
+class RangeReader:
+    def __init__(self, data):
+        self.data, self.at, self.code, self.range = data, 0, 0, (1 << 32) - 1
+        for _ in range(4):
+            self.move_in()
+
+    def move_in(self):
+        if self.at >= len(self.data) + 4:
+            raise Refused("TRUNCATED")
+        byte = self.data[self.at] if self.at < len(self.data) else 0
+        self.code = (self.code << 8 | byte) & 0xFFFFFFFF
+        self.at += 1
+
+    def grow(self):
+        while self.range < 1 << 24:
+            self.range <<= 8
+            self.move_in()
+
+    def bit(self, model):
+        probability = min(max(model.quick + model.slow >> 1, 16), 65520)
+        share = self.range * probability >> 16
+        bit = self.code < share
+        if bit:
+            self.range = share
+        else:
+            self.code -= share
+            self.range -= share
+        target = 65535 if bit else 0
+        model.quick += target - model.quick >> 4
+        model.slow += target - model.slow >> 7
+        self.grow()
+        return bit
+
+    def bits(self, count):
+        value = 0
+        while count > 0:
+            group = min(count, 16)
+            count -= group
+            self.range >>= group
+            part = min(self.code // self.range, (1 << group) - 1)
+            self.code -= part * self.range
+            value = value << group | part
+            self.grow()
+        return value
+
+    def number(self, model):
+        length = 0
+        while length < 64 and self.bit(model.longer[length]):
+            length += 1
+        if length < 2:
+            return length
+        return (2 | self.bit(model.second[length])) << length - 2 | self.bits(length - 2)
+
+    def zigzag(self, model):
+        return unzigzag(self.number(model))
+
+    def difference(self, base, model):
+        return signed(base + self.zigzag(model), 64)
+
+    def done(self):
+        if self.at < len(self.data):
+            raise Refused("MALFORMED")
+
+
+def unzigzag(code):
+    return -(code + 1) // 2 if code & 1 else code // 2
+
+
+NO_SNAPSHOT = {"sequence": 0, "server_time": 0, "source_time": NO_TIME, "texts": 0, "entities": []}
 NO_CHANNEL = [0, NO_TIME, 0]
 UNITS = [1, 10**3, 10**6, 10**9]
 
 
+def models(*firsts):
+    return [Model(first) for first in firsts]
+
+
 class Reader:
-    def __init__(self, bits, base):
-        self.bits, self.base, self.recent = bits, base, None
+    def __init__(self, coder, base, motion):
+        self.coder, self.base, self.motion, self.recent = coder, base, motion, None
+        self.same = [models(65000, 40000, 20000), models(65300, 64200, 63000), models(48000, 48000, 48000),
+                     models(600, 300, 300)]
+        self.other, self.more, self.new, self.rotation = models(1000, 1000, 32768, 32768)
+        self.index, self.generation, self.place, self.count = Number(6000), Number(6000), Number(60000), Number(55000)
+        self.times = models(4000, 50000, 32768)
+        self.changed = [[models(32768, 32768) for _ in range(3)] + [models(2500, 32768)] for _ in range(16)]
+        self.codes, self.qualities, self.xors = models(*[60000] * 16), models(*[1000] * 16), models(*[2000] * 16)
+        self.steps = [Number(45000) for _ in range(16)]
+        self.last_added = [0, 0, 0, 0]
 
-    def transform(self, base):
-        if not self.bits.flag():
-            return list(base)
-        fields = []
-        for value in base[:3]:
-            if self.bits.flag():
-                value = signed(value + self.bits.zigzag(5), 32)
-            fields.append(value)
-        fields.append(self.bits.take(32) if self.bits.flag() else base[3])
-        return fields
+    def new_transform(self):
+        transform = []
+        for before in self.last_added[:3]:
+            difference = self.coder.number(self.place)
+            if difference >> 32:
+                raise Refused("OUT_OF_RANGE")
+            transform.append(signed(before + unzigzag(difference), 32))
+        transform.append(self.last_added[3] if self.coder.bit(self.rotation) else self.coder.bits(32))
+        self.last_added = transform
+        return list(transform)
 
-    def code(self, base):
-        if not self.bits.flag():
-            return self.bits.difference(base, 3)
-        leading, trailing = self.bits.take(3), self.bits.take(3)
+    def code(self, base, i):
+        if not self.coder.bit(self.xors[i]):
+            return self.coder.difference(base, self.steps[i])
+        leading, trailing = self.coder.bits(3), self.coder.bits(3)
         if leading + trailing > 7:
             raise Refused("MALFORMED")
-        return signed(base ^ self.bits.take(64 - 8 * (leading + trailing)) << 8 * trailing, 64)
+        return signed(base ^ self.coder.bits(64 - 8 * (leading + trailing)) << 8 * trailing, 64)
 
     def time(self, base):
-        if not self.bits.flag():
+        if not self.coder.bit(self.times[0]):
             return self.recent
-        if not self.bits.flag():
+        if not self.coder.bit(self.times[1]):
             return base
-        origin = self.recent if self.bits.flag() else base
-        unit = UNITS[self.bits.take(2)]
-        self.recent = signed(origin + self.bits.zigzag(4) * unit, 64)
+        origin = self.recent if self.coder.bit(self.times[2]) else base
+        unit = UNITS[self.coder.bits(2)]
+        self.recent = signed(origin + self.coder.zigzag(self.count) * unit, 64)
         return self.recent
 
-    def channel(self, base):
-        if not self.bits.flag():
-            return list(base)
-        code = self.code(base[0]) if self.bits.flag() else base[0]
-        quality = self.bits.take(2) if self.bits.flag() else base[2]
-        return [code, self.time(base[1]), quality]
-
-    def body(self, entity, transform, channels):
-        entity["transform"] = self.transform(transform)
-        entity["channels"] = [self.channel(channel) for channel in channels]
-        return entity
+    def channels(self, bases, lately):
+        result, changed = [], False
+        for i, base in enumerate(bases):
+            changed = self.coder.bit(self.changed[i][lately][changed])
+            if changed:
+                code = self.code(base[0], i) if self.coder.bit(self.codes[i]) else base[0]
+                quality = self.coder.bits(2) if self.coder.bit(self.qualities[i]) else base[2]
+                base = [code, self.time(base[1]), quality]
+            result.append(list(base))
+        return result
 
     def added(self, floor, below):
-        index = floor + self.bits.golomb(1)
-        generation = 1 + self.bits.golomb(1)
-        entity = {"kind": self.bits.take(2), "subject": self.bits.take(16)}
-        count = self.bits.take(5)
+        index = floor + self.coder.number(self.index)
+        generation = 1 + self.coder.number(self.generation)
+        entity = {"kind": self.coder.bits(2), "subject": self.coder.bits(16)}
+        count = self.coder.bits(5)
         if index >= 1 << 20 or index >= below or generation > 4095 or count > 16:
             raise Refused("OUT_OF_RANGE")
         entity["handle"] = generation << 20 | index
-        return self.body(entity, [0, 0, 0, 0], [NO_CHANNEL] * count)
+        entity["transform"] = self.new_transform()
+        entity["channels"] = self.channels([NO_CHANNEL] * count, 0)
+        return entity
+
+    def changed_entity(self, place):
+        entity = dict(self.base["entities"][place])
+        entity["transform"] = self.motion.transform(place)
+        entity["channels"] = self.channels(entity["channels"], self.motion.lately(place))
+        return entity
 
     def entities(self):
-        old, cursor, floor, out = self.base["entities"], 0, 0, []
+        old, cursor, floor, busy, out = self.base["entities"], 0, 0, 0, []
         while True:
-            if cursor < len(old):
-                run = self.bits.golomb(0)
-                if run > len(old) - cursor:
-                    raise Refused("OUT_OF_RANGE")
-                out += old[cursor:cursor + run]
-                cursor += run
-                floor = index_of(old[cursor - 1]) + 1 if run else floor
             if cursor == len(old):
-                if not self.bits.flag():
+                if not self.coder.bit(self.more):
                     return out
                 out.append(self.added(floor, 1 << 20))
                 floor = index_of(out[-1]) + 1
-            elif not self.bits.flag():
-                entity = old[cursor]
-                out.append(self.body(dict(entity), entity["transform"], entity["channels"]))
-                floor = index_of(entity) + 1
+                continue
+            if self.coder.bit(self.same[self.motion.lately(cursor)][min(busy, 2)]):
+                busy //= 2
+                out.append(old[cursor])
+                floor = index_of(old[cursor]) + 1
                 cursor += 1
-            elif not self.bits.flag():
+                continue
+            busy += 1
+            if not self.coder.bit(self.other):
+                out.append(self.changed_entity(cursor))
+                floor = index_of(old[cursor]) + 1
+                cursor += 1
+            elif not self.coder.bit(self.new):
                 floor = index_of(old[cursor])
                 cursor += 1
             else:
@@ -304,19 +393,321 @@ def index_of(entity):
     return entity["handle"] & (1 << 20) - 1
 
 
-def decode_snapshot(data, known):
+# ---- motion ----
+
+def quotient(a, b):
+    """Division that rounds towards zero."""
+    return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+
+
+def limit(value, most):
+    return max(-most, min(most, value))
+
+
+def logarithm(value):
+    value = min(value, (1 << 32) - 1) + 1
+    whole = value.bit_length() - 1
+    return 16 * whole + (value * 16 >> whole) % 16
+
+
+def apart(a, b):
+    """Vector from b to a, by coordinates mod 2^32."""
+    return [signed(x - y, 32) for x, y in zip(a, b)]
+
+
+def unpack_14(packed):
+    largest, q, square, shift = packed & 3, [0] * 4, 0, 2
+    for k in range(4):
+        if k != largest:
+            q[k] = ((packed >> shift & 1023) - 511) * 1485813 + 32768 >> 16
+            square += q[k] ** 2
+            shift += 10
+    q[largest] = math.isqrt(max(0, (1 << 28) - square))
+    return q
+
+
+def product(a, b):
+    sums = [a[3] * b[0] + a[0] * b[3] + a[1] * b[2] - a[2] * b[1],
+            a[3] * b[1] - a[0] * b[2] + a[1] * b[3] + a[2] * b[0],
+            a[3] * b[2] + a[0] * b[1] - a[1] * b[0] + a[2] * b[3],
+            a[3] * b[3] - a[0] * b[0] - a[1] * b[1] - a[2] * b[2]]
+    return [value + (1 << 13) >> 14 for value in sums]
+
+
+def turn(a, b):
+    q = product(a, [-b[0], -b[1], -b[2], b[3]])
+    return [-c for c in q] if q[3] < 0 else q
+
+
+def quarter(t):
+    return [quotient(t[k] << 14, (1 << 14) + t[3]) for k in range(3)]
+
+
+def cross(a, b):
+    return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+
+
+def swing(t, v):
+    u = [2 * c >> 14 for c in cross(t, v)]
+    return [(t[3] * x >> 14) + (y >> 14) for x, y in zip(u, cross(t, u))]
+
+
+class Residuals:
+    def __init__(self, table):
+        self.longer = [models(*(256 * p + 128 for p in row)) for row in table]
+        self.second = [models(*[28000] * 12) for _ in table]
+
+    def read(self, coder, weights, logarithms):
+        size = limit(max(0, sum(w * f for w, f in zip(weights, logarithms)) + 128 >> 8), 60)
+        floor, cell = (0, size) if size < 14 else ((size - 14) // 4, 14 + (size - 14) % 4)
+        length = floor
+        while length < 32:
+            step = min(11, length - floor)
+            if not coder.bit(self.longer[cell][step]):
+                break
+            length += 1
+        if length == floor:
+            value = coder.bits(floor)
+        elif length == 1:
+            value = 1
+        else:
+            value = (2 | coder.bit(self.second[cell][step])) << length - 2 | coder.bits(length - 2)
+        return -value if value and coder.bits(1) else value
+
+
+class Motion:
+    def __init__(self, coder, tables, base, recent, old, lead, ages):
+        self.coder, self.tables, self.base, self.lead, self.ages = coder, tables, base, min(lead, 65535), ages
+        self.recent, self.old = [{e["handle"]: e["transform"] for e in s["entities"]} if s else {}
+                                 for s in (recent, old)]
+        self.coarse, self.carrier, self.carrying, self.traces = 0, -1, None, []
+        self.positions, self.rotations = Residuals(tables["position longer"]), Residuals(tables["rotation longer"])
+        self.largest = [models(*(256 * p + 128 for p in row)) for row in tables["largest"]]
+        self.moved = models(20000, 36000, 50000, 65200)
+        self.turned = [models(4000, 32768), models(3000, 46000), models(60000, 46000), models(62000, 64600)]
+
+    def lately(self, place):
+        entity = self.base["entities"][place]
+        handle, now = entity["handle"], entity["transform"]
+        if handle not in self.recent:
+            return 0
+        if self.recent[handle] != now:
+            return 3
+        return 2 if self.old.get(handle, now) != now else 1
+
+    def rates(self, at, rotation, past, age):
+        if past is None:
+            return [0] * 3, [0] * 3
+        step, spin = apart(at, past), quarter(turn(rotation, unpack_14(past[3])))
+        return [quotient(c * self.lead, age) for c in step], [quotient(c * self.lead, age) for c in spin]
+
+    def look(self, place):
+        entity = self.base["entities"][place]
+        now, recent = entity["transform"], self.recent.get(entity["handle"])
+        old = self.old.get(entity["handle"])
+        s = {"at": now[:3], "q": unpack_14(now[3]), "carried": [0] * 3, "rigidity": None}
+        s["velocity"], s["spin"] = self.rates(s["at"], s["q"], recent, self.ages[0])
+        s["slow"], s["slow spin"] = self.rates(s["at"], s["q"], old, self.ages[1])
+        s["unsteadiness"] = sum(min(abs(a - b), 1 << 14) for a, b in zip(s["spin"], s["slow spin"]))
+        self.look_around(s)
+        if place == self.carrier:
+            s["class"] = 0
+        elif recent is None or old is None:
+            s["class"] = 1
+        elif old == now:
+            s["class"] = 2
+        else:
+            self.look_at_carrier(s, old)
+            s["class"] = self.classify(s)
+        return s
+
+    def look_around(self, s):
+        total, s["distance"], sums = 0, 90000, [0] * 5
+        for at, missed, errors in self.traces[-64:]:
+            way = apart(at, s["at"])
+            square = sum(c * c for c in way)
+            if max(map(abs, way)) > 500 or square >= 250000:
+                continue
+            weight = self.tables["nearness"][square >> 12]
+            total += weight
+            sums = [a + weight * b for a, b in zip(sums, missed + errors)]
+            s["distance"] = min(s["distance"], square)
+        means = [quotient(a, total) if total else 0 for a in sums]
+        s["neighbours"], s["position error"], s["rotation error"] = means[:3], means[3], means[4]
+
+    def look_at_carrier(self, s, old):
+        if not self.carrying:
+            return
+        arm = apart(s["at"], self.carrying["at"])
+        if max(map(abs, arm)) >= 8192:
+            return
+        before = apart(old, self.carrying["was"])
+        s["away"] = [-c for c in arm]
+        s["carried"] = [a + b for a, b in zip(swing(self.carrying["turn"], arm), self.carrying["step"])]
+        then = swing(self.carrying["turned"], before)
+        s["rigidity"] = sum(limit(a + b - c, 4096) ** 2 for a, b, c in zip(before, then, arm))
+
+    @staticmethod
+    def classify(s):
+        rigidity, path = s["rigidity"], sum(map(abs, s["slow"]))
+        if rigidity is not None:
+            for number, bound in ((3, 16), (4, 64), (5, 256), (6, 1024)):
+                if rigidity < bound:
+                    return number
+            if rigidity < 4096 and path >= 60:
+                return 7
+        if path < 30:
+            return 8
+        for number, bound in ((9, 573), (10, 1966), (11, 6554)):
+            if s["unsteadiness"] < bound:
+                return number
+        return 12
+
+    def position(self, s):
+        weights, scale = self.tables["weights"][s["class"]], self.tables["position scale"][s["class"]]
+        position, missed, total = [], [], 0
+        rigid = 0 if s["rigidity"] is None else logarithm(s["rigidity"])
+        for k in range(3):
+            velocity = s["velocity"][k]
+            guess = (weights[0] * limit(velocity, 1 << 24) + weights[1] * s["neighbours"][k] +
+                     weights[2] * limit(s["carried"][k], 1 << 24))
+            logarithms = [16, logarithm(abs(velocity - s["slow"][k])), logarithm(abs(velocity)), logarithm(total),
+                          logarithm(s["position error"]), logarithm(s["distance"]), rigid]
+            residual = signed(self.positions.read(self.coder, scale, logarithms), 32)
+            position.append(signed(s["at"][k] + (guess + 128 >> 8) + residual, 32))
+            missed.append(limit(residual, 32767))
+            total += min(abs(residual), 65536)
+        return position, missed, total
+
+    def expected_rotation(self, s, position):
+        weights, turned, roll = self.tables["weights"][s["class"]], [0] * 3, [0] * 3
+        if 3 <= s["class"] <= 7:
+            slip = [limit(a - b, 4096) for a, b in zip(apart(position, s["at"]), s["carried"])]
+            far = math.isqrt(1 + sum(c * c for c in s["away"]))
+            roll = [quotient(c * 41, far) for c in cross(s["away"], slip)]
+            turned = quarter(self.carrying["turn"])
+        sums = [limit(weights[3] * limit(s["spin"][k], 1 << 20) + weights[4] * turned[k] + weights[5] * roll[k] + 128 >> 8,
+                      1 << 14) for k in range(3)]
+        n = sum(c * c for c in sums) >> 14
+        step = [quotient(2 * c << 14, (1 << 14) + n) for c in sums]
+        step.append(quotient((1 << 14) - n << 14, (1 << 14) + n))
+        return product(step, s["q"])
+
+    def read_largest(self, expected):
+        order = sorted(range(4), key=lambda k: -abs(expected[k]))
+        for i in range(3):
+            gap = (abs(expected[order[i]]) - abs(expected[order[i + 1]])) * 5 >> 11
+            if self.coder.bit(self.largest[i][min(15, gap)]):
+                return order[i]
+        return order[3]
+
+    def rotation(self, s, position, position_total):
+        expected = self.expected_rotation(s, position)
+        largest = self.read_largest(expected)
+        sign, base_sign = -1 if expected[largest] < 0 else 1, -1 if s["q"][largest] < 0 else 1
+        strayed, rigid = 0, 0
+        if s["rigidity"] is not None:
+            rigid = logarithm(s["rigidity"])
+            led = [quotient(c * self.lead, self.ages[1]) for c in quarter(self.carrying["turned"])]
+            strayed = sum(abs(a - b) for a, b in zip(led, s["slow spin"]))
+        packed, shift, total = largest, 2, 0
+        for k in range(4):
+            if k == largest:
+                continue
+            guess = max(0, min(1023, (sign * expected[k] * 2891 + 32768 >> 16) + 511))
+            guess = guess + self.coarse >> self.coarse
+            change = abs(sign * expected[k] - base_sign * s["q"][k])
+            logarithms = [16, logarithm(s["unsteadiness"] >> 6), logarithm(change >> 6), logarithm(strayed >> 5),
+                          logarithm(total), logarithm(position_total), logarithm(s["rotation error"]),
+                          logarithm(s["distance"]), rigid]
+            residual = self.rotations.read(self.coder, self.tables["rotation scale"][s["class"]], logarithms)
+            if not 0 <= guess + residual <= 1023 >> self.coarse:
+                raise Refused("OUT_OF_RANGE")
+            packed |= guess + residual << self.coarse << shift
+            shift += 10
+            total += min(abs(residual), 65536)
+        return packed, total
+
+    def transform(self, place):
+        now, lately = self.base["entities"][place]["transform"], self.lately(place)
+        position, rotation, missed, errors = now[:3], now[3], [0] * 3, [0, 0]
+        moved = self.coder.bit(self.moved[lately])
+        turned = self.coder.bit(self.turned[lately][moved])
+        if moved or turned:
+            s = self.look(place)
+            if moved:
+                position, missed, errors[0] = self.position(s)
+            if turned:
+                rotation, errors[1] = self.rotation(s, position, errors[0])
+            self.traces.append((now[:3], missed, errors))
+        if place == self.carrier:
+            self.carry(place, position, rotation)
+        return position + [rotation]
+
+    def carry(self, place, position, rotation):
+        entity = self.base["entities"][place]
+        now, old = entity["transform"], self.old.get(entity["handle"])
+        if old:
+            q, was, new = unpack_14(now[3]), unpack_14(old[3]), unpack_14(rotation)
+            self.carrying = {"at": now[:3], "was": old[:3], "step": apart(position, now), "turn": turn(new, q),
+                             "turned": turn(q, was)}
+
+
+def motion_tables(text):
+    """The tables of the section "Motion": a name and a colon, then rows of numbers."""
+    tables, name = {}, None
+    for line in text[text.index("### Motion"):text.index("### What it means")].splitlines():
+        if re.fullmatch(r"[a-z ]+:", line):
+            name = line[:-1]
+            tables[name] = []
+        elif name and re.fullmatch(r"[-\d ]+", line):
+            tables[name].append([int(word) for word in line.split()])
+        else:
+            name = None
+    tables["nearness"] = sum(tables["nearness"], [])
+    return tables
+
+
+# ---- whole snapshots ----
+
+def expected_clock(base, recent, lead, age):
+    if recent is None or NO_TIME in (base, recent):
+        return base
+    return base + quotient(signed((base - recent) * lead, 64), age)
+
+
+def decode_snapshot(data, known, tables):
     bits = Bits(data)
     sequence, distance = bits.take(32), bits.golomb(2)
+    used = -(-(8 * len(data) - bits.left) // 8)
+    if bits.left % 8 and bits.take(bits.left % 8):
+        raise Refused("MALFORMED")
+    coder = RangeReader(data[used:])
     baseline = sequence - distance & (1 << 32) - 1 if distance else 0
     base = known[baseline] if distance else NO_SNAPSHOT
-    reader = Reader(bits, base)
-    state = {"sequence": sequence, "server_time": bits.difference(base["server_time"], 16)}
-    state["source_time"] = bits.difference(base["source_time"], 16) if bits.flag() else base["source_time"]
-    state["texts"] = bits.difference(base["texts"], 0)
+    ages = [0, 0]
+    if distance:
+        age = Number(50000)
+        ages = [1, distance] if coder.bit(Model(60000)) else [coder.number(age), coder.number(age)]
+        if max(ages) > 255:
+            raise Refused("OUT_OF_RANGE")
+    recent, old = [known[baseline - age & (1 << 32) - 1] if age else None for age in ages]
+    motion = Motion(coder, tables, base, recent, old, distance or sequence, ages)
+    clock = Number(32768)
+    past = recent or {"server_time": None, "source_time": None}
+    state = {"sequence": sequence}
+    for name in ("server_time", "source_time"):
+        state[name] = base[name]
+        if name == "server_time" or coder.bit(Model(60000)):
+            expected = expected_clock(base[name], past[name], motion.lead, ages[0])
+            state[name] = coder.difference(expected, clock)
+    state["texts"] = coder.difference(base["texts"], Number(2000))
+    motion.coarse = coder.bits(1)
+    motion.carrier = coder.number(Number(8000)) - 1
+    reader = Reader(coder, base, motion)
     reader.recent = state["source_time"]
     state["entities"] = reader.entities()
-    if bits.left > 7 or bits.value != 0:
-        raise Refused("MALFORMED")
+    coder.done()
     return state, baseline
 
 
@@ -385,7 +776,7 @@ def check(vector, context):
     elif kind == "forget":
         context["known"].clear()
     elif kind == "snapshot":
-        state, baseline = decode_snapshot(bytes.fromhex(vector["hex"]), context["known"])
+        state, baseline = decode_snapshot(bytes.fromhex(vector["hex"]), context["known"], context["tables"])
         assert baseline == vector["baseline"]
         assert state == vector["state"], f"{state}"
         context["known"][state["sequence"]] = state
@@ -404,7 +795,7 @@ def check(vector, context):
 def main():
     text = open(sys.argv[1], encoding="utf-8").read()
     rules, rejects = table_rows(text, 7), table_rows(text, 3)
-    context = {"rules": rules, "rejects": rejects, "names": {int(row[0]): row[1] for row in rules}, "known": {}}
+    context = {"rules": rules, "rejects": rejects, "names": {int(row[0]): row[1] for row in rules}, "known": {}, "tables": motion_tables(text)}
     emitted = subprocess.run([sys.argv[2]], check=True, capture_output=True, text=True).stdout
     counts, failed = {}, 0
     for number, line in enumerate(emitted.splitlines(), 1):

@@ -42,6 +42,13 @@ static void round_trip(SnapshotRing *ring, const Snapshot *snapshot, const Snaps
     const Snapshot *decoded = NULL;
     require(snapshot_encode(snapshot, baseline, &out) == STATUS_OK);
     require(out.size == snapshot_measure(snapshot, baseline));
+    if (baseline) { /* with what else it has: any history will do */
+        SnapshotBase base = { .baseline = baseline,
+                              .recent = snapshot_ring_find(ring, baseline->sequence - 1),
+                              .old = snapshot_ring_find(ring, baseline->sequence - 3) };
+        out.capacity = sizeof storage;
+        require(snapshot_encode_with(snapshot, &base, &out) == STATUS_OK);
+    }
     require(snapshot_decode(ring, bytes_of(out.data, out.size), &decoded) == STATUS_OK);
     require(same_snapshot(decoded, snapshot));
 }

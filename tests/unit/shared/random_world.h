@@ -2,6 +2,7 @@
 #ifndef TESTS_UNIT_SHARED_RANDOM_WORLD_H
 #define TESTS_UNIT_SHARED_RANDOM_WORLD_H
 #include "shared/base/random.h"
+#include "shared/wire/quantise.h"
 #include "shared/wire/snapshot.h"
 
 /* Any int64 may turn up, mostly those that real worlds hold. */
@@ -104,6 +105,53 @@ static inline void random_step(Random *random, const Snapshot *old, Snapshot *ne
         next->entities[next->entity_count++] = entity;
         index = entity_index(entity.handle) + 1 +
                 (random_below(random, 10) == 0 ? (uint32_t)random_below(random, 300) : 0);
+    }
+}
+
+/* `v` turned by the unit quaternion `q`. */
+static inline void flock_rotate(const float q[4], float v[3])
+{
+    float u[3] = { q[1] * v[2] - q[2] * v[1], q[2] * v[0] - q[0] * v[2], q[0] * v[1] - q[1] * v[0] };
+    float w[3] = { q[1] * u[2] - q[2] * u[1], q[2] * u[0] - q[0] * u[2], q[0] * u[1] - q[1] * u[0] };
+    for (int k = 0; k < 3; k++) {
+        v[k] += 2 * (q[3] * u[k] + w[k]);
+    }
+}
+
+/* Bodies in motion at `step` (any number of entities, no channels): the first one flies and turns, most of
+ * the others keep their place on it, some fly on their own, some rest, and all of it shakes a little.
+ * `coarse`: rotations have no lowest bits. */
+static inline void flock_step(Random *random, uint32_t step, uint32_t count, bool coarse, Snapshot *next)
+{
+    float turn = (float)step * 0.05f, tilt[4];
+    next->server_time = (TimeNs)step * 16666667;
+    next->source_time = TIME_NONE;
+    quat_from_yaw_pitch(turn, turn * 0.4f, tilt);
+    for (uint32_t i = 0; i < count; i++) {
+        EntityState *entity = &next->entities[next->entity_count++];
+        *entity = (EntityState){ .handle = { 1u << ENTITY_INDEX_BITS | i }, .kind = ENTITY_PROP };
+        float place[3] = { (float)(i % 7) * 120 - 300, (float)(i % 5) * 110 - 200,
+                           (float)(i % 4) * 130 - 200 };
+        float rotation[4] = { tilt[0], tilt[1], tilt[2], tilt[3] };
+        if (i % 6 == 5) { /* alone, and falling */
+            quat_from_yaw_pitch((float)i + turn * 2, (float)i, rotation);
+            place[0] += (float)step * (float)i;
+            place[1] += (float)(step * 30) - (float)(step * step) * 1.5f;
+        } else if (i % 6 == 4) {
+            quat_from_yaw_pitch((float)(i + step / 9), 0, rotation);
+        } else if (i > 0) {
+            flock_rotate(tilt, place);
+            place[0] += (float)step * 25;
+        } else {
+            place[0] = (float)step * 25;
+            place[1] = place[2] = 0;
+        }
+        bool shaken = i % 6 != 4 && random_below(random, 3) == 0;
+        entity->x_mm = (int32_t)place[0] + (shaken ? (int32_t)random_below(random, 9) - 4 : 0);
+        entity->y_mm = (int32_t)place[1];
+        entity->z_mm = (int32_t)place[2] - (shaken && i % 3 == 0 ? 2 : 0);
+        uint32_t packed = quat_pack(rotation), lowest = 1u << 2 | 1u << 12 | 1u << 22;
+        entity->rotation = coarse ? packed & ~lowest : packed;
     }
 }
 

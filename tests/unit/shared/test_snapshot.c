@@ -238,6 +238,84 @@ static void test_hostile_bytes(void **state)
     arena_finish(&arena);
 }
 
+/* Bodies in motion against what was acknowledged: exact, and the history pays for itself. */
+static void test_motion_from_history(void **state)
+{
+    (void)state;
+    const SnapshotLimits many = { .entities = 100, .channels = 0, .depth = 64 };
+    for (uint32_t seed = 0; seed < 20; seed++) {
+        Arena arena;
+        arena_init(&arena, 0);
+        Random random = random_seeded(seed);
+        SnapshotRing *sent = new_ring(&arena, many), *received = new_ring(&arena, many);
+        size_t plain = 0, known = 0;
+        for (uint32_t step = 1; step <= 60; step++) {
+            Snapshot *next = snapshot_ring_begin(sent, step);
+            flock_step(&random, step, 5 + seed * 5, seed % 2 == 0, next);
+            snapshot_ring_commit(sent, next);
+            SnapshotBase base = { 0 };
+            uint32_t lag = seed % 5 == 4 ? 1 + (uint32_t)random_below(&random, 9) : 3;
+            if (step > 20) {
+                base = (SnapshotBase){ .baseline = snapshot_ring_find(sent, step - lag),
+                                       .recent = snapshot_ring_find(sent, step - lag - 1 - seed % 3 / 2),
+                                       .old = snapshot_ring_find(sent, step - 2 * lag) };
+                plain += snapshot_measure(next, base.baseline);
+            }
+            ByteBuffer out = buffer();
+            const Snapshot *decoded = NULL;
+            assert_int_equal(snapshot_encode_with(next, &base, &out), STATUS_OK);
+            assert_int_equal(snapshot_decode(received, bytes_of(out.data, out.size), &decoded), STATUS_OK);
+            assert_true(same_snapshot(decoded, next));
+            known += step > 20 ? out.size : 0;
+        }
+        assert_true(known * (seed % 5 == 4 ? 10 : 14) < plain * 10);
+        arena_finish(&arena);
+    }
+}
+
+/* A packet that leans on a snapshot which the receiver lost is refused, and the next without it is not. */
+static void test_history_that_is_missing(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena, 0);
+    Random random = random_seeded(3);
+    SnapshotRing *sent = new_ring(&arena, limits), *received = new_ring(&arena, limits);
+    const Snapshot *decoded = NULL;
+    for (uint32_t step = 1; step <= 8; step++) {
+        Snapshot *next = snapshot_ring_begin(sent, step);
+        flock_step(&random, step, 30, false, next);
+        snapshot_ring_commit(sent, next);
+        SnapshotBase base = { 0 };
+        ByteBuffer out = buffer();
+        assert_int_equal(snapshot_encode_with(next, &base, &out), STATUS_OK);
+        if (step != 3) {
+            assert_int_equal(snapshot_decode(received, bytes_of(out.data, out.size), &decoded), STATUS_OK);
+        }
+    }
+    const SnapshotBase lost[] = {
+        { snapshot_ring_find(sent, 5), snapshot_ring_find(sent, 3), snapshot_ring_find(sent, 1) },
+        { snapshot_ring_find(sent, 5), snapshot_ring_find(sent, 4), snapshot_ring_find(sent, 3) },
+    };
+    Snapshot *next = snapshot_ring_begin(sent, 9);
+    flock_step(&random, 9, 30, false, next);
+    snapshot_ring_commit(sent, next);
+    for (size_t i = 0; i < ARRAY_COUNT(lost); i++) {
+        ByteBuffer out = buffer();
+        assert_int_equal(snapshot_encode_with(next, &lost[i], &out), STATUS_OK);
+        assert_int_equal(snapshot_decode(received, bytes_of(out.data, out.size), &decoded),
+                         STATUS_NO_BASELINE);
+        assert_null(snapshot_ring_find(received, 9));
+    }
+    SnapshotBase held = lost[0];
+    held.recent = snapshot_ring_find(sent, 4);
+    ByteBuffer out = buffer();
+    assert_int_equal(snapshot_encode_with(next, &held, &out), STATUS_OK);
+    assert_int_equal(snapshot_decode(received, bytes_of(out.data, out.size), &decoded), STATUS_OK);
+    assert_true(same_snapshot(decoded, next));
+    arena_finish(&arena);
+}
+
 /* ---- two peers ---- */
 
 #define PORT  1
@@ -436,6 +514,8 @@ int main(void)
         cmocka_unit_test(test_handles_are_reused_safely),
         cmocka_unit_test(test_limits_hold),
         cmocka_unit_test(test_hostile_bytes),
+        cmocka_unit_test(test_motion_from_history),
+        cmocka_unit_test(test_history_that_is_missing),
         cmocka_unit_test(test_two_peers_converge),
         cmocka_unit_test(test_quiet_worlds_are_small),
     };
