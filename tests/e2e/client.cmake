@@ -8,7 +8,7 @@ add_test(NAME e2e.bad_server COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/t
 add_test(NAME e2e.bad_input COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/bad_input.py
   ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${DTMV_DATA_DIR})
 add_test(NAME e2e.memory COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/soak.py
-  ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --seconds 20)
+  ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --seconds 30)
 add_test(NAME e2e.impaired COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/impaired.py
   ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${DTMV_DATA_DIR})
 add_test(NAME e2e.visitors COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/visitors.py
