@@ -9,6 +9,7 @@
 
 #define SENT_WINDOW     64 /* bits of Session.sent_mask */
 #define FIRST_SENT_SPAN (1u << 30)
+#define RECENT_SPAN     4                         /* how much older than the baseline the recent one may be */
 #define ENTITY_BYTES    48                        /* more than one encoded entity takes, with room to spare */
 #define CHANNEL_BYTES   32                        /* and one channel */
 #define BODY_MAX        (MESSAGE_SIZE_MAX - 1024) /* room for the message around it and for the seal */
@@ -124,6 +125,7 @@ bool replication_acknowledge(Session *session, uint32_t sequence)
 {
     if (sequence == 0) { /* "I have nothing any more": whole snapshots until it acknowledges again */
         session->acknowledged = 0;
+        session->decoded_mask = 0;
         return true;
     }
     if (session->last_sent == 0 || snapshot_newer(sequence, session->last_sent) ||
@@ -137,6 +139,7 @@ bool replication_acknowledge(Session *session, uint32_t sequence)
     if ((session->sent_mask >> age & 1) == 0) {
         return false;
     }
+    session->decoded_mask |= UINT64_C(1) << age;
     if (session->acknowledged == 0 || snapshot_newer(sequence, session->acknowledged)) {
         session->acknowledged = sequence;
     }
@@ -147,6 +150,7 @@ static void note_sent(Session *session, uint32_t sequence)
 {
     uint32_t steps = session->last_sent == 0 ? SENT_WINDOW : sequence - session->last_sent;
     session->sent_mask = steps < SENT_WINDOW ? session->sent_mask << steps | 1 : 1;
+    session->decoded_mask = steps < SENT_WINDOW ? session->decoded_mask << steps : 0;
     session->first_sent = session->first_sent == 0 ? sequence : session->first_sent;
     session->last_sent = sequence;
     if (sequence - session->first_sent > FIRST_SENT_SPAN) { /* keeps the order of the two when both wrap */
@@ -198,14 +202,17 @@ static const Snapshot *take_snapshot(Metaverse *metaverse)
 
 /* ---- encoding once a baseline ---- */
 
-static Status encode_body(Replication *replication, const Snapshot *snapshot, const Snapshot *baseline,
+static Status encode_body(Replication *replication, const Snapshot *snapshot, const BodyKey *key,
                           Bytes *out_body)
 {
     size_t left = replication->bodies.capacity - replication->bodies.size;
     ByteBuffer room = { .data = replication->bodies.data + replication->bodies.size,
                         .capacity = left < BODY_MAX ? left : BODY_MAX };
     ProfileScope scope = profile_begin("encode");
-    Status status = snapshot_encode(snapshot, baseline, &room);
+    const SnapshotBase base = { .baseline = snapshot_ring_find(replication->ring, key->baseline),
+                                .recent = snapshot_ring_find(replication->ring, key->recent),
+                                .old = snapshot_ring_find(replication->ring, key->old) };
+    Status status = snapshot_encode_with(snapshot, &base, &room);
     profile_end(scope);
     if (status == STATUS_OK) {
         replication->bodies.size += room.size;
@@ -220,15 +227,41 @@ static void clear_cache(Replication *replication)
     replication->bodies.size = 0;
 }
 
-/* The bytes of `snapshot` against the baseline that a client has acknowledged. Clients with the same baseline
+/* The newest snapshot among those that are `from` to `to` older than the newest sent and acknowledged, or 0.
+ */
+static uint32_t newest_decoded(const Session *session, uint32_t from, uint32_t to)
+{
+    for (uint32_t age = from; age <= to && age < SENT_WINDOW; age++) {
+        if (session->decoded_mask >> age & 1) {
+            return session->last_sent - age;
+        }
+    }
+    return 0;
+}
+
+/* Which snapshots the session provably has. Clients that acknowledge everything and are equally far away
+ * come to the same ones. */
+static BodyKey key_for(const Replication *replication, const Session *session, uint32_t sequence)
+{
+    BodyKey key = { .baseline = session->acknowledged };
+    if (key.baseline == 0 || snapshot_ring_find(replication->ring, key.baseline) == NULL) {
+        return (BodyKey){ 0 };
+    }
+    uint32_t age = session->last_sent - key.baseline, distance = sequence - key.baseline;
+    key.recent = newest_decoded(session, age + 1, age + RECENT_SPAN);
+    key.old = newest_decoded(session, age + distance, age + 2 * distance + RECENT_SPAN);
+    return key;
+}
+
+/* The bytes of `snapshot` against what a client has acknowledged. Clients that have acknowledged the same
  * share them; a full buffer forgets them all, which costs time but never correctness. */
-static Status body_for(Metaverse *metaverse, const Snapshot *snapshot, uint32_t acknowledged, Bytes *out_body)
+static Status body_for(Metaverse *metaverse, const Snapshot *snapshot, const Session *session,
+                       Bytes *out_body)
 {
     Replication *replication = &metaverse->replication;
-    const Snapshot *baseline = acknowledged == 0 ? NULL : snapshot_ring_find(replication->ring, acknowledged);
-    uint32_t key = baseline == NULL ? 0 : acknowledged;
+    BodyKey key = key_for(replication, session, snapshot->sequence);
     for (uint32_t i = 0; i < replication->cache_count; i++) {
-        if (replication->cache[i].baseline == key) {
+        if (memcmp(&replication->cache[i].key, &key, sizeof key) == 0) {
             *out_body = replication->cache[i].bytes;
             return STATUS_OK;
         }
@@ -237,15 +270,15 @@ static Status body_for(Metaverse *metaverse, const Snapshot *snapshot, uint32_t 
         clear_cache(replication);
     }
     Bytes body;
-    Status status = encode_body(replication, snapshot, baseline, &body);
+    Status status = encode_body(replication, snapshot, &key, &body);
     if (status == STATUS_CAPACITY && replication->cache_count > 0) {
         clear_cache(replication);
-        status = encode_body(replication, snapshot, baseline, &body);
+        status = encode_body(replication, snapshot, &key, &body);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    replication->cache[replication->cache_count++] = (CachedBody){ .baseline = key, .bytes = body };
+    replication->cache[replication->cache_count++] = (CachedBody){ .key = key, .bytes = body };
     metaverse->counters.snapshots++;
     metaverse->counters.snapshot_bytes += body.size;
     *out_body = body;
@@ -256,7 +289,7 @@ static void send_to(Metaverse *metaverse, Session *session, const Snapshot *snap
 {
     Message message = { .id = MESSAGE_SNAPSHOT,
                         .snapshot = { .input_sequence = input_queue_included(&session->inputs) } };
-    Status status = body_for(metaverse, snapshot, session->acknowledged, &message.snapshot.body);
+    Status status = body_for(metaverse, snapshot, session, &message.snapshot.body);
     session->too_large = status == STATUS_CAPACITY && session->acknowledged == 0;
     if (status == STATUS_OK) {
         status = message_send(metaverse->transport, session->peer, &message, &metaverse->scratch);

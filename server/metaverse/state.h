@@ -48,6 +48,7 @@ typedef struct Session {
     uint32_t acknowledged;          /* newest snapshot it has decoded; 0: none */
     uint32_t first_sent, last_sent; /* snapshot sequences; 0: none yet */
     uint64_t sent_mask;             /* bit i: last_sent - i was sent */
+    uint64_t decoded_mask;          /* bit i: last_sent - i was acknowledged */
     bool too_large; /* not even a whole snapshot could be sent, so there is nothing to see; for the sweep */
 } Session;
 
@@ -58,9 +59,14 @@ typedef struct WorldFile {
     uint8_t hash[HASH_SIZE];
 } WorldFile;
 
-/* The bytes of this tick's snapshot against one baseline. */
+/* What a snapshot is told against, as sequences; 0: none. */
+typedef struct BodyKey {
+    uint32_t baseline, recent, old;
+} BodyKey;
+
+/* The bytes of this tick's snapshot against one base. */
 typedef struct CachedBody {
-    uint32_t baseline;
+    BodyKey key;
     Bytes bytes;
 } CachedBody;
 
