@@ -32,6 +32,8 @@ Status bench_ingest(const BenchOptions *options, Diag *diag);
 Status bench_secure(const BenchOptions *options, Diag *diag);
 /* A real server, --clients over real sockets, --twins that all change; PERFORMANCE.md, "fanout". */
 Status bench_fanout(const BenchOptions *options, Diag *diag);
+/* Sample to client; PERFORMANCE.md, "latency", without the broker. */
+Status bench_latency(const BenchOptions *options, Diag *diag);
 /* What a profile's scope costs, off and on. */
 Status bench_profile(const BenchOptions *options, Diag *diag);
 

@@ -17,6 +17,7 @@
 #define HEARD_SIZE         32 /* snapshots whose acknowledgement is still delayed */
 #define STEP_RATE          60 /* avatar steps a second, as every client makes */
 #define JOINS_PER_S        200
+#define JOINING_MAX        48 /* clients on their way in at once: a slow server is not hurried */
 #define INPUT_RATE         20
 
 typedef struct Heard {
@@ -387,7 +388,8 @@ static void start_clients(Load *load, TimeNs now)
 {
     double due = time_to_seconds(now - load->began) * load->config.joins_per_s + 1;
     uint32_t wished = due < load->config.clients ? (uint32_t)due : load->config.clients;
-    for (; load->started < wished; load->started++) {
+    uint32_t settled = load->counters.live + load->counters.ended;
+    for (; load->started < wished && load->started - settled < JOINING_MAX; load->started++) {
         Client *client = &load->clients[load->started];
         Socket *socket = &load->sockets[load->started / CLIENTS_PER_SOCKET];
         Diag diag = { 0 };

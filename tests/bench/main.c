@@ -17,6 +17,7 @@ static const struct {
     { "ingest", "samples a second into things, in process (--seconds 2)", bench_ingest },
     { "fanout", "a real server and --clients (200) that see --twins (1000) change (--seconds 10)",
       bench_fanout },
+    { "latency", "from sample to client, feed in the server's process (--seconds 10)", bench_latency },
     { "profile", "what a scope of --profile costs while it is off and on", bench_profile },
 };
 
