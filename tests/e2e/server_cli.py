@@ -88,14 +88,15 @@ def help_and_usage(program):
     check(code == OK and re.match(r"dtmv-server \d+\.\d+\.\d+ \(", out), f"--version: {out!r}")
     for options in (["--no-such-option"], ["--speed", "0"], ["--speed", "1001"], ["--port", "65536"], ["--port", "x"],
                     ["--log-level", "loud"], ["--log-format", "xml"], ["--tick-rate", "0"], ["stray"],
-                    ["--config", "/nonexistent.ini"], ["--tick-rate", "20", "--snapshot-rate", "30", "--port", "0"]):
+                    ["--config", "/nonexistent.ini"], ["--max-clients", "4096"],
+                    ["--tick-rate", "20", "--snapshot-rate", "30", "--port", "0"]):
         code, out, err = run(program, "--world", str(TINY), *options)
         check(code == USAGE and err and not out, f"{options}: exit code {code}, {err!r}")
 
 
 def signals(program):
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with Server(program) as server:
+    for number, clients in ((signal.SIGTERM, "1"), (signal.SIGINT, "4095")):
+        with Server(program, "--max-clients", clients) as server:
             server.wait_for("1 things")
             code = server.stop(number)
             check(code == OK, f"exit code {code} after signal {number}:\n{server.text()}")
