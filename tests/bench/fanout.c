@@ -304,6 +304,11 @@ Status bench_fanout(const BenchOptions *options, Diag *diag)
     if (status == STATUS_OK) {
         status = measure(&fanout, diag);
     }
+    char line[1024];
+    if (status != STATUS_OK &&
+        server_process_log(&fanout.server, " warning ", line, sizeof line)[0] != '\0') {
+        fprintf(stderr, "dtmv-bench: the server's last warning: %s\n", line);
+    }
     load_destroy(fanout.load);
     server_process_stop(&fanout.server);
     if (fanout.folder[0] != '\0') {

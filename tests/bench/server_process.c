@@ -155,7 +155,7 @@ const char *server_process_log(const ServerProcess *process, const char *text, c
 {
     char line[2048];
     out[0] = '\0';
-    FILE *file = fopen(process->log_path, "r");
+    FILE *file = process->log_path[0] != '\0' ? fopen(process->log_path, "r") : NULL;
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         if (strstr(line, text) != NULL) {
