@@ -147,12 +147,11 @@ static TimeNs settle_clock(Replay *replay, TimeNs due)
 {
     TimeNs clock = due;
     TimeNs behind = 0;
-    if (replay->set_back) {
-        clock = replay->latest; /* the samples that wait belong to a new count of time */
-    } else if (replay->has_next && replay->next.source_time <= due) {
+    bool waiting = replay->has_next && replay->next.source_time <= due;
+    if (waiting && !replay->set_back) { /* after a set-back what waits belongs to a new count of time */
         clock = replay->next.source_time - 1;
         behind = step_between(later(clock, replay->clock), due);
-    } else if (replay->at_end) {
+    } else if (replay->set_back || replay->at_end) {
         clock = replay->latest;
     }
     replay->clock = later(replay->clock, clock);

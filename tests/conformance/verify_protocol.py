@@ -5,6 +5,7 @@ usage: verify_protocol.py PROTOCOL.md EMIT_VECTORS
 
 Runs EMIT_VECTORS, decodes every message and snapshot it prints and compares with the content it says they have;
 refuses what it says must be refused; compares the tables of PROTOCOL.md with the program's. Standard library only.
+One file on purpose: whoever writes a client reads it beside the document, from top to bottom.
 """
 import json
 import math
