@@ -87,7 +87,7 @@ def stand(m, x, z, height, r, width=0.34):
 
 
 def gauge(m, at, direction, r=0.075):
-    """A round dial looking along `direction` (horizontal), on its stub."""
+    """A round dial looking along `direction` (horizontal), on its neck."""
     yaw = math.degrees(math.atan2(direction[0], direction[2]))
     base = (move(*at), turn_y(yaw))
     m.add(cylinder(r, 0.045, 18, 0.006), STAINLESS, *base, turn_x(90))
