@@ -10,25 +10,10 @@
 
 #include "shared/base/disk_file.h"
 #include "shared/model/gltf_files.h"
+#include "tests/unit/shared/arena_fixture.h"
 
-static Arena arena;
-static Diag diag;
 static const char **names;
 static uint32_t count;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_finish(&arena);
-    return 0;
-}
 
 static Status files_of(const char *json, const char *name)
 {

@@ -10,23 +10,7 @@
 #include <stdlib.h>
 
 #include "shared/model/json.h"
-
-static Arena arena;
-static Diag diag;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_finish(&arena);
-    return 0;
-}
+#include "tests/unit/shared/arena_fixture.h"
 
 static Status parse(JsonDocument *document, const char *text)
 {

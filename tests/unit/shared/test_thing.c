@@ -12,23 +12,7 @@
 
 #include "shared/base/random.h"
 #include "shared/model/thing.h"
-
-static Arena arena;
-static Diag diag;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_finish(&arena);
-    return 0;
-}
+#include "tests/unit/shared/arena_fixture.h"
 
 static Status load(const char *json, ThingModel *model)
 {

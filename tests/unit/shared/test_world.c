@@ -12,6 +12,7 @@
 
 #include "shared/base/disk_file.h"
 #include "shared/model/world.h"
+#include "tests/unit/shared/arena_fixture.h"
 
 static const char pump_td[] =
     "{\"@context\": \"https://www.w3.org/2022/wot/td/v1.1\", \"title\": \"Pump\",\n"
@@ -65,23 +66,6 @@ static const char world_json[] =
     "  \"feeds\": [ { \"type\": \"replay\", \"trace\": \"t.csv\",\n"                          /* 34 */
     "    \"mapping\": \"t.mapping.json\" } ]\n"                                               /* 35 */
     "}\n";
-
-static Arena arena;
-static Diag diag;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, 0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_finish(&arena);
-    return 0;
-}
 
 #define ENTRY(name, text)                         \
     {                                             \
