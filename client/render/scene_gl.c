@@ -64,6 +64,24 @@ static void draw_primitive(const GlPrimitive *primitive, uint32_t lod, uint32_t 
     stats->triangles += indices / 3 * count;
 }
 
+/* `count` copies of a batch from entry `first` on: its blended primitives in PASS_BLEND, all others else. */
+static void draw_batch(Bound *bound, const ModelTable *table, const Programs *programs, ScenePass pass,
+                       const DrawBatch *batch, uint32_t first, uint32_t count, RenderStats *stats)
+{
+    const GlModel *model = &table->models[batch->slot];
+    const GlMesh *mesh = &model->meshes[batch->mesh];
+    glFrontFace(batch->mirrored ? GL_CW : GL_CCW);
+    bind_model(bound, table, model);
+    for (uint32_t p = 0; p < mesh->primitive_count; p++) {
+        const GlPrimitive *primitive = &model->primitives[mesh->first_primitive + p];
+        bool blended = model->materials[primitive->material].alpha == MODEL_BLEND;
+        if (blended == (pass == PASS_BLEND)) {
+            bind_material(bound, programs, pass, primitive->material);
+            draw_primitive(primitive, batch->lod, first, count, stats);
+        }
+    }
+}
+
 void scene_draw_list(const DrawList *list, const ModelTable *table, const Programs *programs, ScenePass pass,
                      RenderStats *stats)
 {
@@ -71,18 +89,7 @@ void scene_draw_list(const DrawList *list, const ModelTable *table, const Progra
     glBindVertexArray(table->vertex_array);
     for (uint32_t i = 0; i < list->batch_count; i++) {
         const DrawBatch *batch = &list->batches[i];
-        const GlModel *model = &table->models[batch->slot];
-        const GlMesh *mesh = &model->meshes[batch->mesh];
-        glFrontFace(batch->mirrored ? GL_CW : GL_CCW);
-        bind_model(&bound, table, model);
-        for (uint32_t p = 0; p < mesh->primitive_count; p++) {
-            const GlPrimitive *primitive = &model->primitives[mesh->first_primitive + p];
-            if (model->materials[primitive->material].alpha == MODEL_BLEND) {
-                continue;
-            }
-            bind_material(&bound, programs, pass, primitive->material);
-            draw_primitive(primitive, batch->lod, batch->first, batch->count, stats);
-        }
+        draw_batch(&bound, table, programs, pass, batch, batch->first, batch->count, stats);
     }
     glFrontFace(GL_CCW);
 }
@@ -148,17 +155,7 @@ void scene_draw_blended(const DrawList *list, const ModelTable *table, const Pro
     glDepthMask(GL_FALSE);
     for (uint32_t i = 0; i < count; i++) {
         const DrawBatch *batch = &list->batches[blend->items[i].batch];
-        const GlModel *model = &table->models[batch->slot];
-        const GlMesh *mesh = &model->meshes[batch->mesh];
-        glFrontFace(batch->mirrored ? GL_CW : GL_CCW);
-        bind_model(&bound, table, model);
-        for (uint32_t p = 0; p < mesh->primitive_count; p++) {
-            const GlPrimitive *primitive = &model->primitives[mesh->first_primitive + p];
-            if (model->materials[primitive->material].alpha == MODEL_BLEND) {
-                bind_material(&bound, programs, PASS_BLEND, primitive->material);
-                draw_primitive(primitive, batch->lod, blend->items[i].entry, 1, stats);
-            }
-        }
+        draw_batch(&bound, table, programs, PASS_BLEND, batch, blend->items[i].entry, 1, stats);
     }
     glFrontFace(GL_CCW);
     glDepthMask(GL_TRUE);
