@@ -5,12 +5,14 @@
 
 #include <stdio.h>
 
-#define EVENTS_MAX       4096u /* taken in one update: a flood cannot hold the frame */
-#define PEOPLE_MAX       4096u /* more than a transport can carry */
-#define TEXTS_MAX        65536u
-#define RING_BYTES_MAX   ((uint64_t)256 << 20)
-#define REFUSED_IN_A_ROW 200u /* messages not understood, none good between: the other side is no server */
-#define TIME_SANE        (INT64_C(1) << 61) /* server times beyond this (73 years) are refused */
+#define EVENTS_MAX        4096u /* taken in one update: a flood cannot hold the frame */
+#define PEOPLE_MAX        4096u /* more than a transport can carry */
+#define TEXTS_MAX         65536u
+#define WORLD_BYTES_MAX   ((uint64_t)256 << 20)
+#define VERSION_BYTES     ((size_t)384 << 20)
+#define BASELINES_MISSING 15u  /* packets in a row, then the server is asked to begin again */
+#define REFUSED_IN_A_ROW  200u /* messages not understood, none good between: the other side is no server */
+#define TIME_SANE         (INT64_C(1) << 61) /* server times beyond this (73 years) are refused */
 
 static void end_with(Session *session, const Diag *diag)
 {
@@ -29,21 +31,25 @@ static void say_hello(Session *session)
 
 static Status allocate(Session *session, const WelcomeMessage *welcome, Diag *diag)
 {
-    uint64_t bytes = 64 * ((uint64_t)welcome->entity_limit * sizeof(EntityState) +
-                           (uint64_t)welcome->channel_limit * sizeof(ChannelState));
-    if (bytes > RING_BYTES_MAX) {
+    const ReplicaLimits limits = { .entities = welcome->entity_limit,
+                                   .channels = welcome->channel_limit,
+                                   .cells = welcome->cell_limit,
+                                   .history = welcome->history };
+    uint64_t bytes = 5 * ((uint64_t)limits.entities * sizeof(EntityState) +
+                          (uint64_t)limits.channels * sizeof(ChannelState)) +
+                     (uint64_t)limits.cells * 128;
+    if (bytes > WORLD_BYTES_MAX) {
         return diag_set(diag, STATUS_CAPACITY, "", 0,
                         "the server's world is too large for this client (%u entities, %u channels)",
                         welcome->entity_limit, welcome->channel_limit);
     }
-    SnapshotLimits limits = { .entities = welcome->entity_limit, .channels = welcome->channel_limit };
     session->people = arena_new_array(&session->arena, Person, PEOPLE_MAX);
     session->person_slots = arena_new_array(&session->arena, uint16_t, (size_t)UINT16_MAX + 1);
     session->avatars = arena_new_array(&session->arena, SessionAvatar, welcome->entity_limit);
     session->avatar_capacity = welcome->entity_limit;
     if (session->people == NULL || session->person_slots == NULL || session->avatars == NULL ||
         text_table_init(&session->texts, TEXTS_MAX, &session->arena) != STATUS_OK ||
-        snapshot_ring_create(limits, &session->arena, &session->ring) != STATUS_OK) {
+        replica_create(limits, VERSION_BYTES, &session->arena, &session->replica) != STATUS_OK) {
         return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for the server's world");
     }
     return STATUS_OK;
@@ -150,28 +156,18 @@ static void on_text_define(Session *session, const TextDefineMessage *define)
     }
 }
 
-static void find_own(Session *session, const Snapshot *snapshot)
+/* Where the server says the own avatar is, to correct the prediction by. */
+static void correct_own(Session *session, uint32_t input_sequence)
 {
-    for (uint32_t i = 0; i < snapshot->entity_count; i++) {
-        const EntityState *entity = &snapshot->entities[i];
-        if (entity->kind == ENTITY_AVATAR && entity->subject == session->number) {
-            session->own = entity->handle;
-            return;
-        }
-    }
-    session->own = (EntityHandle){ 0 };
-}
-
-static void correct_own(Session *session, const Snapshot *snapshot, uint32_t input_sequence)
-{
-    const EntityState *entity = snapshot_entity(snapshot, session->own);
+    const EntityState *entity = replica_entity(session->replica, session->own);
     if (entity == NULL || entity->kind != ENTITY_AVATAR || entity->subject != session->number) {
-        find_own(session, snapshot);
-        entity = snapshot_entity(snapshot, session->own);
+        entity = replica_find(session->replica, ENTITY_AVATAR, session->number);
     }
     if (entity == NULL) {
+        session->own = (EntityHandle){ 0 };
         return;
     }
+    session->own = entity->handle;
     float rotation[4], yaw, pitch;
     float position[3] = { (float)entity->x_mm * 0.001f, (float)entity->y_mm * 0.001f,
                           (float)entity->z_mm * 0.001f };
@@ -181,49 +177,65 @@ static void correct_own(Session *session, const Snapshot *snapshot, uint32_t inp
     session->stats.correction_m = (double)session->prediction.correction;
 }
 
-static void count_arrival(Session *session, uint32_t sequence)
+static void count_arrival(Session *session, uint32_t number)
 {
     if (session->arrived == 0) {
-        session->first_sequence = session->last_sequence = sequence;
-    } else if (snapshot_newer(sequence, session->last_sequence)) {
-        session->last_sequence = sequence;
-    } else if (snapshot_newer(session->first_sequence, sequence)) {
-        session->first_sequence = sequence;
+        session->first_packet = session->last_packet = number;
+    } else if (snapshot_newer(number, session->last_packet)) {
+        session->last_packet = number;
+    } else if (snapshot_newer(session->first_packet, number)) {
+        session->first_packet = number;
     }
     session->arrived++;
-    uint32_t expected = session->last_sequence - session->first_sequence + 1;
+    uint32_t expected = session->last_packet - session->first_packet + 1;
     session->stats.lost = expected > session->arrived ? expected - session->arrived : 0;
+}
+
+/* Packets of one tick share its frame; the first of them counts for the playout. */
+static void on_frame(Session *session, const SnapshotFrame *frame, TimeNs now)
+{
+    if (playout_has(&session->playout, frame->sequence)) {
+        return;
+    }
+    TimeNs server_now =
+        clock_sync_ready(&session->clock) ? session_server_now(session, now) : frame->server_time;
+    if (!playout_arrival(&session->playout, frame, server_now)) {
+        session->stats.refused++;
+        return;
+    }
+    session->stats.snapshots++;
+    if (session->newest == 0 || snapshot_newer(frame->sequence, session->newest)) {
+        session->newest = frame->sequence;
+    }
 }
 
 static void on_snapshot(Session *session, const SnapshotMessage *message, TimeNs now)
 {
-    const Snapshot *snapshot = NULL;
-    uint32_t sequence = 0, baseline = 0;
-    Status status = snapshot_decode(session->ring, message->body, &snapshot);
+    ReplicaNews news;
+    uint32_t number = 0, sequence = 0;
+    Status status = replica_receive(session->replica, message->body, &news);
     if (status == STATUS_DUPLICATE) {
         return; /* the network's doing, and common */
     }
-    if (status == STATUS_NO_BASELINE && snapshot_peek(message->body, &sequence, &baseline) == STATUS_OK) {
-        session->baselines_missing++;
-        count_arrival(session, sequence);
+    if (packet_peek(message->body, &number, &sequence) == STATUS_OK) {
+        count_arrival(session, number);
+    }
+    if (status == STATUS_NO_BASELINE || status == STATUS_OUT_OF_MEMORY) {
+        if (++session->baselines_missing >= BASELINES_MISSING) {
+            session->baselines_missing = 0;
+            replica_restart(session->replica);
+        }
         return;
     }
-    if (status != STATUS_OK || !time_sane(snapshot->server_time)) {
+    if (status != STATUS_OK || !time_sane(news.head.frame.server_time)) {
         session->stats.refused++;
         return;
     }
     session->baselines_missing = 0;
-    session->stats.snapshots++;
-    count_arrival(session, snapshot->sequence);
-    TimeNs server_now =
-        clock_sync_ready(&session->clock) ? session_server_now(session, now) : snapshot->server_time;
-    if (!playout_arrival(&session->playout, snapshot, server_now)) {
-        session->stats.refused++;
-        return;
-    }
-    if (session->newest == 0 || snapshot_newer(snapshot->sequence, session->newest)) {
-        session->newest = snapshot->sequence;
-        correct_own(session, snapshot, message->input_sequence);
+    on_frame(session, &news.head.frame, now);
+    session->whole = session->whole || news.head.complete;
+    if (!news.late) {
+        correct_own(session, news.head.input_sequence);
     }
 }
 

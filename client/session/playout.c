@@ -42,23 +42,36 @@ static TimeNs wanted_delay(const Playout *playout)
     return wanted < least ? least : wanted > most ? most : wanted;
 }
 
-bool playout_arrival(Playout *playout, const Snapshot *snapshot, TimeNs server_now)
+bool playout_has(const Playout *playout, uint32_t sequence)
+{
+    for (uint32_t at = playout->entry_count; at-- > 0;) {
+        if (playout->entries[at].sequence == sequence) {
+            return true;
+        }
+        if (snapshot_newer(sequence, playout->entries[at].sequence)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+bool playout_arrival(Playout *playout, const SnapshotFrame *frame, TimeNs server_now)
 {
     uint32_t at = playout->entry_count;
-    while (at > 0 && snapshot_newer(playout->entries[at - 1].sequence, snapshot->sequence)) {
+    while (at > 0 && snapshot_newer(playout->entries[at - 1].sequence, frame->sequence)) {
         at--;
     }
-    if ((at > 0 && (playout->entries[at - 1].sequence == snapshot->sequence ||
-                    playout->entries[at - 1].server_time >= snapshot->server_time)) ||
-        (at < playout->entry_count && playout->entries[at].server_time <= snapshot->server_time)) {
+    if ((at > 0 && (playout->entries[at - 1].sequence == frame->sequence ||
+                    playout->entries[at - 1].server_time >= frame->server_time)) ||
+        (at < playout->entry_count && playout->entries[at].server_time <= frame->server_time)) {
         return false;
     }
     if (at == playout->entry_count) { /* newest so far: what was waited for */
         TimeNs before =
-            at > 0 ? playout->entries[at - 1].server_time : snapshot->server_time - playout->interval;
+            at > 0 ? playout->entries[at - 1].server_time : frame->server_time - playout->interval;
         uint32_t slot = playout->arrivals++ % PLAYOUT_WINDOW;
         playout->waits[slot] = server_now - before;
-        playout->delays[slot] = server_now - snapshot->server_time;
+        playout->delays[slot] = server_now - frame->server_time;
         playout->target = wanted_delay(playout);
     }
     if (playout->entry_count == PLAYOUT_HISTORY) {
@@ -71,9 +84,9 @@ bool playout_arrival(Playout *playout, const Snapshot *snapshot, TimeNs server_n
     }
     memmove(playout->entries + at + 1, playout->entries + at,
             (playout->entry_count - at) * sizeof playout->entries[0]);
-    playout->entries[at] = (PlayoutEntry){ .sequence = snapshot->sequence,
-                                           .text_count = snapshot->text_count,
-                                           .server_time = snapshot->server_time };
+    playout->entries[at] = (PlayoutEntry){ .sequence = frame->sequence,
+                                           .text_count = frame->text_count,
+                                           .server_time = frame->server_time };
     playout->entry_count++;
     return true;
 }

@@ -3,6 +3,7 @@
 #ifndef CLIENT_SESSION_PLAYOUT_H
 #define CLIENT_SESSION_PLAYOUT_H
 #include "shared/wire/snapshot.h"
+#include "shared/wire/snapshot_packet.h"
 
 #define PLAYOUT_WINDOW  128u /* arrivals that the delay is measured from: about 4 s at 30 Hz */
 #define PLAYOUT_HISTORY 64u  /* snapshots that can be shown */
@@ -27,9 +28,12 @@ typedef struct Playout {
 
 void playout_init(Playout *playout, TimeNs interval);
 
-/* Takes a decoded snapshot that came when the server's clock was `server_now`. False, and nothing changes,
+/* Takes the frame of a packet that came when the server's clock was `server_now`. False, and nothing changes,
  * when its time does not fit between its neighbours' (a faulty server). */
-bool playout_arrival(Playout *playout, const Snapshot *snapshot, TimeNs server_now);
+bool playout_arrival(Playout *playout, const SnapshotFrame *frame, TimeNs server_now);
+
+/* The frame with `sequence` can be shown. */
+bool playout_has(const Playout *playout, uint32_t sequence);
 
 /* The server time to show when the server's clock is `server_now`: never before the one returned last. The
  * delay moves towards its target by at most a tenth (down) or a quarter (up) of the time passed, so people

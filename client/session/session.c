@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MEMORY_MAX        ((size_t)320 << 20) /* of ring, texts and lists */
-#define SERVER_TIME_MAX   (INT64_C(1) << 62)
-#define BASELINES_MISSING 15u /* in a row, then a whole snapshot is asked for */
+#define MEMORY_MAX      ((size_t)704 << 20) /* of replica, texts and lists */
+#define SERVER_TIME_MAX (INT64_C(1) << 62)
 
 void session_end(Session *session, const char *format, ...)
 {
@@ -115,6 +114,18 @@ static void measure_rate(Session *session, TimeNs now)
     }
 }
 
+/* Says what has arrived, when there is something new to say. */
+static void acknowledge(Session *session)
+{
+    Message message = { .id = MESSAGE_INPUT,
+                        .input = { .first_sequence = session->prediction.sequence + 1 } };
+    replica_acknowledgement(session->replica, &message.input.acknowledged, &message.input.mask);
+    if (message.input.acknowledged != session->acknowledged) {
+        session->acknowledged = message.input.acknowledged;
+        session_send_message(session, &message);
+    }
+}
+
 void session_update(Session *session, TimeNs now)
 {
     if (session->state == SESSION_ENDED) {
@@ -132,6 +143,9 @@ void session_update(Session *session, TimeNs now)
     if (session->message_state != STATE_HELLO && clock_sync_due(&session->clock, now)) {
         Message ask = { .id = MESSAGE_TIME_REQUEST, .time_request = { .t0 = now } };
         session_send_message(session, &ask);
+    }
+    if (session->state == SESSION_LIVE && !session->whole) {
+        acknowledge(session); /* nobody walks yet, and so nobody flushes */
     }
     transport_flush(session->transport, now);
     measure_rate(session, now);
@@ -199,20 +213,17 @@ void session_flush(Session *session, TimeNs now)
     if (session->state != SESSION_LIVE) {
         return;
     }
-    uint32_t acknowledge = session->baselines_missing < BASELINES_MISSING ? session->newest : 0;
     Message message = { .id = MESSAGE_INPUT };
     bool said = false;
     while (prediction_next_message(&session->prediction, &message.input)) {
-        message.input.acknowledged = acknowledge;
+        replica_acknowledgement(session->replica, &message.input.acknowledged, &message.input.mask);
         session_send_message(session, &message);
+        session->acknowledged = message.input.acknowledged;
         said = true;
     }
-    if (!said && acknowledge != session->acknowledged) {
-        message.input =
-            (InputMessage){ .acknowledged = acknowledge, .first_sequence = session->prediction.sequence + 1 };
-        session_send_message(session, &message);
+    if (!said) {
+        acknowledge(session);
     }
-    session->acknowledged = acknowledge;
     transport_flush(session->transport, now);
 }
 
@@ -225,23 +236,23 @@ bool session_own_avatar(const Session *session, AvatarState *out_state)
     return true;
 }
 
-static const Snapshot *entry_snapshot(const Session *session, int at)
+static const Snapshot *entry_snapshot(Session *session, int at)
 {
     if (at < 0 || at >= (int)session->playout.entry_count) {
         return NULL;
     }
-    return snapshot_ring_find(session->ring, session->playout.entries[at].sequence);
+    return replica_compose(session->replica, session->playout.entries[at].sequence);
 }
 
-static const Snapshot *readable_entry(const Session *session, int at)
+static const Snapshot *readable_entry(Session *session, int at)
 {
     bool readable = session->playout.entries[at].text_count <= session->texts.count;
     return readable ? entry_snapshot(session, at) : NULL;
 }
 
-/* The newest snapshot at or before entry `at` whose texts have all come; where the ring has dropped all of
- * those (the clock was far off), the next one after it. */
-static const Snapshot *readable_snapshot(const Session *session, int at)
+/* The newest snapshot at or before entry `at` whose texts have all come; where all of those are forgotten
+ * (the clock was far off), the next one after it. */
+static const Snapshot *readable_snapshot(Session *session, int at)
 {
     const Snapshot *snapshot = NULL;
     for (int i = at; i >= 0 && snapshot == NULL; i--) {
@@ -280,7 +291,7 @@ static uint32_t list_avatars(Session *session, int at, TimeNs time)
 void session_view(Session *session, TimeNs now, SessionView *out_view)
 {
     *out_view = (SessionView){ .server_time = TIME_NONE, .source_time = TIME_NONE };
-    if (session->ring == NULL || !clock_sync_ready(&session->clock)) {
+    if (session->replica == NULL || !session->whole || !clock_sync_ready(&session->clock)) {
         return;
     }
     TimeNs time = playout_advance(&session->playout, session_server_now(session, now));

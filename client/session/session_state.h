@@ -7,6 +7,7 @@
 #include "client/session/prediction.h"
 #include "client/session/session.h"
 #include "shared/wire/clock_sync.h"
+#include "shared/wire/replica.h"
 
 #define RATE_STEP   (100 * TIME_MS)
 #define RATE_WINDOW (1100 * TIME_MS)
@@ -36,10 +37,10 @@ struct Session {
     uint16_t number;
     const World *world; /* borrowed, from session_ready on */
 
-    Arena arena; /* ring, texts, lists: sized once, at WELCOME */
+    Arena arena; /* replica, texts, lists: sized once, at WELCOME */
     Join join;
     ClockSync clock;
-    SnapshotRing *ring;
+    Replica *replica;
     Playout playout;
     Prediction prediction;
     TextTable texts;
@@ -50,9 +51,10 @@ struct Session {
     uint32_t avatar_capacity;
     EntityHandle own;
 
-    uint32_t newest;       /* sequence decoded last in order; 0: none */
-    uint32_t acknowledged; /* sequence told to the server */
-    uint32_t first_sequence, last_sequence, arrived;
+    uint32_t newest;       /* sequence of the newest frame; 0: none */
+    uint32_t acknowledged; /* packet told to the server */
+    uint32_t first_packet, last_packet, arrived;
+    bool whole; /* something of every cell has come, so that the world can be shown */
     uint32_t baselines_missing, refused_in_a_row;
     RateSample rate[RATE_STEPS];
     uint32_t rate_count;

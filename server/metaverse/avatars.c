@@ -117,7 +117,12 @@ Status avatar_spawn(Metaverse *metaverse, Session *session)
         log_error(LOG_MODULE, "all entity indices for avatars are used up");
         return status;
     }
+    if (outbox_open(metaverse, session) != STATUS_OK) {
+        give_handle(metaverse, handle);
+        return STATUS_OUT_OF_MEMORY;
+    }
     session->avatar = handle;
+    session->cell = NO_CELL;
     session->body = find_place(metaverse, session->number);
     input_queue_init(&session->inputs);
     uint16_t at = metaverse->live_count++;
@@ -144,6 +149,8 @@ void avatar_remove(Metaverse *metaverse, Session *session)
     }
     metaverse->live_count = kept;
     metaverse->counters.sessions = kept;
+    cells_leave(metaverse, session);
+    outbox_close(metaverse, session);
     give_handle(metaverse, session->avatar);
 }
 

@@ -74,7 +74,9 @@ static void welcome(Metaverse *metaverse, Session *session)
                                      .snapshot_rate_hz = metaverse->config.snapshot_rate_hz,
                                      .manifest_count = metaverse->file_count,
                                      .entity_limit = world->thing_count + metaverse->config.sessions,
-                                     .channel_limit = replication->first_channel[world->thing_count] } };
+                                     .channel_limit = replication->first_channel[world->thing_count],
+                                     .cell_limit = replication->cells.capacity,
+                                     .history = (uint16_t)replication->history } };
     memcpy(message.welcome.world_hash, world->hash, HASH_SIZE);
     message_clean_text(world->name, message.welcome.world_name, sizeof message.welcome.world_name);
     memcpy(message.welcome.name, session->name, NAME_SIZE);

@@ -21,6 +21,8 @@ typedef struct MetaverseConfig {
     uint32_t sessions;         /* most people at once; 0: 64 */
     uint16_t tick_rate_hz;     /* 0: 60 */
     uint16_t snapshot_rate_hz; /* 0: 30; ≤ tick rate */
+    uint16_t view_distance_m;  /* how far a client sees, in metres over the ground; 0: everything */
+    uint32_t client_kbps;      /* most that one client is sent, in kbit/s; 0: 8,000 */
     TimeNs session_timeout;    /* 0: 10 s without a valid message */
     TimeNs hello_timeout;      /* 0: 5 s from connection to HELLO */
     TimeNs join_timeout; /* 0: 5 min from HELLO or the last FILE_REQUEST to READY, silent for at most 60 s of
@@ -31,16 +33,21 @@ typedef struct MetaverseConfig {
 typedef struct MetaverseCounters {
     uint32_t sessions; /* live now */
     uint64_t joined, left;
-    uint64_t malformed, not_allowed;    /* messages dropped; the session is closed with a reason */
-    uint64_t flooded;                   /* sessions closed because they sent too much or asked for too much */
-    uint64_t timed_out;                 /* sessions closed because they said nothing, or never became ready */
-    uint64_t refused;                   /* connections: version, world, full */
-    uint64_t early;                     /* INPUT that overtook READY: dropped without consequence */
-    uint64_t snapshots, snapshot_bytes; /* encoded, before fan-out; one a baseline in use */
-    uint64_t sent_bytes;                /* snapshots after fan-out */
-    uint64_t unsent;                    /* snapshots that the transport had no room for */
-    uint64_t inputs;                    /* steps received, without repeats */
-    uint64_t inputs_lost;               /* steps filled in because no input came */
+    uint64_t malformed, not_allowed;   /* messages dropped; the session is closed with a reason */
+    uint64_t flooded;                  /* sessions closed because they sent too much or asked for too much */
+    uint64_t timed_out;                /* sessions closed because they said nothing, or never became ready */
+    uint64_t refused;                  /* connections: version, world, full */
+    uint64_t early;                    /* INPUT that overtook READY: dropped without consequence */
+    uint64_t encodings, encoded_bytes; /* of cells, before fan-out; one a baseline in use */
+    uint64_t packets, records;         /* after fan-out: SNAPSHOT messages, and cells in them */
+    uint64_t sent_bytes;               /* of those packets */
+    uint64_t unsent;                   /* packets that the transport had no room for */
+    uint64_t deferred;                 /* cells that had to wait for another tick, client by client */
+    uint64_t held_back;                /* ticks at which a client was sent nothing: its rate was used up */
+    uint64_t starved;                  /* new versions of cells for which there was no memory */
+    uint64_t unseen;                   /* cells that somebody should have seen and had no place for */
+    uint64_t inputs;                   /* steps received, without repeats */
+    uint64_t inputs_lost;              /* steps filled in because no input came */
 } MetaverseCounters;
 
 /* `world`, `texts` and the files in `assets` are borrowed; `transport` becomes owned on success. The world's

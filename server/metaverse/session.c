@@ -223,9 +223,9 @@ static void answer_time(Metaverse *metaverse, Session *session, const TimeReques
 
 static void receive_input(Metaverse *metaverse, Session *session, const InputMessage *input)
 {
-    if (!replication_acknowledge(session, input->acknowledged)) {
+    if (!outbox_acknowledge(metaverse, session, input->acknowledged, input->mask)) {
         session_close(metaverse, session, REJECT_NOT_ALLOWED,
-                      "INPUT acknowledges snapshot %u, which was never sent", (unsigned)input->acknowledged);
+                      "INPUT acknowledges packet %u, which was never sent", (unsigned)input->acknowledged);
         return;
     }
     avatar_input(metaverse, session, input);
@@ -311,10 +311,6 @@ static void sweep(Metaverse *metaverse, Session *session)
     TimeNs waited = metaverse->now - session->connected;
     if (session->broken) {
         session_close(metaverse, session, REJECT_TIMEOUT, "it does not take in what it is sent");
-    } else if (session->too_large) {
-        session_close(metaverse, session, REJECT_WORLD,
-                      "the world '%s' is too large to be shown: its %u things do not fit one snapshot",
-                      metaverse->world->name, (unsigned)metaverse->world->thing_count);
     } else if (session->state == STATE_HELLO && waited > config->hello_timeout) {
         session_close(metaverse, session, REJECT_TIMEOUT, "no HELLO within %.1f s of connecting",
                       time_to_seconds(config->hello_timeout));

@@ -4,8 +4,8 @@
 #include "server/metaverse/input_queue.h"
 #include "server/metaverse/metaverse.h"
 #include "server/metaverse/peer_map.h"
+#include "server/metaverse/replication.h"
 #include "shared/wire/messages.h"
-#include "shared/wire/snapshot.h"
 
 #define LOG_MODULE          "metaverse"
 #define FILE_REQUESTS_MAX   512 /* asked for by one client and not sent yet */
@@ -15,6 +15,8 @@
 #define AVATARS_PER_SESSION 64   /* entity indices: a slot retires after 4,095 uses */
 #define MESSAGE_RATE        1000 /* messages a second one client may send, and as many at once */
 #define JOIN_SILENCE        (60 * TIME_SECOND)
+#define NO_SESSION          UINT16_MAX
+#define BODY_MAX            (MESSAGE_SIZE_MAX - 1024) /* room for the message around it and for the seal */
 #define EVENTS_MAX          65536 /* taken in by one receive, so that a flood cannot hold the tick up */
 
 /* One connection. A slot is free when `state` is 0. */
@@ -45,11 +47,9 @@ typedef struct Session {
     EntityHandle avatar;
     AvatarState body;
     InputQueue inputs;
-    uint32_t acknowledged;          /* newest snapshot it has decoded; 0: none */
-    uint32_t first_sent, last_sent; /* snapshot sequences; 0: none yet */
-    uint64_t sent_mask;             /* bit i: last_sent - i was sent */
-    uint64_t decoded_mask;          /* bit i: last_sent - i was acknowledged */
-    bool too_large; /* not even a whole snapshot could be sent, so there is nothing to see; for the sweep */
+    Outbox *outbox;        /* what it is told of the world */
+    uint32_t cell;         /* that its avatar is in, or NO_CELL */
+    uint16_t next_in_cell; /* slot, or NO_SESSION */
 } Session;
 
 /* One file of the world, as clients get it. */
@@ -59,30 +59,29 @@ typedef struct WorldFile {
     uint8_t hash[HASH_SIZE];
 } WorldFile;
 
-/* What a snapshot is told against, as sequences; 0: none. */
-typedef struct BodyKey {
-    uint32_t baseline, recent, old;
-} BodyKey;
-
-/* The bytes of this tick's snapshot against one base. */
-typedef struct CachedBody {
-    BodyKey key;
-    Bytes bytes;
-} CachedBody;
+typedef struct Due Due; /* outbox.c */
 
 typedef struct Replication {
-    SnapshotRing *ring;
-    uint32_t sequence;  /* of the newest snapshot; 0: none yet */
-    uint32_t rate_left; /* carries the fraction of snapshots a tick */
+    SnapshotFrame frame; /* of the newest tick told; sequence 0: none yet */
+    FrameRing frames;    /* and those before it */
+    uint32_t rate_left;  /* carries the fraction of snapshots a tick */
+    uint32_t history;    /* versions remembered of a cell, here and by clients */
+    uint32_t link_limit; /* most cells that one client is told */
+    double bytes_per_s;  /* that one client may be sent */
 
     EntityState *twins;      /* one a thing, in order: index i is thing i */
     uint32_t *first_channel; /* per thing, plus one past the end */
     ChannelState *channels;
     TimeNs source_time;
 
-    CachedBody *cache;
-    uint32_t cache_count, cache_capacity;
-    ByteBuffer bodies; /* the cached bytes, one after the other */
+    Cells cells;
+    Encodings encodings;
+    Outbox *outboxes; /* one a session slot */
+    uint32_t *seen;   /* by cell: stamp of the review that has met it */
+    uint32_t seen_stamp;
+    Due *due;           /* of the client at hand */
+    ByteBuffer records; /* of the packet at hand */
+    ByteBuffer body;    /* and the whole of it */
 } Replication;
 
 /* Entity indices for avatars follow those of the things. */
@@ -174,13 +173,67 @@ void avatar_remove(Metaverse *metaverse, Session *session);
 void avatar_input(Metaverse *metaverse, Session *session, const InputMessage *input);
 void avatars_step(Metaverse *metaverse);
 
-/* ---- replication.c: snapshots ---- */
+/* ---- replication.c: the world as clients are told it ---- */
 
 NODISCARD Status replication_create(Metaverse *metaverse, Diag *diag);
 void replication_integrate(Metaverse *metaverse, const SyncBatch *batch);
-
-/* False when the client acknowledges what it was never sent. */
-bool replication_acknowledge(Session *session, uint32_t sequence);
 void replication_send(Metaverse *metaverse);
+
+/* ---- cells.c ---- */
+
+NODISCARD Status cells_create(Metaverse *metaverse);
+
+/* Values of a thing, or of all, are not what they were. */
+void cells_changed(Metaverse *metaverse, uint32_t thing);
+void cells_all_changed(Metaverse *metaverse);
+
+/* Puts everyone into the cell of the square where they are; gives cells that have changed a version of
+ * `sequence`. */
+void cells_update(Metaverse *metaverse, uint32_t sequence);
+
+/* The session's avatar is gone. */
+void cells_leave(Metaverse *metaverse, Session *session);
+
+/* The cells of a square, one after the other; NO_CELL: no more. */
+uint32_t cells_first(const Cells *cells, Square square);
+uint32_t cells_next(const Cells *cells, uint32_t id);
+
+/* ---- encodings.c ---- */
+
+NODISCARD Status encodings_create(Encodings *encodings, uint32_t capacity, size_t bytes, Arena *arena);
+void encodings_begin(Encodings *encodings);
+
+/* The record of the newest `version` of a cell for who has what `key` names: made at the first call of a
+ * tick, the same bytes afterwards. Valid until the next call. STATUS_CAPACITY. */
+NODISCARD Status encodings_record(Metaverse *metaverse, const EncodingKey *key, const Snapshot *version,
+                                  Bytes *out_record);
+
+/* ---- interest.c ---- */
+
+/* Most cells that one client can be told of. */
+uint32_t interest_link_limit(const Metaverse *metaverse);
+
+/* Looks from time to time at which cells the session is to be told. */
+void interest_review(Metaverse *metaverse, Session *session);
+
+/* Somebody is in a cell where nobody was: those who can see it are to be told soon. */
+void interest_cell_filled(Metaverse *metaverse, Square square);
+
+void interest_drop_link(Metaverse *metaverse, Outbox *outbox, CellLink *link);
+
+/* ---- outbox.c ---- */
+
+NODISCARD Status outbox_create(Metaverse *metaverse);
+
+/* At going live and at the end. STATUS_OUT_OF_MEMORY. */
+NODISCARD Status outbox_open(Metaverse *metaverse, Session *session);
+void outbox_close(Metaverse *metaverse, Session *session);
+
+/* The client has taken packet `newest` (0: has nothing any more), and of the 32 before it those in `mask`.
+ * False when it says so of what it was never sent. */
+bool outbox_acknowledge(Metaverse *metaverse, Session *session, uint32_t newest, uint32_t mask);
+
+/* Sends what is due, as far as the client's rate allows; at least the tick's clocks. */
+void outbox_send(Metaverse *metaverse, Session *session);
 
 #endif

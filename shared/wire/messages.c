@@ -46,6 +46,8 @@ static void codec_welcome(BitStream *stream, WelcomeMessage *message)
     bits_u32(stream, &message->manifest_count, 32);
     bits_u32(stream, &message->entity_limit, 32);
     bits_u32(stream, &message->channel_limit, 32);
+    bits_u32(stream, &message->cell_limit, 32);
+    bits_u16(stream, &message->history, 16);
     bits_block(stream, message->world_hash, sizeof message->world_hash);
     bits_text(stream, message->world_name, sizeof message->world_name);
     bits_text(stream, message->name, sizeof message->name);
@@ -56,6 +58,8 @@ static void codec_welcome(BitStream *stream, WelcomeMessage *message)
     bits_check(stream, message->manifest_count <= MANIFEST_COUNT_MAX, STATUS_OUT_OF_RANGE);
     bits_check(stream, message->entity_limit <= ENTITY_LIMIT_MAX, STATUS_OUT_OF_RANGE);
     bits_check(stream, message->channel_limit <= CHANNEL_LIMIT_MAX, STATUS_OUT_OF_RANGE);
+    bits_check(stream, message->cell_limit <= CELL_LIMIT_MAX, STATUS_OUT_OF_RANGE);
+    bits_check(stream, message->history >= 2 && message->history <= HISTORY_LIMIT_MAX, STATUS_OUT_OF_RANGE);
 }
 
 static void codec_reject(BitStream *stream, RejectMessage *message)
@@ -131,6 +135,7 @@ static void codec_input_sample(BitStream *stream, InputSample *input)
 static void codec_input(BitStream *stream, InputMessage *message)
 {
     bits_u32(stream, &message->acknowledged, 32);
+    bits_u32(stream, &message->mask, 32);
     bits_u32(stream, &message->first_sequence, 32);
     bits_u8(stream, &message->count, 8);
     bits_require(stream, message->count <= INPUTS_MAX, STATUS_OUT_OF_RANGE);
@@ -141,7 +146,6 @@ static void codec_input(BitStream *stream, InputMessage *message)
 
 static void codec_snapshot(BitStream *stream, SnapshotMessage *message)
 {
-    bits_u32(stream, &message->input_sequence, 32);
     bits_rest(stream, &message->body, MESSAGE_SIZE_MAX);
 }
 

@@ -9,7 +9,7 @@
 #include "shared/wire/transport.h"
 
 #define PROTOCOL_MAGIC   0x44540000u /* "DT": upper half of the connect data; the lower half is the version */
-#define PROTOCOL_VERSION 1u
+#define PROTOCOL_VERSION 2u
 #define PROTOCOL_PORT    4238 /* UDP, where nobody names another one */
 
 /* Session states, as bits for the table. */
@@ -60,6 +60,8 @@ typedef enum MessageId {
 #define FILE_SIZE_MAX      (1u << 30) /* bytes */
 #define ENTITY_LIMIT_MAX   (1u << 20)
 #define CHANNEL_LIMIT_MAX  (1u << 24)
+#define CELL_LIMIT_MAX     (1u << 21)
+#define HISTORY_LIMIT_MAX  1024u
 #define INPUT_PITCH_MAX    16384 /* a quarter turn */
 
 /* X(CODE, text): why a server refuses or ends a session; sent with a text for people. */
@@ -98,7 +100,9 @@ typedef struct WelcomeMessage {
     uint16_t session; /* number of this session; subject of its avatar */
     uint16_t tick_rate_hz, snapshot_rate_hz;
     uint32_t manifest_count;              /* MANIFEST_ENTRY messages that follow */
-    uint32_t entity_limit, channel_limit; /* for the client's snapshot ring */
+    uint32_t entity_limit, channel_limit; /* of the world that the client sees */
+    uint32_t cell_limit;                  /* ids of cells are below */
+    uint16_t history;                     /* versions of each cell that the client must remember */
     uint8_t world_hash[HASH_SIZE];
     char world_name[64];
     char name[NAME_SIZE]; /* user name granted */
@@ -147,15 +151,15 @@ typedef struct InputSample {
 } InputSample;
 
 typedef struct InputMessage {
-    uint32_t acknowledged;   /* newest snapshot decoded; 0: none */
+    uint32_t acknowledged;   /* number of the newest SNAPSHOT packet taken; 0: nothing is here (any more) */
+    uint32_t mask;           /* bit i: the packet numbered acknowledged - 1 - i was taken too */
     uint32_t first_sequence; /* of inputs[0]; inputs are consecutive steps, from 1 */
     uint8_t count;           /* 0..INPUTS_MAX; 0 acknowledges only */
     InputSample inputs[INPUTS_MAX];
 } InputMessage;
 
 typedef struct SnapshotMessage {
-    uint32_t input_sequence; /* newest input of this client that the avatar's state includes */
-    Bytes body;              /* snapshot_encode's bytes */
+    Bytes body; /* snapshot_packet.h */
 } SnapshotMessage;
 
 typedef struct RosterJoinMessage {

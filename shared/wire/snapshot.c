@@ -56,12 +56,8 @@ static Snapshot **slot_of(const SnapshotRing *ring, uint32_t sequence)
 
 Snapshot *snapshot_ring_begin(SnapshotRing *ring, uint32_t sequence)
 {
-    Snapshot *snapshot = ring->spare;
-    *snapshot = (Snapshot){ .sequence = sequence,
-                            .source_time = TIME_NONE,
-                            .entities = snapshot->entities,
-                            .channels = snapshot->channels };
-    return snapshot;
+    snapshot_clear(ring->spare, sequence);
+    return ring->spare;
 }
 
 void snapshot_ring_commit(SnapshotRing *ring, Snapshot *snapshot)
@@ -84,6 +80,35 @@ bool snapshot_ring_accepts(const SnapshotRing *ring, uint32_t sequence)
 {
     const Snapshot *present = *slot_of(ring, sequence);
     return sequence != 0 && (present->sequence == 0 || snapshot_newer(sequence, present->sequence));
+}
+
+static const Snapshot *find_in_ring(const void *ring, uint32_t sequence)
+{
+    return snapshot_ring_find(ring, sequence);
+}
+
+SnapshotSource snapshot_ring_source(const SnapshotRing *ring)
+{
+    return (SnapshotSource){ .find = find_in_ring, .context = ring };
+}
+
+Status snapshot_ring_decode(SnapshotRing *ring, uint32_t sequence, TimeNs source_time, Bytes bytes,
+                            const Snapshot **out_snapshot)
+{
+    if (sequence == 0) {
+        return STATUS_OUT_OF_RANGE;
+    }
+    if (!snapshot_ring_accepts(ring, sequence)) {
+        return STATUS_DUPLICATE;
+    }
+    Snapshot *target = snapshot_ring_begin(ring, sequence);
+    Status status =
+        snapshot_decode(snapshot_ring_source(ring), sequence, source_time, bytes, ring->limits, target);
+    if (status == STATUS_OK) {
+        snapshot_ring_commit(ring, target);
+        *out_snapshot = target;
+    }
+    return status;
 }
 
 const EntityState *snapshot_entity(const Snapshot *snapshot, EntityHandle handle)

@@ -1,9 +1,8 @@
 /* The inside of snapshot_encode, snapshot_decode and snapshot_measure: one set of code_… functions walks the
  * stream in all three modes. Where a function needs the value that the writer has and the reader does not, it
- * asks is_writing() and the stream carries it across.
+ * asks is_writing() and the stream carries it across. All of it is range coded:
  *
- *   sequence:32  distance:golomb2 (0: no baseline), zero bits to the next byte; then range coded:
- *   ages of recent and old, clocks, texts, coarse, carrier
+ *   distance to the baseline (0: none), ages of recent and old, coarse, carrier
  *   entities: a walk along the baseline
  *     while baseline entities are left   SAME | CHANGED body | REMOVED | ADDED identity body
  *     when none are left                 END | ADDED identity body */
@@ -14,10 +13,9 @@
 
 #include <assert.h>
 
-#define K_DISTANCE 2 /* Golomb order of the baseline's distance */
-#define K_STEP     3 /* and those by which the writer chooses among codes */
-#define K_TIME     4
-#define AGE_MAX    255
+#define K_STEP  3 /* Golomb orders by which the writer chooses among codes */
+#define K_TIME  4
+#define AGE_MAX 255
 
 #define GENERATION_MAX ((1u << (32 - ENTITY_INDEX_BITS)) - 1)
 
@@ -30,8 +28,8 @@ typedef struct ChannelModels {
 typedef struct Models {
     RangeBit same[4][3]; /* by how it moved lately, and by how many of those before changed */
     RangeBit usual, other, added, more;
-    RangeBit time_differs, time_changed, time_from_recent, source_changed, rotation_same;
-    RangeNumber age, clock, texts, carrier, index, generation, place, count;
+    RangeBit time_differs, time_changed, time_from_recent, rotation_same;
+    RangeNumber distance, age, carrier, index, generation, place, count;
     ChannelModels channels[ENTITY_CHANNELS_MAX];
 } Models;
 
@@ -48,7 +46,7 @@ typedef struct Codec {
     uint32_t cursor;          /* next entity of the baseline */
     uint32_t next;            /* writing: next entity of the source */
     uint32_t floor;           /* smallest index the next entity may have */
-    TimeNs recent;            /* last source time that was coded */
+    TimeNs recent;            /* last source time that was coded; at first SnapshotBase.source_time */
 } Codec;
 
 /* A channel nobody has reported yet, and the base of everything that is new. */
@@ -91,11 +89,10 @@ static void models_init(Models *models)
     init_bit(&models->time_differs, 4000);
     init_bit(&models->time_changed, 50000);
     init_bit(&models->time_from_recent, 1u << 15);
-    init_bit(&models->source_changed, 60000);
     init_bit(&models->rotation_same, 1u << 15);
-    RangeNumber *const numbers[] = { &models->age,   &models->clock,      &models->texts, &models->carrier,
-                                     &models->index, &models->generation, &models->place, &models->count };
-    static const uint16_t longer[] = { 50000, 32768, 2000, 8000, 6000, 6000, 60000, 55000 };
+    RangeNumber *const numbers[] = { &models->distance,   &models->age,   &models->carrier, &models->index,
+                                     &models->generation, &models->place, &models->count };
+    static const uint16_t longer[] = { 50000, 50000, 8000, 6000, 6000, 60000, 55000 };
     for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++) {
         range_number_init(numbers[i], longer[i]);
     }
@@ -475,15 +472,13 @@ static void code_entities(Codec *codec)
 
 /* ---- the whole ---- */
 
-static void code_header(BitStream *stream, uint32_t *sequence, uint32_t *baseline)
+/* How many sequences the baseline is before the snapshot; 0: there is none. */
+static uint32_t code_distance(Codec *codec, uint32_t sequence, uint32_t baseline)
 {
-    uint64_t distance = *baseline ? *sequence - *baseline : 0;
-    bits_u32(stream, sequence, 32);
-    bits_golomb(stream, &distance, K_DISTANCE);
-    bits_align(stream);
-    bits_require(stream, distance <= INT32_MAX, STATUS_OUT_OF_RANGE);
-    *baseline = distance ? *sequence - (uint32_t)distance : 0;
-    bits_require(stream, *sequence != 0 && (distance == 0 || *baseline != 0), STATUS_OUT_OF_RANGE);
+    uint64_t distance =
+        range_number(codec->stream, &codec->models.distance, baseline ? sequence - baseline : 0);
+    range_require(codec->stream, distance <= INT32_MAX, STATUS_OUT_OF_RANGE);
+    return ok(codec) ? (uint32_t)distance : 0;
 }
 
 static uint64_t code_age(Codec *codec, uint64_t age)
@@ -508,35 +503,6 @@ static void code_ages(Codec *codec, uint32_t distance, uint32_t *recent, uint32_
     }
 }
 
-/* A clock, as the difference to where it would be had it gone on as from recent to the baseline. */
-static void code_clock(Codec *codec, TimeNs *time, TimeNs base, const TimeNs *recent)
-{
-    uint64_t expected = (uint64_t)base;
-    if (recent && base != TIME_NONE && *recent != TIME_NONE) {
-        int64_t went = (int64_t)((expected - (uint64_t)*recent) * (uint64_t)codec->motion.lead);
-        expected += (uint64_t)(went / codec->motion.recent_age);
-    }
-    code_difference(codec, &codec->models.clock, time, (int64_t)expected);
-}
-
-/* `head` holds the scalar members: the source's when writing, the target itself when reading. */
-static void code_clocks(Codec *codec, Snapshot *head)
-{
-    const Snapshot *baseline = codec->baseline, *recent = codec->motion.recent;
-    code_clock(codec, &head->server_time, baseline->server_time, recent ? &recent->server_time : NULL);
-    bool changed = head->source_time != baseline->source_time;
-    if (range_bit(codec->stream, &codec->models.source_changed, changed)) {
-        code_clock(codec, &head->source_time, baseline->source_time, recent ? &recent->source_time : NULL);
-    } else {
-        head->source_time = baseline->source_time;
-    }
-    int64_t texts = head->text_count;
-    code_difference(codec, &codec->models.texts, &texts, baseline->text_count);
-    range_require(codec->stream, texts >= 0 && texts <= UINT32_MAX, STATUS_OUT_OF_RANGE);
-    head->text_count = (uint32_t)texts;
-    codec->recent = head->source_time;
-}
-
 /* Writing: no rotation, of those that the baseline has or those that are coded, has a lowest bit. */
 static bool is_coarse(const Snapshot *snapshot)
 {
@@ -547,10 +513,9 @@ static bool is_coarse(const Snapshot *snapshot)
     return (all & (1u << 2 | 1u << 12 | 1u << 22)) == 0;
 }
 
-static void code_rest(Codec *codec, Snapshot *head)
+static void code_rest(Codec *codec)
 {
     Motion *motion = &codec->motion;
-    code_clocks(codec, head);
     motion->coarse = range_bits(codec->stream, is_writing(codec) && is_coarse(codec->source), 1) != 0;
     uint64_t carrier = is_writing(codec) ? motion_find_carrier(motion) : MOTION_NO_CARRIER;
     carrier = range_number(codec->stream, &codec->models.carrier, (uint32_t)(carrier + 1));
@@ -565,36 +530,27 @@ static Status write_snapshot(RangeCoder *coder, const Snapshot *snapshot, const 
 {
     const Snapshot *baseline = base->baseline ? base->baseline : &no_snapshot;
     assert(!base->baseline || snapshot_newer(snapshot->sequence, baseline->sequence));
-    Codec codec = { .stream = coder, .source = snapshot, .baseline = baseline };
+    Codec codec = { .stream = coder, .source = snapshot, .baseline = baseline, .recent = base->source_time };
     models_init(&codec.models);
     const Snapshot *recent = base->recent, *old = base->old;
-    Snapshot head = *snapshot;
-    if (base->baseline) {
+    uint32_t distance = code_distance(&codec, snapshot->sequence, baseline->sequence);
+    if (distance) {
         uint32_t recent_age = recent ? baseline->sequence - recent->sequence : 0;
         uint32_t old_age = old ? baseline->sequence - old->sequence : 0;
         assert(recent_age <= AGE_MAX && old_age <= AGE_MAX);
-        code_ages(&codec, snapshot->sequence - baseline->sequence, &recent_age, &old_age);
+        code_ages(&codec, distance, &recent_age, &old_age);
     }
     motion_init(&codec.motion, snapshot->sequence, baseline, recent, old);
-    code_rest(&codec, &head);
+    code_rest(&codec);
     return range_finish(coder);
 }
 
 Status snapshot_encode_with(const Snapshot *snapshot, const SnapshotBase *base, ByteBuffer *out)
 {
-    uint32_t sequence = snapshot->sequence, older = base->baseline ? base->baseline->sequence : 0;
-    BitStream stream = bits_writer(out->data, out->capacity);
-    out->size = 0;
-    code_header(&stream, &sequence, &older);
-    Status status = bits_finish(&stream);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    size_t used = bits_size(&stream);
-    RangeCoder coder = range_writer(out->data + used, out->capacity - used);
-    status = write_snapshot(&coder, snapshot, base);
+    RangeCoder coder = range_writer(out->data, out->capacity);
+    Status status = write_snapshot(&coder, snapshot, base);
     assert(status == STATUS_OK || status == STATUS_CAPACITY);
-    out->size = status == STATUS_OK ? used + coder.position : 0;
+    out->size = status == STATUS_OK ? coder.position : 0;
     return status;
 }
 
@@ -605,72 +561,53 @@ Status snapshot_encode(const Snapshot *snapshot, const Snapshot *baseline, ByteB
 
 size_t snapshot_measure(const Snapshot *snapshot, const Snapshot *baseline)
 {
-    uint32_t sequence = snapshot->sequence, older = baseline ? baseline->sequence : 0;
-    BitStream stream = bits_measurer();
-    code_header(&stream, &sequence, &older);
     RangeCoder coder = range_measurer();
     Status status = write_snapshot(&coder, snapshot, &(SnapshotBase){ .baseline = baseline });
     assert(status == STATUS_OK);
     (void)status;
-    return bits_size(&stream) + coder.position;
+    return coder.position;
 }
 
-Status snapshot_peek(Bytes bytes, uint32_t *out_sequence, uint32_t *out_baseline)
+/* What the receiver has of `sequence`; where it has nothing the stream fails. */
+static const Snapshot *find_known(Codec *codec, SnapshotSource known, uint32_t sequence)
 {
-    BitStream stream = bits_reader(bytes);
-    uint32_t sequence = 0, baseline = 0;
-    code_header(&stream, &sequence, &baseline);
-    if (stream.status == STATUS_OK) {
-        *out_sequence = sequence;
-        *out_baseline = baseline;
-    }
-    return stream.status;
+    const Snapshot *found = sequence != 0 && ok(codec) ? known.find(known.context, sequence) : NULL;
+    range_require(codec->stream, found != NULL, STATUS_NO_BASELINE);
+    return found;
 }
 
-/* The snapshot `age` before the baseline; NULL with age 0, and where it is not in the ring, which fails. */
-static const Snapshot *find_older(Codec *codec, const SnapshotRing *ring, uint32_t age)
+/* Everything that the code is told against. */
+static SnapshotBase code_base(Codec *codec, SnapshotSource known, uint32_t sequence)
 {
-    const Snapshot *older =
-        age && ok(codec) ? snapshot_ring_find(ring, codec->baseline->sequence - age) : NULL;
-    range_require(codec->stream, !age || older, STATUS_NO_BASELINE);
-    return older;
+    SnapshotBase base = { 0 };
+    uint32_t distance = code_distance(codec, sequence, 0), recent_age = 0, old_age = 0;
+    if (distance == 0) {
+        return base;
+    }
+    base.baseline = find_known(codec, known, sequence - distance);
+    code_ages(codec, distance, &recent_age, &old_age);
+    if (recent_age) {
+        base.recent = find_known(codec, known, sequence - distance - recent_age);
+    }
+    if (old_age) {
+        base.old = find_known(codec, known, sequence - distance - old_age);
+    }
+    return base;
 }
 
-Status snapshot_decode(SnapshotRing *ring, Bytes bytes, const Snapshot **out_snapshot)
+Status snapshot_decode(SnapshotSource known, uint32_t sequence, TimeNs source_time, Bytes bytes,
+                       SnapshotLimits limits, Snapshot *target)
 {
-    BitStream stream = bits_reader(bytes);
-    uint32_t sequence = 0, distant = 0;
-    code_header(&stream, &sequence, &distant);
-    if (stream.status != STATUS_OK) {
-        return stream.status;
-    }
-    if (!snapshot_ring_accepts(ring, sequence)) {
-        return STATUS_DUPLICATE;
-    }
-    const Snapshot *baseline = distant ? snapshot_ring_find(ring, distant) : &no_snapshot;
-    if (!baseline) {
-        return STATUS_NO_BASELINE;
-    }
-    Snapshot *target = snapshot_ring_begin(ring, sequence);
-    size_t used = bits_size(&stream);
-    RangeCoder coder = range_reader(bytes_of(bytes.data + used, bytes.size - used));
-    Codec codec = {
-        .stream = &coder, .baseline = baseline, .target = target, .limits = snapshot_ring_limits(ring)
-    };
+    assert(sequence != 0);
+    snapshot_clear(target, sequence);
+    RangeCoder coder = range_reader(bytes);
+    Codec codec = { .stream = &coder, .target = target, .limits = limits, .recent = source_time };
     models_init(&codec.models);
-    uint32_t recent_age = 0, old_age = 0;
-    if (distant) {
-        code_ages(&codec, sequence - distant, &recent_age, &old_age);
-    }
-    const Snapshot *recent = find_older(&codec, ring, recent_age), *old = find_older(&codec, ring, old_age);
-    motion_init(&codec.motion, sequence, baseline, recent, old);
+    SnapshotBase base = code_base(&codec, known, sequence);
+    codec.baseline = base.baseline ? base.baseline : &no_snapshot;
+    motion_init(&codec.motion, sequence, codec.baseline, base.recent, base.old);
     if (ok(&codec)) {
-        code_rest(&codec, target);
+        code_rest(&codec);
     }
-    Status status = range_finish(&coder);
-    if (status == STATUS_OK) {
-        snapshot_ring_commit(ring, target);
-        *out_snapshot = target;
-    }
-    return status;
+    return range_finish(&coder);
 }

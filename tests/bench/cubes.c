@@ -94,7 +94,7 @@ Status bench_cubes(const BenchOptions *options, Diag *diag)
         Snapshot *snapshot = snapshot_ring_begin(sender, (uint32_t)n + 1);
         fill(snapshot, file.data + n * FRAME_SIZE, (uint32_t)n + 1);
         snapshot_ring_commit(sender, snapshot);
-        SnapshotBase base = { 0 };
+        SnapshotBase base = { .source_time = snapshot->source_time };
         if (n >= LAG) {
             uint32_t known = (uint32_t)(n - LAG) + 1; /* the newest acknowledged, and all before it */
             base.baseline = snapshot_ring_find(sender, known);
@@ -107,7 +107,8 @@ Status bench_cubes(const BenchOptions *options, Diag *diag)
         TimeNs encoded = clock_monotonic();
         const Snapshot *decoded = NULL;
         if (status == STATUS_OK) {
-            status = snapshot_decode(receiver, bytes_of(out.data, out.size), &decoded);
+            status = snapshot_ring_decode(receiver, snapshot->sequence, snapshot->source_time,
+                                          bytes_of(out.data, out.size), &decoded);
         }
         TimeNs done = clock_monotonic();
         if (status != STATUS_OK) {

@@ -3,6 +3,7 @@
 #include "shared/base/arena.h"
 #include "shared/base/random.h"
 #include "shared/wire/clock_sync.h"
+#include "shared/wire/replica.h"
 #include "shared/wire/transport_enet.h"
 #include "shared/wire/transport_secure.h"
 
@@ -11,18 +12,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CLIENTS_PER_SOCKET 32  /* a burst for all of them fits the socket's buffer */
-#define EVENTS_MAX         512 /* from one socket before the next has its turn */
-#define RING_DEPTH         32
-#define HEARD_SIZE         32 /* snapshots whose acknowledgement is still delayed */
-#define STEP_RATE          60 /* avatar steps a second, as every client makes */
+#define CLIENTS_PER_SOCKET 32                /* a burst for all of them fits the socket's buffer */
+#define EVENTS_MAX         512               /* from one socket before the next has its turn */
+#define HEARD_SIZE         64                /* packets that may still be acknowledged */
+#define VERSION_BYTES      ((size_t)1 << 30) /* of one verified client */
+#define STEP_RATE          60                /* avatar steps a second, as every client makes */
 #define JOINS_PER_S        200
 #define JOINING_MAX        48 /* clients on their way in at once: a slow server is not hurried */
 #define INPUT_RATE         20
 
 typedef struct Heard {
     TimeNs at;
-    uint32_t sequence;
+    uint32_t number;
 } Heard;
 
 typedef struct Client {
@@ -31,12 +32,12 @@ typedef struct Client {
     uint32_t index;
     uint32_t manifest_left;
     ClockSync clock;
-    uint32_t first, newest; /* snapshot sequences received; 0: none */
-    uint64_t received;
-    Heard heard[HEARD_SIZE]; /* by sequence */
+    uint32_t newest;         /* number of the newest packet received; 0: none */
+    uint32_t sequence;       /* and the newest frame */
+    Heard heard[HEARD_SIZE]; /* by number */
     TimeNs ack_delay, next_input;
     uint32_t steps;      /* input steps made so far */
-    SnapshotRing *ring;  /* of verified clients, from WELCOME on */
+    Replica *replica;    /* of verified clients, from WELCOME on */
     bool verified, lost; /* lost: a baseline is missing, ask for a whole snapshot */
 } Client;
 
@@ -203,14 +204,16 @@ static void say_ready(Load *load, Socket *socket, Client *client)
 
 static void on_welcome(Load *load, Socket *socket, Client *client, const WelcomeMessage *welcome)
 {
-    SnapshotLimits limits = { .entities = welcome->entity_limit,
-                              .channels = welcome->channel_limit,
-                              .depth = RING_DEPTH };
+    const ReplicaLimits limits = { .entities = welcome->entity_limit,
+                                   .channels = welcome->channel_limit,
+                                   .cells = welcome->cell_limit,
+                                   .history = welcome->history };
     if (memcmp(welcome->world_hash, load->config.world_hash, HASH_SIZE) != 0) {
         end_client(load, client, "the server runs another world");
         return;
     }
-    if (client->verified && snapshot_ring_create(limits, &load->arena, &client->ring) != STATUS_OK) {
+    if (client->verified &&
+        replica_create(limits, VERSION_BYTES, &load->arena, &client->replica) != STATUS_OK) {
         end_client(load, client, "no memory to verify client %u", (unsigned)client->index);
         return;
     }
@@ -221,26 +224,28 @@ static void on_welcome(Load *load, Socket *socket, Client *client, const Welcome
     }
 }
 
-/* Snapshots by their numbers: those between the first and the newest that never came are missing. */
-static void note_snapshot(Load *load, Client *client, uint32_t sequence, TimeNs now)
+/* Packets by their numbers: those between the first and the newest that never came are missing. */
+static void note_packet(Load *load, Client *client, uint32_t number, uint32_t sequence, TimeNs now)
 {
-    load->counters.snapshots++;
-    client->received++;
     if (client->newest == 0) {
-        client->first = client->newest = sequence;
-    } else if (snapshot_newer(sequence, client->newest)) {
-        load->counters.missing += sequence - client->newest - 1;
-        client->newest = sequence;
+        client->newest = number;
+    } else if (snapshot_newer(number, client->newest)) {
+        load->counters.missing += number - client->newest - 1;
+        client->newest = number;
     } else {
         load->counters.missing -= load->counters.missing > 0; /* late, but here */
     }
-    client->heard[sequence % HEARD_SIZE] = (Heard){ .at = now, .sequence = sequence };
+    if (client->sequence == 0 || snapshot_newer(sequence, client->sequence)) {
+        client->sequence = sequence;
+        load->counters.snapshots++; /* however many packets it came in */
+    }
+    client->heard[number % HEARD_SIZE] = (Heard){ .at = now, .number = number };
 }
 
 static bool decode_snapshot(Load *load, Client *client, Bytes body)
 {
-    const Snapshot *snapshot = NULL;
-    Status status = snapshot_decode(client->ring, body, &snapshot);
+    ReplicaNews news;
+    Status status = replica_receive(client->replica, body, &news);
     if (status == STATUS_NO_BASELINE) {
         load->counters.without_baseline++;
         client->lost = true;
@@ -249,8 +254,9 @@ static bool decode_snapshot(Load *load, Client *client, Bytes body)
     } else {
         client->lost = false;
         load->counters.decoded++;
-        if (load->config.check != NULL) {
-            load->config.check(load->config.context, client->index, snapshot);
+        if (load->config.check != NULL && news.head.complete) {
+            load->config.check(load->config.context, client->index,
+                               replica_compose(client->replica, news.head.frame.sequence));
         }
     }
     return status == STATUS_OK;
@@ -258,13 +264,13 @@ static bool decode_snapshot(Load *load, Client *client, Bytes body)
 
 static void on_snapshot(Load *load, Client *client, Bytes body, TimeNs now)
 {
-    uint32_t sequence = 0, baseline = 0;
-    if (snapshot_peek(body, &sequence, &baseline) != STATUS_OK) {
+    uint32_t number = 0, sequence = 0;
+    if (packet_peek(body, &number, &sequence) != STATUS_OK) {
         load->counters.refused++;
         return;
     }
     if (!client->verified || decode_snapshot(load, client, body)) {
-        note_snapshot(load, client, sequence, now);
+        note_packet(load, client, number, sequence, now);
     }
 }
 
@@ -338,19 +344,26 @@ static void on_event(Load *load, Socket *socket, const TransportEvent *event, Ti
 
 /* ---- what is due ---- */
 
-/* The newest snapshot whose acknowledgement this client's link would have let through by now. */
-static uint32_t acknowledged(const Client *client, TimeNs now)
+static bool may_acknowledge(const Client *client, uint32_t number, TimeNs now)
+{
+    const Heard *heard = &client->heard[number % HEARD_SIZE];
+    return number != 0 && heard->number == number && now - heard->at >= client->ack_delay;
+}
+
+/* What this client's link would have let through by now. */
+static void acknowledge(const Client *client, TimeNs now, InputMessage *input)
 {
     if (client->lost || client->newest == 0) {
-        return 0;
+        return;
     }
-    for (uint32_t age = 0; age < HEARD_SIZE; age++) {
-        const Heard *heard = &client->heard[(client->newest - age) % HEARD_SIZE];
-        if (heard->sequence == client->newest - age && now - heard->at >= client->ack_delay) {
-            return heard->sequence;
+    for (uint32_t age = 0; age < HEARD_SIZE && input->acknowledged == 0; age++) {
+        if (may_acknowledge(client, client->newest - age, now)) {
+            input->acknowledged = client->newest - age;
         }
     }
-    return 0;
+    for (uint32_t i = 0; input->acknowledged != 0 && i < 32; i++) {
+        input->mask |= (uint32_t)may_acknowledge(client, input->acknowledged - 1 - i, now) << i;
+    }
 }
 
 /* Standing still, looking ahead: the new steps, and older ones again as every client repeats them. */
@@ -360,9 +373,8 @@ static void send_input(Load *load, Socket *socket, Client *client, TimeNs now)
     client->steps += fresh > 0 ? fresh : 1;
     uint32_t count = client->steps < INPUTS_MAX ? client->steps : INPUTS_MAX;
     Message message = { .id = MESSAGE_INPUT,
-                        .input = { .acknowledged = acknowledged(client, now),
-                                   .first_sequence = client->steps - count + 1,
-                                   .count = (uint8_t)count } };
+                        .input = { .first_sequence = client->steps - count + 1, .count = (uint8_t)count } };
+    acknowledge(client, now, &message.input);
     send_message(load, socket, client, &message);
 }
 

@@ -56,10 +56,12 @@ Status bench_snapshot(const BenchOptions *options, Diag *diag)
         ByteBuffer out = { .data = packet, .capacity = capacity };
         const Snapshot *decoded = NULL;
         TimeNs began = clock_monotonic();
-        status = snapshot_encode(snapshot, before, &out);
+        status = snapshot_encode_with(
+            snapshot, &(SnapshotBase){ .baseline = before, .source_time = snapshot->source_time }, &out);
         TimeNs encoded = clock_monotonic();
         if (status == STATUS_OK) {
-            status = snapshot_decode(receiver, bytes_of(out.data, out.size), &decoded);
+            status = snapshot_ring_decode(receiver, snapshot->sequence, snapshot->source_time,
+                                          bytes_of(out.data, out.size), &decoded);
         }
         TimeNs done = clock_monotonic();
         if (status != STATUS_OK) {

@@ -5,6 +5,7 @@
 #include "shared/wire/clock_sync.h"
 #include "shared/wire/messages.h"
 #include "shared/wire/quantise.h"
+#include "shared/wire/snapshot_packet.h"
 #include "tests/unit/shared/random_world.h"
 
 #include <inttypes.h>
@@ -85,7 +86,9 @@ static void fill_handshake(Message *message, Random *random)
                               .snapshot_rate_hz = 1,
                               .manifest_count = (uint32_t)random_below(random, 4097),
                               .entity_limit = (uint32_t)random_below(random, (1u << 20) + 1),
-                              .channel_limit = (uint32_t)random_below(random, (1u << 24) + 1) };
+                              .channel_limit = (uint32_t)random_below(random, (1u << 24) + 1),
+                              .cell_limit = (uint32_t)random_below(random, CELL_LIMIT_MAX + 1),
+                              .history = (uint16_t)(2 + random_below(random, HISTORY_LIMIT_MAX - 1)) };
         fill_hash(message->welcome.world_hash, random);
         fill_text(message->welcome.world_name, sizeof message->welcome.world_name, random);
         fill_text(message->welcome.name, NAME_SIZE, random);
@@ -116,6 +119,7 @@ static void fill_handshake(Message *message, Random *random)
 static void fill_input(InputMessage *input, Random *random)
 {
     input->acknowledged = (uint32_t)random_u64(random);
+    input->mask = (uint32_t)random_u64(random);
     input->first_sequence = (uint32_t)random_u64(random);
     input->count = (uint8_t)random_below(random, INPUTS_MAX + 1);
     for (uint8_t i = 0; i < input->count; i++) {
@@ -163,8 +167,7 @@ static void fill_transfer(Message *message, Random *random)
         fill_input(&message->input, random);
         break;
     case MESSAGE_SNAPSHOT:
-        message->snapshot = (SnapshotMessage){ .input_sequence = (uint32_t)random_u64(random),
-                                               .body = bytes_of(content, size) };
+        message->snapshot = (SnapshotMessage){ .body = bytes_of(content, size) };
         break;
     default:
         fill_handshake(message, random);
@@ -188,6 +191,8 @@ static void print_handshake(const Message *message)
         print_number("files", message->welcome.manifest_count);
         print_number("entity_limit", message->welcome.entity_limit);
         print_number("channel_limit", message->welcome.channel_limit);
+        print_number("cell_limit", message->welcome.cell_limit);
+        print_number("history", message->welcome.history);
         print_block("world", message->welcome.world_hash, HASH_SIZE);
         print_text("world_name", message->welcome.world_name);
         print_text("name", message->welcome.name);
@@ -218,6 +223,7 @@ static void print_handshake(const Message *message)
 static void print_input(const InputMessage *input)
 {
     print_number("acknowledged", input->acknowledged);
+    print_number("mask", input->mask);
     print_number("first", input->first_sequence);
     printf(", \"steps\": [");
     for (uint8_t i = 0; i < input->count; i++) {
@@ -259,7 +265,6 @@ static void print_fields(const Message *message)
         print_input(&message->input);
         break;
     case MESSAGE_SNAPSHOT:
-        print_number("input", message->snapshot.input_sequence);
         print_block("body", message->snapshot.body.data, message->snapshot.body.size);
         break;
     case MESSAGE_BYE:
@@ -330,9 +335,6 @@ static void emit_tables(void)
 static void print_snapshot(const Snapshot *snapshot)
 {
     printf("\"sequence\": %u", snapshot->sequence);
-    print_number("server_time", snapshot->server_time);
-    print_number("source_time", snapshot->source_time);
-    print_number("texts", snapshot->text_count);
     printf(", \"entities\": [");
     for (uint32_t i = 0; i < snapshot->entity_count; i++) {
         const EntityState *entity = &snapshot->entities[i];
@@ -354,7 +356,8 @@ static void print_vector(const Snapshot *snapshot, Bytes bytes, const Snapshot *
 {
     printf("{\"kind\": \"snapshot\", ");
     print_hex("hex", bytes);
-    printf(", \"baseline\": %u, \"state\": {", baseline ? baseline->sequence : 0);
+    printf(", \"source_time\": %" PRId64 ", \"baseline\": %u, \"state\": {", snapshot->source_time,
+           baseline ? baseline->sequence : 0);
     print_snapshot(snapshot);
     printf("}}\n");
 }
@@ -376,7 +379,8 @@ static void emit_snapshots(uint64_t seed, double change)
         const Snapshot *baseline =
             step ? snapshot_ring_find(ring, first + (uint32_t)random_below(&random, step)) : NULL;
         ByteBuffer out = buffer();
-        must(snapshot_encode(next, baseline, &out) == STATUS_OK, "a snapshot does not encode");
+        const SnapshotBase base = { .baseline = baseline, .source_time = next->source_time };
+        must(snapshot_encode_with(next, &base, &out) == STATUS_OK, "a snapshot does not encode");
         print_vector(next, bytes_of(out.data, out.size), baseline);
         old = next;
         sequence += sequence == UINT32_MAX ? 2 : 1;
@@ -398,7 +402,7 @@ static void emit_flock(uint64_t seed)
         flock_step(&random, step, 10 + 30 * (uint32_t)(seed % 3), seed % 2 == 0, next);
         snapshot_ring_commit(ring, next);
         uint32_t lag = seed % 4 == 3 ? 1 + (uint32_t)random_below(&random, 5) : 3;
-        SnapshotBase base = { 0 };
+        SnapshotBase base = { .source_time = next->source_time };
         if (step > 9) {
             base.baseline = snapshot_ring_find(ring, step - lag);
             base.recent = random_below(&random, 9) ? snapshot_ring_find(ring, step - lag - 1) : NULL;
@@ -411,6 +415,51 @@ static void emit_flock(uint64_t seed)
         print_vector(next, bytes_of(out.data, out.size), base.baseline);
     }
     arena_finish(&arena);
+}
+
+/* Packets one after the other, each told from a frame some packets back or from nothing. */
+static void emit_packets(Random *random)
+{
+    static FrameRing frames;
+    static const uint8_t code[200] = { 1, 2, 3 };
+    uint32_t sequence = UINT32_MAX - 10;
+    SnapshotFrame frame = { .sequence = sequence, .server_time = 77 * TIME_SECOND, .source_time = TIME_NONE };
+    for (uint32_t number = UINT32_MAX - 3, i = 0; i < 40; i++, number += number == UINT32_MAX ? 2 : 1) {
+        frame.sequence = sequence + (uint32_t)random_below(random, 3);
+        frame.sequence += frame.sequence == 0;
+        sequence = frame.sequence + 1;
+        frame.server_time += 50 * TIME_MS + (TimeNs)random_below(random, TIME_MS);
+        frame.source_time = random_below(random, 3) ? frame.source_time : (TimeNs)random_u64(random) >> 3;
+        frame.text_count += (uint32_t)random_below(random, 2);
+        const SnapshotFrame *base =
+            frame_ring_find(&frames, frame.sequence - 1 - (uint32_t)random_below(random, 6));
+        const PacketHead head = { .number = number,
+                                  .input_sequence = (uint32_t)random_u64(random),
+                                  .complete = random_below(random, 2) != 0,
+                                  .frame = frame };
+        ByteBuffer out = buffer();
+        must(packet_head_encode(&head, base, &out) == STATUS_OK, "a head does not encode");
+        printf(
+            "{\"kind\": \"packet\", \"number\": %u, \"input\": %u, \"complete\": %s, \"frame\": [%u, %" PRId64
+            ", %" PRId64 ", %u], \"records\": [",
+            head.number, head.input_sequence, head.complete ? "true" : "false", frame.sequence,
+            frame.server_time, frame.source_time, frame.text_count);
+        out.capacity = sizeof storage;
+        for (uint64_t left = random_below(random, 4), first = left; left > 0; left--) {
+            PacketRecord record = { .cell = (uint32_t)random_below(random, left == 2 ? 1 << 20 : 100),
+                                    .closed = random_below(random, 4) == 0,
+                                    .version = frame.sequence - (uint32_t)random_below(random, 300) };
+            record.version -= record.version == 0;
+            record.code = bytes_of(code, record.closed ? 0 : (size_t)random_below(random, sizeof code));
+            must(packet_record_encode(&record, frame.sequence, &out) == STATUS_OK, "no room");
+            printf("%s[%u, %s, %u, %zu]", left == first ? "" : ", ", record.cell,
+                   record.closed ? "true" : "false", record.closed ? 0 : record.version, record.code.size);
+        }
+        printf("], ");
+        print_hex("hex", bytes_of(out.data, out.size));
+        printf("}\n");
+        frame_ring_put(&frames, &frame);
+    }
 }
 
 static void emit_rotations(Random *random)
@@ -518,6 +567,7 @@ int main(int argc, char **argv)
     for (uint64_t seed = 0; seed < 12; seed++) {
         emit_flock(seed);
     }
+    emit_packets(&random);
     emit_rotations(&random);
     emit_exchanges(&random);
     return 0;

@@ -106,12 +106,14 @@ def hello(f):
 
 def welcome(f):
     m = {"session": f.u16(), "tick_rate": f.u16(), "snapshot_rate": f.u16(), "files": f.u32(), "entity_limit": f.u32(),
-         "channel_limit": f.u32(), "world": f.hash(), "world_name": f.text(64), "name": f.text(64)}
+         "channel_limit": f.u32(), "cell_limit": f.u32(), "history": f.u16(), "world": f.hash(), "world_name": f.text(64), "name": f.text(64)}
     f.within(m["tick_rate"], 1, 1000)
     f.within(m["snapshot_rate"], 1, m["tick_rate"])
     f.within(m["files"], 0, 4096)
     f.within(m["entity_limit"], 0, 1 << 20)
     f.within(m["channel_limit"], 0, 1 << 24)
+    f.within(m["cell_limit"], 0, 1 << 21)
+    f.within(m["history"], 2, 1024)
     return m
 
 
@@ -140,7 +142,7 @@ def file_chunk(f):
 
 
 def input_message(f):
-    m = {"acknowledged": f.u32(), "first": f.u32(), "steps": []}
+    m = {"acknowledged": f.u32(), "mask": f.u32(), "first": f.u32(), "steps": []}
     count = f.u8()
     if count > 8:
         raise Refused("OUT_OF_RANGE")
@@ -165,7 +167,7 @@ LAYOUTS = {
     "TIME_REQUEST": lambda f: {"t0": f.i64()},
     "TIME_RESPONSE": lambda f: {"t0": f.i64(), "t1": f.i64(), "t2": f.i64()},
     "INPUT": input_message,
-    "SNAPSHOT": lambda f: {"input": f.u32(), "body": f.rest(1 << 20)},
+    "SNAPSHOT": lambda f: {"body": f.rest(1 << 20)},
     "ROSTER_JOIN": lambda f: {"session": f.u16(), "name": f.text(64)},
     "ROSTER_LEAVE": lambda f: {"session": f.u16()},
     "TEXT_DEFINE": lambda f: {"text_id": f.u32(), "text": f.text(256)},
@@ -282,7 +284,7 @@ def unzigzag(code):
     return -(code + 1) // 2 if code & 1 else code // 2
 
 
-NO_SNAPSHOT = {"sequence": 0, "server_time": 0, "source_time": NO_TIME, "texts": 0, "entities": []}
+NO_SNAPSHOT = {"sequence": 0, "entities": []}
 NO_CHANNEL = [0, NO_TIME, 0]
 UNITS = [1, 10**3, 10**6, 10**9]
 
@@ -669,21 +671,11 @@ def motion_tables(text):
     return tables
 
 
-# ---- whole snapshots ----
+# ---- cells and packets ----
 
-def expected_clock(base, recent, lead, age):
-    if recent is None or NO_TIME in (base, recent):
-        return base
-    return base + quotient(signed((base - recent) * lead, 64), age)
-
-
-def decode_snapshot(data, known, tables):
-    bits = Bits(data)
-    sequence, distance = bits.take(32), bits.golomb(2)
-    used = -(-(8 * len(data) - bits.left) // 8)
-    if bits.left % 8 and bits.take(bits.left % 8):
-        raise Refused("MALFORMED")
-    coder = RangeReader(data[used:])
+def decode_snapshot(data, sequence, source_time, known, tables):
+    coder = RangeReader(data)
+    distance = coder.number(Number(50000))
     baseline = sequence - distance & (1 << 32) - 1 if distance else 0
     base = known[baseline] if distance else NO_SNAPSHOT
     ages = [0, 0]
@@ -694,22 +686,53 @@ def decode_snapshot(data, known, tables):
             raise Refused("OUT_OF_RANGE")
     recent, old = [known[baseline - age & (1 << 32) - 1] if age else None for age in ages]
     motion = Motion(coder, tables, base, recent, old, distance or sequence, ages)
-    clock = Number(32768)
-    past = recent or {"server_time": None, "source_time": None}
-    state = {"sequence": sequence}
-    for name in ("server_time", "source_time"):
-        state[name] = base[name]
-        if name == "server_time" or coder.bit(Model(60000)):
-            expected = expected_clock(base[name], past[name], motion.lead, ages[0])
-            state[name] = coder.difference(expected, clock)
-    state["texts"] = coder.difference(base["texts"], Number(2000))
     motion.coarse = coder.bits(1)
     motion.carrier = coder.number(Number(8000)) - 1
     reader = Reader(coder, base, motion)
-    reader.recent = state["source_time"]
-    state["entities"] = reader.entities()
+    reader.recent = source_time
+    state = {"sequence": sequence, "entities": reader.entities()}
     coder.done()
     return state, baseline
+
+
+def packet_number(data, at):
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 128:
+            return value, at
+
+
+def decode_packet(data, frames):
+    bits = Bits(data)
+    packet = {"number": bits.take(32)}
+    sequence = bits.take(32)
+    packet["input"], packet["complete"], distance = bits.take(32), bits.take(1) == 1, bits.golomb(2)
+    if distance:
+        _, server, source, texts = frames[sequence - distance & (1 << 32) - 1]
+        passed = unzigzag(bits.golomb(22))
+        server = signed(server + passed, 64)
+        if bits.take(1):
+            source = signed(source + passed + unzigzag(bits.golomb(8)), 64)
+        texts += unzigzag(bits.golomb(0))
+    else:
+        server, source, texts = signed(bits.take(64), 64), signed(bits.take(64), 64), bits.take(32)
+    packet["frame"], packet["records"] = [sequence, server, source, texts], []
+    at = len(data) - bits.left // 8
+    while at < len(data):
+        cell, at = packet_number(data, at)
+        record = [cell >> 1, cell & 1 == 1, 0, 0]
+        if not record[1]:
+            age, at = packet_number(data, at)
+            size, at = packet_number(data, at)
+            record[2:] = [sequence - age & (1 << 32) - 1, size]
+            at += size
+        packet["records"].append(record)
+    if at != len(data):
+        raise Refused("TRUNCATED")
+    return packet
 
 
 # ---- the rest ----
@@ -777,10 +800,15 @@ def check(vector, context):
     elif kind == "forget":
         context["known"].clear()
     elif kind == "snapshot":
-        state, baseline = decode_snapshot(bytes.fromhex(vector["hex"]), context["known"], context["tables"])
+        state, baseline = decode_snapshot(bytes.fromhex(vector["hex"]), vector["state"]["sequence"],
+                                          vector["source_time"], context["known"], context["tables"])
         assert baseline == vector["baseline"]
         assert state == vector["state"], f"{state}"
         context["known"][state["sequence"]] = state
+    elif kind == "packet":
+        packet = decode_packet(bytes.fromhex(vector["hex"]), context["frames"])
+        context["frames"][packet["frame"][0]] = packet["frame"]
+        assert all(packet[key] == vector[key] for key in packet), f"{packet}"
     elif kind == "rotation":
         expected = vector["quaternion"]
         assert all(abs(a - b) < 1e-5 for a, b in zip(unpack_rotation(vector["packed"]), expected))
@@ -796,7 +824,7 @@ def check(vector, context):
 def main():
     text = open(sys.argv[1], encoding="utf-8").read()
     rules, rejects = table_rows(text, 7), table_rows(text, 3)
-    context = {"rules": rules, "rejects": rejects, "names": {int(row[0]): row[1] for row in rules}, "known": {}, "tables": motion_tables(text)}
+    context = {"rules": rules, "rejects": rejects, "names": {int(row[0]): row[1] for row in rules}, "known": {}, "frames": {}, "tables": motion_tables(text)}
     emitted = subprocess.run([sys.argv[2]], check=True, capture_output=True, text=True).stdout
     counts, failed = {}, 0
     for number, line in enumerate(emitted.splitlines(), 1):
@@ -812,7 +840,7 @@ def main():
         if counts.get(kind) != count:
             failed += 1
             print(f"PROTOCOL.md has {count} rows of '{kind}', the program {counts.get(kind)}")
-    for kind in ("message", "damaged", "snapshot", "rotation", "exchange"):
+    for kind in ("message", "damaged", "snapshot", "packet", "rotation", "exchange"):
         if not counts.get(kind):
             failed += 1
             print(f"no vector of kind '{kind}'")

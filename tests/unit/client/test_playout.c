@@ -12,9 +12,9 @@
 
 #define INTERVAL (TIME_SECOND / 30)
 
-static Snapshot snapshot_at(uint32_t sequence)
+static SnapshotFrame frame_at(uint32_t sequence)
 {
-    return (Snapshot){ .sequence = sequence, .server_time = (TimeNs)sequence * INTERVAL };
+    return (SnapshotFrame){ .sequence = sequence, .server_time = (TimeNs)sequence * INTERVAL };
 }
 
 /* Snapshots that take `latency` and up to `jitter` more, of which every `lost`-th never comes; the delay
@@ -26,15 +26,15 @@ static Playout play(TimeNs latency, TimeNs jitter, uint32_t lost)
     playout_init(&playout, INTERVAL);
     TimeNs last = TIME_NONE;
     for (uint32_t i = 1; i < 900; i++) {
-        Snapshot snapshot = snapshot_at(i);
-        TimeNs arrival = snapshot.server_time + latency +
-                         (jitter > 0 ? (TimeNs)random_below(&random, (uint64_t)jitter) : 0);
+        SnapshotFrame frame = frame_at(i);
+        TimeNs arrival =
+            frame.server_time + latency + (jitter > 0 ? (TimeNs)random_below(&random, (uint64_t)jitter) : 0);
         if (lost == 0 || i % lost != 0) {
-            assert_true(playout_arrival(&playout, &snapshot, arrival));
+            assert_true(playout_arrival(&playout, &frame, arrival));
         }
-        for (int frame = 0; frame < 2; frame++) {
+        for (int half = 0; half < 2; half++) {
             TimeNs time =
-                playout_advance(&playout, snapshot.server_time + latency + jitter + frame * INTERVAL / 2);
+                playout_advance(&playout, frame.server_time + latency + jitter + half * INTERVAL / 2);
             assert_true(time == TIME_NONE || last == TIME_NONE || time >= last); /* never back */
             last = time;
         }
@@ -77,16 +77,18 @@ static void test_order(void **state)
     playout_init(&playout, INTERVAL);
     const uint32_t order[] = { 5, 3, 9, 4 };
     for (size_t i = 0; i < 4; i++) {
-        Snapshot snapshot = snapshot_at(order[i]);
-        assert_true(playout_arrival(&playout, &snapshot, 10 * INTERVAL));
-        assert_false(playout_arrival(&playout, &snapshot, 10 * INTERVAL)); /* twice */
+        SnapshotFrame frame = frame_at(order[i]);
+        assert_true(playout_arrival(&playout, &frame, 10 * INTERVAL));
+        assert_false(playout_arrival(&playout, &frame, 10 * INTERVAL)); /* twice */
     }
+    assert_true(playout_has(&playout, 3) && playout_has(&playout, 9) && !playout_has(&playout, 6));
+    assert_false(playout_has(&playout, 2) || playout_has(&playout, 10));
     const uint32_t sorted[] = { 3, 4, 5, 9 };
     assert_int_equal(playout.entry_count, 4);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(playout.entries[i].sequence, sorted[i]);
     }
-    Snapshot liar = snapshot_at(10);
+    SnapshotFrame liar = frame_at(10);
     liar.server_time = 0; /* newer in sequence, older in time */
     assert_false(playout_arrival(&playout, &liar, 10 * INTERVAL));
     assert_int_equal(playout_find(&playout, 4 * INTERVAL), 1);
@@ -96,7 +98,7 @@ static void test_order(void **state)
 
 static Snapshot person_at(uint32_t sequence, EntityState *entity, int32_t x_mm)
 {
-    Snapshot snapshot = snapshot_at(sequence);
+    Snapshot snapshot = { .sequence = sequence, .server_time = frame_at(sequence).server_time };
     *entity = (EntityState){ .handle = { .value = 1u << ENTITY_INDEX_BITS | 7 },
                              .kind = ENTITY_AVATAR,
                              .x_mm = x_mm };

@@ -5,7 +5,7 @@
 #define TESTS_UNIT_SERVER_SCRIPT_CLIENT_H
 #include "server/metaverse/metaverse.h"
 #include "shared/wire/messages.h"
-#include "shared/wire/snapshot.h"
+#include "shared/wire/replica.h"
 #include "shared/wire/transport_sim.h"
 #include "tests/unit/server/small_world.h"
 
@@ -31,7 +31,7 @@ typedef struct ScriptClient {
     ClientGoal goal;
     HelloMessage hello;
     Arena arena;
-    SnapshotRing *ring;
+    Replica *replica;
     bool connected, disconnected, rejected, welcomed, ready;
     bool mute;       /* once live says nothing by itself */
     bool still;      /* once live acknowledges only */
@@ -50,6 +50,7 @@ typedef struct ScriptClient {
     uint64_t snapshots, snapshots_refused, time_responses, undecoded;
     TimeResponseMessage time_response;
     const Snapshot *newest;
+    bool complete;           /* as told with the newest packet */
     uint32_t input_sequence; /* as told by the server */
     uint32_t sequence;       /* own newest step */
     InputSample inputs[INPUTS_MAX];
@@ -97,8 +98,11 @@ static inline void client_welcome(ScriptClient *client, const WelcomeMessage *we
 {
     client->welcome = *welcome;
     client->welcomed = true;
-    SnapshotLimits limits = { .entities = welcome->entity_limit, .channels = welcome->channel_limit };
-    if (snapshot_ring_create(limits, &client->arena, &client->ring) != STATUS_OK) {
+    const ReplicaLimits limits = { .entities = welcome->entity_limit,
+                                   .channels = welcome->channel_limit,
+                                   .cells = welcome->cell_limit,
+                                   .history = welcome->history };
+    if (replica_create(limits, (size_t)256 << 20, &client->arena, &client->replica) != STATUS_OK) {
         client->undecoded++;
     }
     client->file = arena_alloc(&client->arena, sizeof((SmallWorld *)0)->big, 1);
@@ -150,15 +154,16 @@ static inline void client_load(ScriptClient *client, const uint8_t *hash)
 
 static inline void client_snapshot(ScriptClient *client, const SnapshotMessage *message)
 {
-    const Snapshot *snapshot;
-    if (client->ring == NULL || snapshot_decode(client->ring, message->body, &snapshot) != STATUS_OK) {
+    ReplicaNews news;
+    if (client->replica == NULL || replica_receive(client->replica, message->body, &news) != STATUS_OK) {
         client->snapshots_refused++;
         return;
     }
     client->texts_at_first = client->snapshots++ == 0 ? client->text_count : client->texts_at_first;
-    if (client->newest == NULL || snapshot_newer(snapshot->sequence, client->newest->sequence)) {
-        client->newest = snapshot;
-        client->input_sequence = message->input_sequence;
+    if (!news.late) {
+        client->newest = replica_compose(client->replica, news.head.frame.sequence);
+        client->input_sequence = news.head.input_sequence;
+        client->complete = news.head.complete;
     }
 }
 
@@ -241,8 +246,10 @@ static inline void client_event(ScriptClient *client, const TransportEvent *even
 /* One step: `input` goes out with the seven before it and the acknowledgement. */
 static inline void client_step(ScriptClient *client)
 {
-    Message message = { .id = MESSAGE_INPUT,
-                        .input = { .acknowledged = client->newest == NULL ? 0 : client->newest->sequence } };
+    Message message = { .id = MESSAGE_INPUT };
+    if (client->replica != NULL) {
+        replica_acknowledgement(client->replica, &message.input.acknowledged, &message.input.mask);
+    }
     if (!client->still) {
         memmove(client->inputs, client->inputs + 1, sizeof client->inputs - sizeof client->inputs[0]);
         client->inputs[INPUTS_MAX - 1] = client->input;

@@ -155,10 +155,10 @@ static inline void flock_step(Random *random, uint32_t step, uint32_t count, boo
     }
 }
 
+/* The same entities at the same tick. */
 static inline bool same_snapshot(const Snapshot *a, const Snapshot *b)
 {
-    if (a->sequence != b->sequence || a->server_time != b->server_time || a->source_time != b->source_time ||
-        a->text_count != b->text_count || a->entity_count != b->entity_count) {
+    if (a->sequence != b->sequence || a->entity_count != b->entity_count) {
         return false;
     }
     for (uint32_t i = 0; i < a->entity_count; i++) {

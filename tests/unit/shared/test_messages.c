@@ -33,6 +33,8 @@ static Message valid_message(MessageId id)
                                             .manifest_count = 4,
                                             .entity_limit = 100,
                                             .channel_limit = 900,
+                                            .cell_limit = 70,
+                                            .history = 64,
                                             .world_name = "plant",
                                             .name = "Anna 2" };
         break;
@@ -55,12 +57,13 @@ static Message valid_message(MessageId id)
         message.time_response = (TimeResponseMessage){ TIME_NONE, 6, TIME_FOREVER };
         break;
     case MESSAGE_INPUT:
-        message.input = (InputMessage){ .acknowledged = 9, .first_sequence = 100, .count = 2 };
+        message.input =
+            (InputMessage){ .acknowledged = 9, .mask = 0x80000005, .first_sequence = 100, .count = 2 };
         message.input.inputs[0] = (InputSample){ 127, -127, 1, 65535, -16384 };
         message.input.inputs[1] = (InputSample){ 0, 5, 0, 1, 16384 };
         break;
     case MESSAGE_SNAPSHOT:
-        message.snapshot = (SnapshotMessage){ .input_sequence = 4, .body = { payload, 3 } };
+        message.snapshot = (SnapshotMessage){ .body = { payload, 3 } };
         break;
     case MESSAGE_ROSTER_JOIN:
         message.roster_join = (RosterJoinMessage){ .session = 9, .name = "Bär" };
@@ -109,8 +112,10 @@ static void test_round_trip_and_exact_length(void **state)
             assert_int_equal(decode_as_allowed(bytes_of(first, size + 1), &untouched), STATUS_MALFORMED);
             assert_int_equal(decode_as_allowed(bytes_of(first, size - 1), &untouched), STATUS_TRUNCATED);
         }
-        assert_int_equal(decode_as_allowed(bytes_of(first, open_ended ? 4 : 1), &untouched),
-                         STATUS_TRUNCATED);
+        if (id != MESSAGE_SNAPSHOT) { /* whose fields are looked at by snapshot_packet */
+            assert_int_equal(decode_as_allowed(bytes_of(first, open_ended ? 4 : 1), &untouched),
+                             STATUS_TRUNCATED);
+        }
         assert_int_equal(untouched.id, MESSAGE_NONE);
         ByteBuffer tight = { .data = storage, .capacity = size - 1 };
         assert_int_equal(message_encode(&message, &tight), STATUS_CAPACITY);
@@ -169,6 +174,9 @@ static void test_every_field_is_checked(void **state)
         { MESSAGE_WELCOME, 5, { 61, 0 }, 2, STATUS_OUT_OF_RANGE },
         { MESSAGE_WELCOME, 10, { 255 }, 1, STATUS_OUT_OF_RANGE },
         { MESSAGE_WELCOME, 14, { 255 }, 1, STATUS_OUT_OF_RANGE },
+        { MESSAGE_WELCOME, 22, { 255 }, 1, STATUS_OUT_OF_RANGE },
+        { MESSAGE_WELCOME, 23, { 1, 0 }, 2, STATUS_OUT_OF_RANGE },
+        { MESSAGE_WELCOME, 23, { 1, 4 }, 2, STATUS_OUT_OF_RANGE },
         { MESSAGE_REJECT, 1, { 0 }, 1, STATUS_OUT_OF_RANGE },
         { MESSAGE_REJECT, 1, { REJECT_COUNT }, 1, STATUS_OUT_OF_RANGE },
         { MESSAGE_MANIFEST_ENTRY, 42, { '/' }, 1, STATUS_MALFORMED },
@@ -178,12 +186,12 @@ static void test_every_field_is_checked(void **state)
         { MESSAGE_FILE_REQUEST, 9, { 65 }, 1, STATUS_OUT_OF_RANGE },
         { MESSAGE_FILE_REQUEST, 8, { 255 }, 1, STATUS_OUT_OF_RANGE },
         { MESSAGE_FILE_CHUNK, 8, { 255 }, 1, STATUS_OUT_OF_RANGE },
-        { MESSAGE_INPUT, 10, { 0x80 }, 1, STATUS_OUT_OF_RANGE },
-        { MESSAGE_INPUT, 12, { 2 }, 1, STATUS_OUT_OF_RANGE },
-        { MESSAGE_INPUT, 15, { 0x01, 0x40 }, 2, STATUS_OUT_OF_RANGE },
-        { MESSAGE_INPUT, 9, { 9 }, 1, STATUS_OUT_OF_RANGE },
-        { MESSAGE_INPUT, 9, { 1 }, 1, STATUS_MALFORMED },
-        { MESSAGE_INPUT, 9, { 3 }, 1, STATUS_TRUNCATED },
+        { MESSAGE_INPUT, 14, { 0x80 }, 1, STATUS_OUT_OF_RANGE },
+        { MESSAGE_INPUT, 16, { 2 }, 1, STATUS_OUT_OF_RANGE },
+        { MESSAGE_INPUT, 19, { 0x01, 0x40 }, 2, STATUS_OUT_OF_RANGE },
+        { MESSAGE_INPUT, 13, { 9 }, 1, STATUS_OUT_OF_RANGE },
+        { MESSAGE_INPUT, 13, { 1 }, 1, STATUS_MALFORMED },
+        { MESSAGE_INPUT, 13, { 3 }, 1, STATUS_TRUNCATED },
         { MESSAGE_TEXT_DEFINE, 6, { 0x1B }, 1, STATUS_MALFORMED },
         { MESSAGE_BYE, 1, { 1 }, 1, STATUS_OUT_OF_RANGE },
     };
@@ -250,7 +258,7 @@ static void test_send_follows_the_table(void **state)
     assert_int_equal(sent.peer, 77);
     assert_int_equal(sent.channel, 1);
     assert_int_equal(sent.delivery, DELIVERY_UNRELIABLE);
-    assert_int_equal(sent.size, 1 + 9 + 2 * 7);
+    assert_int_equal(sent.size, 1 + 13 + 2 * 7);
     message = valid_message(MESSAGE_BYE);
     assert_int_equal(message_send(transport, 77, &message, &scratch), STATUS_OK);
     assert_int_equal(sent.channel, 0);

@@ -160,7 +160,7 @@ static void record(Rig *rig, uint32_t index, void *context)
     track_add(&motion->shown, client->view.server_time, client->view.avatars[0].position);
     const Playout *playout = &client->session->playout;
     for (uint32_t i = 0; i < playout->entry_count; i++) {
-        const Snapshot *snapshot = snapshot_ring_find(client->session->ring, playout->entries[i].sequence);
+        const Snapshot *snapshot = replica_compose(client->session->replica, playout->entries[i].sequence);
         for (uint32_t k = 0; snapshot != NULL && k < snapshot->entity_count; k++) {
             const EntityState *entity = &snapshot->entities[k];
             if (entity->kind == ENTITY_AVATAR && entity->subject == session_number(rig->clients[0].session)) {
@@ -378,10 +378,11 @@ static void test_lost_baselines(void **state)
     (void)state;
     Rig *rig = make_rig(clean, 8, 34);
     RigClient *client = rig_connect(rig, 0, "Ada", NULL);
-    SnapshotLimits limits = { .entities = 64, .channels = 256 };
+    const ReplicaLimits limits = { .entities = 64, .channels = 256, .cells = 512, .history = 64 };
     rig_run(rig, seconds_from_start(2), NULL, NULL);
     uint64_t before = session_stats(client->session).snapshots;
-    assert_int_equal(snapshot_ring_create(limits, &rig->arena, &client->session->ring), STATUS_OK);
+    assert_int_equal(replica_create(limits, (size_t)64 << 20, &rig->arena, &client->session->replica),
+                     STATUS_OK);
     rig_run(rig, seconds_from_start(3.5), NULL, NULL);
     assert_true(session_stats(client->session).snapshots > before + 15);
     client->checked = 0;

@@ -1,0 +1,429 @@
+#include "server/metaverse/state.h"
+
+#include "shared/base/log.h"
+
+#define OVERTAKEN     3u              /* packets that arrive after one that has not: it is lost */
+#define ROUND_TRIP    (100 * TIME_MS) /* while none was measured */
+#define LATE_MARGIN   (10 * TIME_MS)
+#define LATE_MIN      (40 * TIME_MS)
+#define WAITING_MAX   (1u << 24)
+#define OVERHEAD      60   /* bytes around a packet's body: id, seal, ENet, UDP, IP */
+#define BURST_SECONDS 0.25 /* of the rate that may be saved up */
+#define BURST_MIN     (4.0 * PACKET_BODY)
+
+/* A link that has something to be told. */
+typedef struct Due {
+    uint32_t waiting;
+    uint16_t link;
+} Due;
+
+/* The packet in the making. */
+typedef struct Draft {
+    Metaverse *metaverse;
+    Session *session;
+    ByteBuffer *records;
+    uint16_t links[RECORD_NOTES / 4];
+    uint32_t versions[RECORD_NOTES / 4]; /* 0: closed */
+    uint32_t count, first_times;         /* of which so many are of cells that the client has nothing of */
+} Draft;
+
+Status outbox_create(Metaverse *metaverse)
+{
+    Replication *replication = &metaverse->replication;
+    uint32_t sessions = metaverse->config.sessions;
+    Arena *arena = &metaverse->arena;
+    replication->link_limit = interest_link_limit(metaverse);
+    replication->outboxes = arena_new_array(arena, Outbox, sessions);
+    replication->seen = arena_new_array(arena, uint32_t, replication->cells.capacity);
+    replication->due = arena_new_array(arena, Due, replication->link_limit);
+    replication->records =
+        (ByteBuffer){ .data = arena_alloc(arena, MESSAGE_SIZE_MAX, 1), .capacity = BODY_MAX };
+    replication->body =
+        (ByteBuffer){ .data = arena_alloc(arena, MESSAGE_SIZE_MAX, 1), .capacity = MESSAGE_SIZE_MAX };
+    if (replication->outboxes == NULL || replication->seen == NULL || replication->due == NULL ||
+        replication->records.data == NULL || replication->body.data == NULL) {
+        return STATUS_OUT_OF_MEMORY;
+    }
+    return STATUS_OK;
+}
+
+/* Links are taken from the arena when a slot is used for the first time. */
+Status outbox_open(Metaverse *metaverse, Session *session)
+{
+    Replication *replication = &metaverse->replication;
+    Outbox *outbox = &replication->outboxes[session - metaverse->sessions];
+    CellLink *links = outbox->links;
+    if (links == NULL) {
+        links = arena_new_array(&metaverse->arena, CellLink, replication->link_limit);
+        if (links == NULL) {
+            return STATUS_OUT_OF_MEMORY;
+        }
+    }
+    *outbox = (Outbox){ .links = links, .allowance = BURST_MIN, .allowance_at = metaverse->now };
+    session->outbox = outbox;
+    return STATUS_OK;
+}
+
+void outbox_close(Metaverse *metaverse, Session *session)
+{
+    Outbox *outbox = session->outbox;
+    for (uint32_t i = 0; outbox != NULL && i < outbox->link_count; i++) {
+        if (outbox->links[i].cell != NO_CELL) {
+            metaverse->replication.cells.cells[outbox->links[i].cell].links--;
+        }
+    }
+    session->outbox = NULL;
+}
+
+/* ---- what has arrived ---- */
+
+static PacketNote *note_of(Outbox *outbox, uint32_t number)
+{
+    PacketNote *note = &outbox->packets[number % PACKET_NOTES];
+    return number != 0 && note->number == number ? note : NULL;
+}
+
+static void record_arrived(Metaverse *metaverse, Outbox *outbox, const PacketNote *note,
+                           const RecordNote *record)
+{
+    CellLink *link = &outbox->links[record->link];
+    bool current = record->link < outbox->link_count && link->cell == record->cell &&
+                   !snapshot_newer(link->opened, note->number);
+    if (!current) {
+        return;
+    }
+    if (record->version == 0) {
+        if (link->closing) {
+            interest_drop_link(metaverse, outbox, link);
+        }
+        return;
+    }
+    if (link->acked == 0 || snapshot_newer(record->version, link->acked)) {
+        uint32_t steps = record->version - link->acked;
+        bool far = link->acked == 0 || steps > 64;
+        link->mask = far ? 0 : (steps == 64 ? 0 : link->mask << steps) | UINT64_C(1) << (steps - 1);
+        link->acked = record->version;
+        link->acked_at = record->versions;
+    } else if (link->acked - record->version - 1 < 64 && link->acked != record->version) {
+        link->mask |= UINT64_C(1) << (link->acked - record->version - 1);
+    }
+}
+
+static void measure(Outbox *outbox, TimeNs round_trip)
+{
+    if (outbox->round_trip == 0) {
+        outbox->round_trip = round_trip;
+        outbox->deviation = round_trip / 2;
+        return;
+    }
+    TimeNs error = round_trip - outbox->round_trip;
+    outbox->round_trip += error / 8;
+    outbox->deviation += ((error < 0 ? -error : error) - outbox->deviation) / 4;
+}
+
+static void packet_arrived(Metaverse *metaverse, Outbox *outbox, PacketNote *note)
+{
+    note->arrived = true;
+    for (uint32_t i = 0; i < note->count; i++) {
+        if (outbox->record_count - (note->first + i) <= RECORD_NOTES) {
+            record_arrived(metaverse, outbox, note, &outbox->records[(note->first + i) % RECORD_NOTES]);
+        }
+    }
+    if (outbox->frame == 0 || snapshot_newer(note->sequence, outbox->frame)) {
+        outbox->frame = note->sequence;
+    }
+    if (outbox->arrived == 0 || snapshot_newer(note->number, outbox->arrived)) {
+        outbox->arrived = note->number;
+        outbox->heard = metaverse->now;
+        measure(outbox, metaverse->now - note->at);
+    }
+}
+
+/* "I have nothing any more": whole cells until it acknowledges again. */
+static void begin_again(Outbox *outbox)
+{
+    for (uint32_t i = 0; i < outbox->link_count; i++) {
+        CellLink *link = &outbox->links[i];
+        link->acked = link->sent = 0;
+        link->mask = 0;
+        link->opened = outbox->number + 1;
+    }
+    outbox->frame = outbox->arrived = 0;
+}
+
+bool outbox_acknowledge(Metaverse *metaverse, Session *session, uint32_t newest, uint32_t mask)
+{
+    Outbox *outbox = session->outbox;
+    if (newest == 0) {
+        if (outbox->arrived != 0) {
+            begin_again(outbox);
+        }
+        return mask == 0;
+    }
+    if (outbox->number == 0 || snapshot_newer(newest, outbox->number)) {
+        return false;
+    }
+    for (unsigned i = 0; i <= 32; i++) {
+        PacketNote *note = i == 0 || (mask >> (i - 1) & 1) != 0 ? note_of(outbox, newest - i) : NULL;
+        if (note != NULL && !note->arrived) {
+            packet_arrived(metaverse, outbox, note);
+        }
+    }
+    return true;
+}
+
+/* ---- what is due ---- */
+
+/* How long a packet may be on its way; longer and longer to who has not been heard for a while. */
+static TimeNs patience(const Outbox *outbox, TimeNs now)
+{
+    TimeNs usual =
+        outbox->round_trip == 0 ? ROUND_TRIP : outbox->round_trip + 4 * outbox->deviation + LATE_MARGIN;
+    usual = usual < LATE_MIN ? LATE_MIN : usual;
+    TimeNs silence = outbox->heard == 0 ? 0 : (now - outbox->heard) / 2;
+    return usual > silence ? usual : silence;
+}
+
+static bool on_its_way(Outbox *outbox, uint32_t number, TimeNs now)
+{
+    const PacketNote *note = note_of(outbox, number);
+    if (note == NULL || note->arrived) {
+        return false;
+    }
+    bool overtaken = outbox->arrived != 0 && snapshot_newer(outbox->arrived, number) &&
+                     outbox->arrived - number >= OVERTAKEN;
+    return !overtaken && now - note->at <= patience(outbox, now);
+}
+
+static bool is_due(const Metaverse *metaverse, Outbox *outbox, const CellLink *link)
+{
+    if (link->cell == NO_CELL) {
+        return false;
+    }
+    if (link->closing) {
+        return link->sent != UINT32_MAX || !on_its_way(outbox, link->packet, metaverse->now);
+    }
+    const Snapshot *newest = cell_history_newest(&metaverse->replication.cells.cells[link->cell].history);
+    return newest != NULL && newest->sequence != link->acked &&
+           (link->sent != newest->sequence || !on_its_way(outbox, link->packet, metaverse->now));
+}
+
+static void sink(Due *due, uint32_t count, uint32_t at)
+{
+    for (;;) {
+        uint32_t most = at;
+        for (uint32_t child = 2 * at + 1; child <= 2 * at + 2 && child < count; child++) {
+            most = due[child].waiting > due[most].waiting ? child : most;
+        }
+        if (most == at) {
+            return;
+        }
+        Due swap = due[at];
+        due[at] = due[most];
+        due[most] = swap;
+        at = most;
+    }
+}
+
+/* A heap of what is due. What has waited longest, by weight, comes first: so that however little may go,
+ * everything has its turn. */
+static uint32_t list_due(Metaverse *metaverse, Outbox *outbox)
+{
+    Due *due = metaverse->replication.due;
+    uint32_t count = 0;
+    outbox->missing = 0;
+    for (uint32_t i = 0; i < outbox->link_count; i++) {
+        CellLink *link = &outbox->links[i];
+        outbox->missing += link->cell != NO_CELL && link->acked == 0 && !link->closing;
+        if (is_due(metaverse, outbox, link)) {
+            link->waiting += link->waiting < WAITING_MAX ? (link->closing ? 1u : link->weight) : 0;
+            due[count++] = (Due){ .waiting = link->waiting, .link = (uint16_t)i };
+        }
+    }
+    for (uint32_t i = count / 2; i-- > 0;) {
+        sink(due, count, i);
+    }
+    return count;
+}
+
+/* ---- packets ---- */
+
+/* The newest version the client has that is `from` or more older than what it has acknowledged, or 0. */
+static uint32_t version_before(const CellHistory *history, const CellLink *link, uint32_t from)
+{
+    for (uint32_t age = from; age <= 64; age++) {
+        if ((link->mask >> (age - 1) & 1) != 0 && cell_history_find(history, link->acked - age) != NULL) {
+            return link->acked - age;
+        }
+    }
+    return 0;
+}
+
+/* Which versions the client provably has. Clients that acknowledge everything and are equally far away come
+ * to the same ones. */
+static EncodingKey key_of(const Metaverse *metaverse, const CellLink *link, const Snapshot *version)
+{
+    const CellHistory *history = &metaverse->replication.cells.cells[link->cell].history;
+    EncodingKey key = { .cell = link->cell };
+    uint16_t on_the_way = (uint16_t)(link->versions - link->acked_at);
+    if (link->acked == 0 || on_the_way >= metaverse->replication.history / 2 ||
+        cell_history_find(history, link->acked) == NULL) {
+        return key;
+    }
+    key.baseline = link->acked;
+    key.recent = version_before(history, link, 1);
+    uint32_t distance = version->sequence - link->acked, recent_age = key.baseline - key.recent;
+    if (key.recent != 0) {
+        key.old = version_before(history, link, distance > recent_age ? distance : recent_age + 1);
+    }
+    return key;
+}
+
+static Status append_record(Draft *draft, uint16_t at)
+{
+    Metaverse *metaverse = draft->metaverse;
+    const CellLink *link = &draft->session->outbox->links[at];
+    uint32_t version = 0;
+    Status status;
+    if (link->closing) {
+        const PacketRecord record = { .cell = link->cell, .closed = true };
+        status = packet_record_encode(&record, metaverse->replication.frame.sequence, draft->records);
+    } else {
+        const Snapshot *newest = cell_history_newest(&metaverse->replication.cells.cells[link->cell].history);
+        const EncodingKey key = key_of(metaverse, link, newest);
+        Bytes bytes;
+        status = encodings_record(metaverse, &key, newest, &bytes);
+        bool first = draft->count == 0;
+        size_t room =
+            (first ? draft->records->capacity : PACKET_BODY - PACKET_HEAD_MAX) - draft->records->size;
+        if (status == STATUS_OK &&
+            (draft->records->size > PACKET_BODY - PACKET_HEAD_MAX || bytes.size > room)) {
+            status = STATUS_CAPACITY;
+        }
+        if (status == STATUS_OK) {
+            memcpy(draft->records->data + draft->records->size, bytes.data, bytes.size);
+            draft->records->size += bytes.size;
+            version = newest->sequence;
+        }
+    }
+    if (status == STATUS_OK) {
+        draft->first_times += link->acked == 0 && !link->closing;
+        draft->links[draft->count] = at;
+        draft->versions[draft->count++] = version;
+    }
+    return status;
+}
+
+static Status write_body(Draft *draft, uint32_t number)
+{
+    Replication *replication = &draft->metaverse->replication;
+    const Outbox *outbox = draft->session->outbox;
+    const SnapshotFrame *base = frame_ring_find(&replication->frames, outbox->frame);
+    if (base != NULL && replication->frame.sequence - base->sequence > FRAMES_KNOWN / 2) {
+        base = NULL;
+    }
+    base = base != NULL && base->sequence == replication->frame.sequence ? NULL : base;
+    const PacketHead head = { .number = number,
+                              .input_sequence = input_queue_included(&draft->session->inputs),
+                              .complete = outbox->missing == draft->first_times,
+                              .frame = replication->frame };
+    Status status = packet_head_encode(&head, base, &replication->body);
+    if (status == STATUS_OK && draft->records->size > 0) {
+        memcpy(replication->body.data + replication->body.size, draft->records->data, draft->records->size);
+        replication->body.size += draft->records->size;
+    }
+    return status;
+}
+
+/* Remembers what was in packet `number`, so that its acknowledgement can be understood. */
+static void note_packet(Draft *draft, uint32_t number, uint32_t bytes)
+{
+    Outbox *outbox = draft->session->outbox;
+    outbox->number = number;
+    outbox->packets[number % PACKET_NOTES] =
+        (PacketNote){ .number = number,
+                      .sequence = draft->metaverse->replication.frame.sequence,
+                      .at = draft->metaverse->now,
+                      .first = outbox->record_count,
+                      .count = draft->count,
+                      .bytes = bytes };
+    for (uint32_t i = 0; i < draft->count; i++) {
+        CellLink *link = &outbox->links[draft->links[i]];
+        link->versions =
+            (uint16_t)(link->versions + (draft->versions[i] != link->sent && draft->versions[i] != 0));
+        link->sent = link->closing ? UINT32_MAX : draft->versions[i];
+        link->packet = number;
+        link->waiting = 0;
+        outbox->records[outbox->record_count++ % RECORD_NOTES] = (RecordNote){ .cell = link->cell,
+                                                                               .version = draft->versions[i],
+                                                                               .link = draft->links[i],
+                                                                               .versions = link->versions };
+    }
+}
+
+static Status send_packet(Draft *draft)
+{
+    Metaverse *metaverse = draft->metaverse;
+    Session *session = draft->session;
+    uint32_t number = session->outbox->number + 1;
+    number += number == 0;
+    Status status = write_body(draft, number);
+    if (status == STATUS_OK) {
+        const Replication *replication = &metaverse->replication;
+        const Message message = { .id = MESSAGE_SNAPSHOT,
+                                  .snapshot = { bytes_of(replication->body.data, replication->body.size) } };
+        status = message_send(metaverse->transport, session->peer, &message, &metaverse->scratch);
+    }
+    if (status == STATUS_OK) {
+        note_packet(draft, number, (uint32_t)metaverse->scratch.size);
+        metaverse->counters.packets++;
+        metaverse->counters.records += draft->count;
+        metaverse->counters.sent_bytes += metaverse->scratch.size;
+        session->outbox->allowance -= (double)(metaverse->scratch.size + OVERHEAD);
+    } else if (metaverse->counters.unsent++ == 0) {
+        log_warning(LOG_MODULE, "%s (%s): a snapshot could not be sent: %s", session->address, session->name,
+                    status_text(status));
+    }
+    draft->records->size = 0;
+    draft->count = draft->first_times = 0;
+    return status;
+}
+
+static void refill(Metaverse *metaverse, Outbox *outbox)
+{
+    double rate = metaverse->replication.bytes_per_s;
+    double most = rate * BURST_SECONDS > BURST_MIN ? rate * BURST_SECONDS : BURST_MIN;
+    outbox->allowance += rate * time_to_seconds(metaverse->now - outbox->allowance_at);
+    outbox->allowance = outbox->allowance < most ? outbox->allowance : most;
+    outbox->allowance_at = metaverse->now;
+}
+
+void outbox_send(Metaverse *metaverse, Session *session)
+{
+    Outbox *outbox = session->outbox;
+    refill(metaverse, outbox);
+    if (outbox->allowance <= 0) {
+        metaverse->counters.held_back++;
+        return;
+    }
+    Draft draft = { .metaverse = metaverse, .session = session, .records = &metaverse->replication.records };
+    draft.records->size = 0;
+    Due *due = metaverse->replication.due;
+    uint32_t left = list_due(metaverse, outbox);
+    while (left > 0) {
+        bool room = draft.count < ARRAY_COUNT(draft.links);
+        Status status = room ? append_record(&draft, due[0].link) : STATUS_CAPACITY;
+        if (status != STATUS_OK && draft.count > 0) {
+            if (send_packet(&draft) != STATUS_OK || outbox->allowance <= 0) {
+                metaverse->counters.deferred += left;
+                return;
+            }
+            continue;
+        }
+        metaverse->counters.unsent += status != STATUS_OK; /* cannot be told at all: the others go on */
+        due[0] = due[--left];
+        sink(due, left, 0);
+    }
+    Status status = send_packet(&draft);
+    (void)status; /* counted */
+}

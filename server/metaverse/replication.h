@@ -1,0 +1,130 @@
+/* replication.h - the inside of replication: how the metaverse system tells each client what it sees of the
+ * world. Included by server/metaverse only.
+ *
+ *   cells.c       cuts the world into cells and gives a cell a new version when something in it has changed
+ *   encodings.c   the code of a cell against what clients have: made once a tick, whoever needs it
+ *   interest.c    which cells a client is told
+ *   outbox.c      packets to one client: what is due, what fits, what has arrived
+ *   replication.c a tick, in order
+ */
+#ifndef SERVER_METAVERSE_REPLICATION_H
+#define SERVER_METAVERSE_REPLICATION_H
+#include "shared/base/arena.h"
+#include "shared/base/bytes.h"
+#include "shared/wire/cell_history.h"
+#include "shared/wire/snapshot_packet.h"
+
+#include <stdbool.h>
+
+#define NO_CELL UINT32_MAX
+#define TWINS_PER_CELL                                                                   \
+    256 /* most in one cell; what a lost packet costs grows with it, what it takes falls \
+         */
+#define AVATARS_PER_CELL 64
+#define PACKET_NOTES     64   /* packets to one client that may be acknowledged; a power of two */
+#define RECORD_NOTES     512  /* and their records; a power of two */
+#define PACKET_BODY      1280 /* bytes of records and head that go in one datagram */
+
+/* ---- cells ---- */
+
+/* A square of the ground, or the whole world where everyone sees everything. */
+typedef struct Square {
+    int32_t x, z;
+} Square;
+
+typedef struct Cell {
+    Square square;
+    bool used;
+    bool avatars;          /* of people, else of twins */
+    bool dirty;            /* of twins: something has changed since the newest version */
+    uint32_t next;         /* in the same bucket of the map of squares, or free list; NO_CELL: last */
+    uint32_t first, count; /* twins: in Cells.things; people: count only */
+    uint16_t head;         /* people: list by Session.next_in_cell, ascending */
+    uint32_t links;        /* clients that are told of it */
+    CellHistory history;
+} Cell;
+
+typedef struct Cells {
+    Cell *cells;
+    uint32_t capacity, used; /* used: ids below it have been in use */
+    uint32_t free;           /* list of freed ids */
+    uint32_t *buckets;       /* squares by hash */
+    uint32_t bucket_count;   /* a power of two */
+    uint32_t *things;        /* by cell, ascending */
+    uint32_t *cell_of_thing;
+    double side_m; /* of a square; 0: one square is the world */
+    SnapshotStore *store;
+    Snapshot scratch;  /* the version in the making */
+    uint32_t overflow; /* people who could not get into a cell of their own square */
+} Cells;
+
+/* ---- one client ---- */
+
+/* One cell, as one client is told it. */
+typedef struct CellLink {
+    uint32_t cell;     /* NO_CELL: a free place */
+    uint32_t acked;    /* newest version it has; 0: none */
+    uint64_t mask;     /* bit i: it has version acked - 1 - i */
+    uint32_t sent;     /* newest version sent; 0: none since it has none */
+    uint32_t packet;   /* in which packet that was */
+    uint32_t opened;   /* packets before this number say nothing about this link */
+    uint32_t waiting;  /* grows while something is due, by weight */
+    uint16_t versions; /* sent, ever; wraps */
+    uint16_t acked_at; /* `versions` when `acked` was sent */
+    uint8_t weight;
+    bool closing; /* to be told that it is told no more */
+} CellLink;
+
+/* What was in a packet. */
+typedef struct PacketNote {
+    uint32_t number; /* 0: none */
+    uint32_t sequence;
+    TimeNs at;
+    uint32_t first, count; /* in Outbox.records, running */
+    uint32_t bytes;
+    bool arrived;
+} PacketNote;
+
+typedef struct RecordNote {
+    uint32_t cell, version; /* version 0: closed */
+    uint16_t link, versions;
+} RecordNote;
+
+typedef struct Outbox {
+    CellLink *links;
+    uint32_t link_count; /* places in use are below */
+    PacketNote packets[PACKET_NOTES];
+    RecordNote records[RECORD_NOTES];
+    uint32_t number;              /* of the newest packet; 0: none yet */
+    uint32_t record_count;        /* ever; wraps */
+    uint32_t arrived;             /* newest packet acknowledged; 0: none */
+    uint32_t frame;               /* newest frame it has; 0: none */
+    TimeNs heard;                 /* when `arrived` was acknowledged; 0: never */
+    TimeNs round_trip, deviation; /* of packets to acknowledgements, smoothed; 0: not known */
+    double allowance;             /* bytes that may go now */
+    TimeNs allowance_at;
+    uint32_t missing;  /* links of which nothing has arrived yet */
+    uint32_t reviewed; /* sequence at which its interest was looked at last; 0: never */
+} Outbox;
+
+/* ---- encodings ---- */
+
+/* What a cell's code is told against, as sequences; 0: none. */
+typedef struct EncodingKey {
+    uint32_t cell, baseline, recent, old;
+} EncodingKey;
+
+typedef struct Encoding {
+    EncodingKey key;
+    uint32_t stamp; /* of the tick it was made in */
+    Bytes record;   /* whole, as it goes into a packet */
+} Encoding;
+
+typedef struct Encodings {
+    Encoding *table; /* open addressing */
+    uint32_t capacity, count, stamp;
+    ByteBuffer bytes;
+    ByteBuffer code; /* one, before its head is known */
+} Encodings;
+
+#endif
