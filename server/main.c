@@ -25,7 +25,7 @@
 typedef struct Options {
     const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
     const char *identity, *authorized_keys, *default_role;
-    int64_t port, tick_rate, snapshot_rate, max_clients;
+    int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps;
     double speed, start_offset, seconds;
     bool loop, paused, plaintext;
 } Options;
@@ -119,6 +119,19 @@ static bool parse_options(int argc, char *argv[], Options *options, Arena *arena
           .maximum = PEERS_MAX,
           .value = "N",
           .help = "most people at once" },
+        { .name = "view-distance",
+          .kind = CLI_INTEGER,
+          .integer = &options->view_distance,
+          .maximum = UINT16_MAX,
+          .value = "M",
+          .help = "how far each client is told the world, in metres; 0 is all of it" },
+        { .name = "client-kbps",
+          .kind = CLI_INTEGER,
+          .integer = &options->client_kbps,
+          .minimum = 32,
+          .maximum = 1000000,
+          .value = "N",
+          .help = "most that one client is sent, in kbit/s" },
         { .name = "identity",
           .kind = CLI_TEXT,
           .text = &options->identity,
@@ -347,6 +360,8 @@ static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
     const ServerConfig config = { .metaverse = { .sessions = (uint32_t)options->max_clients,
                                                  .tick_rate_hz = (uint16_t)options->tick_rate,
                                                  .snapshot_rate_hz = (uint16_t)options->snapshot_rate,
+                                                 .view_distance_m = (uint16_t)options->view_distance,
+                                                 .client_kbps = (uint32_t)options->client_kbps,
                                                  .roles = { .of = options->plaintext ? NULL : role_of,
                                                             .context = &security } } };
     Transport transport = { 0 };
@@ -391,6 +406,7 @@ int main(int argc, char *argv[])
                         .tick_rate = 60,
                         .snapshot_rate = 30,
                         .max_clients = 64,
+                        .client_kbps = 8000,
                         .speed = 1 };
     int exit_code;
     Arena arena;
