@@ -5,8 +5,10 @@
 
 #include <string.h>
 
-#define ENCODINGS_MAX  32768u             /* codes made in one tick; a power of two */
-#define ENCODING_BYTES ((size_t)16 << 20) /* of them */
+#define ENCODINGS_MIN  1024u /* codes made in one tick; a power of two */
+#define ENCODINGS_MAX  32768u
+#define ENCODING_BYTES ((size_t)16 << 20) /* of them, at most */
+#define CELL_CODES     8u                 /* expected in a tick of one cell */
 #define VERSION_BYTES \
     ((size_t)192 << 20) /* of all versions remembered, where every cell changes at every tick */
 #define HISTORY_MIN  16u
@@ -72,6 +74,20 @@ static uint32_t history_for(uint32_t entities, uint32_t channels)
                                          : (uint32_t)most;
 }
 
+/* Room for what a tick is likely to need; beyond, codes are made again. */
+static Status create_encodings(Metaverse *metaverse)
+{
+    Replication *replication = &metaverse->replication;
+    uint32_t capacity = ENCODINGS_MIN;
+    while (capacity < ENCODINGS_MAX && capacity < replication->cells.capacity * CELL_CODES) {
+        capacity *= 2;
+    }
+    size_t bytes =
+        (size_t)replication->first_channel[metaverse->world->thing_count] * sizeof(ChannelState) * CELL_CODES;
+    return encodings_create(&replication->encodings, capacity,
+                            bytes < ENCODING_BYTES ? bytes : ENCODING_BYTES, &metaverse->arena);
+}
+
 Status replication_create(Metaverse *metaverse, Diag *diag)
 {
     Replication *replication = &metaverse->replication;
@@ -92,8 +108,7 @@ Status replication_create(Metaverse *metaverse, Diag *diag)
     replication->bytes_per_s = kbps * 1000.0 / 8;
     replication->history = history_for(things + metaverse->config.sessions, channels);
     if (cells_create(metaverse) != STATUS_OK || outbox_create(metaverse) != STATUS_OK ||
-        encodings_create(&replication->encodings, ENCODINGS_MAX, ENCODING_BYTES, &metaverse->arena) !=
-            STATUS_OK) {
+        create_encodings(metaverse) != STATUS_OK) {
         return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for snapshots of %u things",
                         (unsigned)things);
     }

@@ -69,6 +69,7 @@ struct SimNetwork {
     Random random;
     SimLink link;
     bool cut;
+    TimeNs patience;
     SimHost **hosts; /* NULL where one was destroyed */
     uint32_t host_count;
 };
@@ -323,7 +324,7 @@ static bool poll_timeouts(SimHost *host, TimeNs now, TransportEvent *out_event)
         if (slot->state == SLOT_CONNECTED && hears(host, slot, &when) && when > slot->heard) {
             slot->heard = when;
         }
-        if (now - slot->heard <= TIMEOUT) {
+        if (now - slot->heard <= host->network->patience) {
             continue;
         }
         bool silent = slot->state == SLOT_LEAVING;
@@ -591,6 +592,7 @@ Status sim_network_create(uint64_t seed, SimLink link, SimNetwork **out_network)
     }
     network->random = random_seeded(seed);
     network->link = link;
+    network->patience = TIMEOUT;
     *out_network = network;
     return STATUS_OK;
 }
@@ -606,6 +608,11 @@ void sim_network_destroy(SimNetwork *network)
 void sim_network_set_link(SimNetwork *network, SimLink link)
 {
     network->link = link;
+}
+
+void sim_network_set_patience(SimNetwork *network, TimeNs patience)
+{
+    network->patience = patience;
 }
 
 void sim_network_cut(SimNetwork *network, bool cut)

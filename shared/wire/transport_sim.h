@@ -29,6 +29,9 @@ void sim_network_set_link(SimNetwork *network, SimLink link);
  * the cut, because the other side is gone or is no longer polled) reports it DISCONNECTED. */
 void sim_network_cut(SimNetwork *network, bool cut);
 
+/* How long a transport hears nothing from a peer before it gives it up; 5 s unless told. */
+void sim_network_set_patience(SimNetwork *network, TimeNs patience);
+
 /* A transport listening as host "sim", `port`; or, with port 0, one that can only connect. The caller
  * destroys it. STATUS_ADDRESS_IN_USE, STATUS_OUT_OF_MEMORY. */
 NODISCARD Status transport_sim_create(SimNetwork *network, uint16_t port, Transport *out_transport);
