@@ -1,6 +1,6 @@
 /* emit_vectors.c - what the program puts on the wire, as JSON lines for verify_protocol.py: the message
  * table, encoded messages and snapshots with their content, damaged ones with the status they must get. With
- * "--corpus FOLDER" it writes the seeds of the fuzzers message and snapshot instead. */
+ * "--corpus FOLDER" it writes the seeds of the fuzzers message, snapshot and replica instead. */
 #include "shared/base/log.h"
 #include "shared/wire/clock_sync.h"
 #include "shared/wire/messages.h"
@@ -530,6 +530,53 @@ static void write_snapshot_seeds(const char *folder)
     arena_finish(&arena);
 }
 
+/* A few packets of two cells, one after the other, as fuzz_replica reads them. */
+static void write_replica_seed(const char *folder, uint64_t seed, double change)
+{
+    Arena arena;
+    arena_init(&arena, 0);
+    SnapshotRing *rings[2] = { NULL, NULL };
+    const Snapshot *old[2] = { NULL, NULL };
+    const SnapshotLimits few = { .entities = 12, .channels = 80, .depth = 16 };
+    static uint8_t stream[1 << 16], code_bytes[1 << 15];
+    size_t size = 0;
+    Random random = random_seeded(seed);
+    SnapshotFrame before = { 0 };
+    for (uint32_t step = 1; step <= 6; step++) {
+        SnapshotFrame frame = { .sequence = step,
+                                .server_time = step * TIME_MS,
+                                .source_time = step * TIME_MS };
+        const PacketHead head = { .number = step, .complete = true, .frame = frame };
+        ByteBuffer packet = { .data = stream + size + 2, .capacity = sizeof stream / 8 };
+        must(packet_head_encode(&head, step > 1 ? &before : NULL, &packet) == STATUS_OK,
+             "a head does not encode");
+        packet.capacity = sizeof stream / 8;
+        for (uint32_t cell = 0; cell < 2; cell++) {
+            must(rings[cell] || snapshot_ring_create(few, &arena, &rings[cell]) == STATUS_OK, "no memory");
+            Snapshot *next = snapshot_ring_begin(rings[cell], step);
+            random_step(&random, old[cell], next, few, change);
+            snapshot_ring_commit(rings[cell], next);
+            const SnapshotBase base = { .baseline = old[cell],
+                                        .recent = step > 2 ? snapshot_ring_find(rings[cell], step - 2) : NULL,
+                                        .source_time = frame.source_time };
+            ByteBuffer code = { .data = code_bytes, .capacity = sizeof code_bytes };
+            must(snapshot_encode_with(next, &base, &code) == STATUS_OK, "a cell does not encode");
+            PacketRecord record = { .cell = cell, .version = step, .code = bytes_of(code.data, code.size) };
+            record.closed = step == 5 && cell == 1;
+            must(packet_record_encode(&record, step, &packet) == STATUS_OK, "no room");
+            old[cell] = record.closed ? NULL : next;
+        }
+        stream[size] = (uint8_t)packet.size;
+        stream[size + 1] = (uint8_t)(packet.size >> 8);
+        size += 2 + packet.size;
+        before = frame;
+    }
+    char name[32];
+    snprintf(name, sizeof name, "%02u", (unsigned)seed);
+    write_seed(folder, "replica", name, stream[0], bytes_of(stream + 1, size - 1));
+    arena_finish(&arena);
+}
+
 static void write_corpus(const char *folder)
 {
     Random random = random_seeded(7);
@@ -542,6 +589,10 @@ static void write_corpus(const char *folder)
                    bytes_of(out.data, out.size));
     }
     write_snapshot_seeds(folder);
+    const double changes[] = { 0.02, 0.2, 0.8 };
+    for (uint64_t seed = 0; seed < 6; seed++) {
+        write_replica_seed(folder, seed, changes[seed % 3]);
+    }
 }
 
 int main(int argc, char **argv)
