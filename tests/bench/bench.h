@@ -23,8 +23,7 @@ typedef Status (*BenchRun)(const BenchOptions *options, Diag *diag);
 
 /* Frames of cubes over the snapshot codec; PERFORMANCE.md, "cubes". */
 Status bench_cubes(const BenchOptions *options, Diag *diag);
-/* Snapshots of --count twins with three channels, all of them changing; size and time against a one-step
- * baseline. */
+/* Snapshots of --count twins whose channels all change, size and time, by what is acknowledged. */
 Status bench_snapshot(const BenchOptions *options, Diag *diag);
 /* Samples a second from a feed in memory into things; PERFORMANCE.md, "ingest", in-process part. */
 Status bench_ingest(const BenchOptions *options, Diag *diag);
@@ -43,6 +42,7 @@ void bench_open(const char *name);
 void bench_number(const char *key, double value);
 void bench_integer(const char *key, int64_t value);
 void bench_flag(const char *key, bool value);
+void bench_text(const char *key, const char *plain);
 void bench_close(void);
 
 /* Reads `path`, decompressed when its name ends in ".zst" (at most `max_size` bytes), into `arena`. */

@@ -12,7 +12,7 @@ static const struct {
     BenchRun run;
 } benches[] = {
     { "cubes", "901 cubes at 60 Hz over the snapshot codec (--data cubes.bin.zst)", bench_cubes },
-    { "snapshot", "--count twins (1000), all changing, encode and decode", bench_snapshot },
+    { "snapshot", "channels of twins (30 to 1000, or --count), encode and decode", bench_snapshot },
     { "secure", "sealing packets (--count 200000) and handshakes", bench_secure },
     { "ingest", "samples a second into things, in process (--seconds 2)", bench_ingest },
     { "fanout", "a real server and --clients (200) that see --twins (1000) change (--seconds 10)",
@@ -34,6 +34,11 @@ void bench_number(const char *key, double value)
 void bench_integer(const char *key, int64_t value)
 {
     printf(", \"%s\": %lld", key, (long long)value);
+}
+
+void bench_text(const char *key, const char *plain)
+{
+    printf(", \"%s\": \"%s\"", key, plain);
 }
 
 void bench_flag(const char *key, bool value)

@@ -462,6 +462,83 @@ static void emit_packets(Random *random)
     }
 }
 
+/* One channel of a twin: by its place a path, noise, a value that rests, one that jumps, a double. */
+static int64_t twin_code(Random *random, uint32_t twin, uint32_t channel, uint32_t step, int64_t before)
+{
+    switch (channel) {
+    case 0:
+        return (int64_t)(twin * 400 + step * (twin % 9) * 5) + (int64_t)(step * step * (twin % 3)) / 4;
+    case 1:
+        return 1000 + (int64_t)random_below(random, 7 * (1 + twin % 40));
+    case 2:
+        return random_below(random, 12) == 0 ? (int64_t)random_below(random, 4) : before;
+    case 3:
+        return step % 7 == 3 ? (int64_t)random_u64(random) >> (twin % 60) : before + (int64_t)twin - 9;
+    default: {
+        static const double parts[] = { 1, 10, 100, 1000, 100000, 0.37 };
+        double part = parts[(twin + random_below(random, 9) / 8) % 6];
+        double real = (double)(2000 + random_below(random, 100 + twin)) / part - (twin % 11 == 1 ? 2030 : 0);
+        real = twin % 7 == 2 ? (double)(float)real : real;
+        memcpy(&before, &real, sizeof before);
+        return before;
+    }
+    }
+}
+
+/* Twins with one to five channels, some of which are sampled on their own, at their own times. */
+static void twin_step(Random *random, uint32_t step, uint32_t count, const Snapshot *old, Snapshot *next)
+{
+    next->server_time = (TimeNs)step * 50 * TIME_MS;
+    next->source_time = TIME_SECOND + next->server_time;
+    for (uint32_t i = 0; i < count; i++) {
+        EntityState *entity = &next->entities[next->entity_count++];
+        *entity = (EntityState){ .handle = { 1u << ENTITY_INDEX_BITS | i },
+                                 .channel_count = (uint8_t)(1 + i % 5),
+                                 .first_channel = next->channel_count };
+        for (uint32_t k = 0; k < entity->channel_count; k++) {
+            ChannelState *channel = &next->channels[next->channel_count++];
+            *channel =
+                old ? old->channels[entity->first_channel + k] : (ChannelState){ .source_time = TIME_NONE };
+            bool alone = i % 4 == 3, now = alone ? random_below(random, 3) == 0 : (step + i % 2) % 2 == 0;
+            if (now && !(k == 2 && i % 3 == 0 && step < 12)) {
+                channel->code = twin_code(random, i, k, step, channel->code);
+                channel->source_time =
+                    next->source_time - (alone ? (TimeNs)random_below(random, 40) : 7) * TIME_MS;
+                channel->quality = random_below(random, 90) == 0 ? 2 : 1;
+            }
+        }
+    }
+}
+
+static void emit_twins(uint64_t seed)
+{
+    const SnapshotLimits many = { .entities = 120, .channels = 360, .depth = 64 };
+    Arena arena;
+    arena_init(&arena, 0);
+    SnapshotRing *ring = NULL;
+    must(snapshot_ring_create(many, &arena, &ring) == STATUS_OK, "no memory");
+    Random random = random_seeded(seed);
+    const Snapshot *old = NULL;
+    printf("{\"kind\": \"forget\"}\n");
+    for (uint32_t step = 1; step <= 20; step++) {
+        Snapshot *next = snapshot_ring_begin(ring, step);
+        twin_step(&random, step, (uint32_t)(seed + 1) * 20 - (step < 9 ? 3 : 0), old, next);
+        snapshot_ring_commit(ring, next);
+        old = next;
+        uint32_t lag = 1 + (uint32_t)(seed + step / 8) % 3;
+        SnapshotBase base = { .source_time = next->source_time };
+        if (step > 7) {
+            base.baseline = snapshot_ring_find(ring, step - lag);
+            base.recent = random_below(&random, 9) ? snapshot_ring_find(ring, step - lag - 2) : NULL;
+            base.old = random_below(&random, 9) ? snapshot_ring_find(ring, step - lag - 4) : NULL;
+        }
+        ByteBuffer out = buffer();
+        must(snapshot_encode_with(next, &base, &out) == STATUS_OK, "a snapshot does not encode");
+        print_vector(next, bytes_of(out.data, out.size), base.baseline);
+    }
+    arena_finish(&arena);
+}
+
 static void emit_rotations(Random *random)
 {
     for (int i = 0; i < 40; i++) {
@@ -619,6 +696,9 @@ int main(int argc, char **argv)
         emit_flock(seed);
     }
     emit_packets(&random);
+    for (uint64_t seed = 0; seed < 6; seed++) {
+        emit_twins(seed);
+    }
     emit_rotations(&random);
     emit_exchanges(&random);
     return 0;
