@@ -149,15 +149,24 @@ static void codec_snapshot(BitStream *stream, SnapshotMessage *message)
     bits_rest(stream, &message->body, MESSAGE_SIZE_MAX);
 }
 
-static void codec_roster_join(BitStream *stream, RosterJoinMessage *message)
+static void codec_roster_entry(BitStream *stream, RosterEntry *entry)
 {
-    bits_u16(stream, &message->session, 16);
-    bits_text(stream, message->name, sizeof message->name);
+    bits_u16(stream, &entry->session, 16);
+    bits_text(stream, entry->name, sizeof entry->name);
 }
 
-static void codec_roster_leave(BitStream *stream, RosterLeaveMessage *message)
+/* The entries stay bytes, but are all looked at, so that reading them later cannot fail. */
+static void codec_roster(BitStream *stream, RosterMessage *message)
 {
-    bits_u16(stream, &message->session, 16);
+    bits_rest(stream, &message->entries, ROSTER_SIZE_MAX);
+    bits_require(stream, message->entries.size > 0, STATUS_TRUNCATED);
+    BitStream entries = bits_reader(message->entries);
+    entries.lengths_only = stream->lengths_only;
+    while (stream->status == STATUS_OK && bits_size(&entries) < message->entries.size) {
+        RosterEntry entry;
+        codec_roster_entry(&entries, &entry);
+        bits_require(stream, entries.status == STATUS_OK, entries.status);
+    }
 }
 
 static void codec_text_define(BitStream *stream, TextDefineMessage *message)
@@ -253,6 +262,31 @@ Status message_send(Transport transport, PeerId peer, const Message *message, By
     const MessageRule *rule = message_rule((uint8_t)message->id);
     return transport_send(transport, peer, rule->channel, rule->delivery,
                           bytes_of(scratch->data, scratch->size));
+}
+
+Status roster_entry_write(const RosterEntry *entry, ByteBuffer *entries)
+{
+    RosterEntry copy = *entry;
+    BitStream stream = bits_writer(entries->data + entries->size, entries->capacity - entries->size);
+    codec_roster_entry(&stream, &copy);
+    Status status = bits_finish(&stream);
+    if (status == STATUS_OK) {
+        entries->size += bits_size(&stream);
+    }
+    return status;
+}
+
+bool roster_entry_read(Bytes *entries, RosterEntry *out_entry)
+{
+    BitStream stream = bits_reader(*entries);
+    RosterEntry entry = { 0 };
+    codec_roster_entry(&stream, &entry);
+    if (stream.status != STATUS_OK) {
+        return false;
+    }
+    *entries = bytes_slice(*entries, bits_size(&stream), entries->size - bits_size(&stream));
+    *out_entry = entry;
+    return true;
 }
 
 void message_clean_text(const char *text, char *out, size_t size)
