@@ -30,6 +30,8 @@ Status bench_snapshot(const BenchOptions *options, Diag *diag);
 Status bench_ingest(const BenchOptions *options, Diag *diag);
 /* Sealing and opening packets of several sizes, and handshakes. */
 Status bench_secure(const BenchOptions *options, Diag *diag);
+/* Packets between one server and --clients peers over loopback, without a world. */
+Status bench_transport(const BenchOptions *options, Diag *diag);
 /* A real server, --clients over real sockets, --twins that all change; PERFORMANCE.md, "fanout". */
 Status bench_fanout(const BenchOptions *options, Diag *diag);
 /* Sample to client; PERFORMANCE.md, "latency", without the broker. */

@@ -14,6 +14,7 @@ static const struct {
     { "cubes", "901 cubes at 60 Hz over the snapshot codec (--data cubes.bin.zst)", bench_cubes },
     { "snapshot", "--count twins (1000), all changing, encode and decode", bench_snapshot },
     { "secure", "sealing packets (--count 200000) and handshakes", bench_secure },
+    { "transport", "sending and receiving a packet, one server with --clients (200) peers", bench_transport },
     { "ingest", "samples a second into things, in process (--seconds 2)", bench_ingest },
     { "fanout", "a real server and --clients (200) that see --twins (1000) change (--seconds 10)",
       bench_fanout },
