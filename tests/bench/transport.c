@@ -31,6 +31,7 @@ typedef struct Rig {
 
 typedef struct Costs {
     TimeNs sent, received, system_call; /* of a round */
+    TimeNs poll, flush;                 /* with nothing to do */
     uint32_t lost;                      /* packets that did not arrive */
 } Costs;
 
@@ -200,6 +201,21 @@ static TimeNs least(TimeNs a, TimeNs b)
     return a != 0 && a < b ? a : b;
 }
 
+static TimeNs idle_poll(Rig *rig)
+{
+    TimeNs begin = clock_process_cpu();
+    uint32_t none = drain(rig, rig->server, true);
+    (void)none;
+    return clock_process_cpu() - begin;
+}
+
+static TimeNs idle_flush(Rig *rig)
+{
+    TimeNs begin = clock_process_cpu();
+    transport_flush(rig->server, rig->now);
+    return clock_process_cpu() - begin;
+}
+
 static Status measure(Rig *rig, size_t size, Costs *out_costs, Diag *diag)
 {
     static uint8_t payload[SIZE_MAX_BYTES];
@@ -210,6 +226,8 @@ static Status measure(Rig *rig, size_t size, Costs *out_costs, Diag *diag)
         costs.sent = least(costs.sent, send_down(rig, bytes_of(payload, size)));
         costs.lost += rig->peer_count - drain_clients(rig);
         costs.received = least(costs.received, receive_up(rig, bytes_of(payload, size), &costs.lost));
+        costs.poll = least(costs.poll, idle_poll(rig));
+        costs.flush = least(costs.flush, idle_flush(rig));
         Status status = system_calls(rig->peer_count, size + 28, &calls, diag);
         if (status != STATUS_OK) {
             return status;
@@ -239,6 +257,8 @@ Status bench_transport(const BenchOptions *options, Diag *diag)
             bench_number("us_sent", (double)costs.sent / 1e3 / peers);
             bench_number("us_received", (double)costs.received / 1e3 / peers);
             bench_number("us_system_call", (double)costs.system_call / 1e3 / peers);
+            bench_number("us_idle_poll", (double)costs.poll / 1e3);
+            bench_number("us_idle_flush", (double)costs.flush / 1e3);
             bench_integer("lost", costs.lost);
             bench_close();
         }
