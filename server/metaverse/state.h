@@ -38,11 +38,10 @@ typedef struct Session {
 
     /* JOIN */
     uint32_t manifest_sent;
-    FileRequestMessage requests[FILE_REQUESTS_MAX]; /* a ring */
-    uint32_t request_first, request_count;
-    uint64_t chunks_asked; /* so far, all requests together */
-    bool ready;            /* READY was right; goes live once it has all texts */
-    bool broken;           /* could not take a reliable message; closed by the sweep */
+    uint32_t request_first, request_count; /* in the ring at the end */
+    uint64_t chunks_asked;                 /* so far, all requests together */
+    bool ready;                            /* READY was right; goes live once it has all texts */
+    bool broken;                           /* could not take a reliable message; closed by the sweep */
 
     /* Texts go out in order, at first all there are, then as they are added. */
     uint32_t texts_sent;
@@ -56,6 +55,8 @@ typedef struct Session {
     Outbox *outbox;        /* what it is told of the world */
     uint32_t cell;         /* that its avatar is in, or NO_CELL */
     uint16_t next_in_cell; /* slot, or NO_SESSION */
+
+    FileRequestMessage requests[FILE_REQUESTS_MAX]; /* last: large, and of no use once the world is there */
 } Session;
 
 /* One file of the world, as clients get it. */

@@ -48,6 +48,13 @@ static void put(BitStream *stream, uint64_t value, unsigned count)
 
 static uint64_t get(BitStream *stream, unsigned count)
 {
+    size_t first = stream->position >> 3;
+    unsigned from = stream->position & 7;
+    if (from + count <= 64 && count < 64 && (stream->limit >> 3) - first >= sizeof(uint64_t)) {
+        uint64_t word = bytes_load_u64(stream->in + first); /* far from the end: all at once */
+        stream->position += count;
+        return word >> from & ((UINT64_C(1) << count) - 1);
+    }
     uint64_t value = 0;
     for (unsigned filled = 0; filled < count;) {
         unsigned shift = stream->position & 7;

@@ -16,6 +16,9 @@ typedef struct BenchOptions {
     int64_t count;          /* --count N */
     int64_t clients, twins; /* --clients K, --twins N */
     int64_t tick_rate;      /* --tick-rate HZ: of the server */
+    int64_t input_rate;     /* --input-rate HZ: INPUT messages of each client */
+    double change_rate;     /* --change-rate F: of the twins that change at each update */
+    bool interest;          /* --interest: clients see their surroundings only */
     bool plaintext;         /* --plaintext: without the secure channel */
 } BenchOptions;
 

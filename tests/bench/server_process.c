@@ -33,6 +33,25 @@ static bool server_path(char *out, size_t size)
     return true;
 }
 
+bool server_process_knows(const char *option)
+{
+    char path[PATH_SIZE], command[PATH_SIZE + 16], line[256];
+    bool known = false;
+    if (!server_path(path, sizeof path) || strchr(path, '\'') != NULL) {
+        return false;
+    }
+    snprintf(command, sizeof command, "'%s' --help", path);
+    FILE *help = popen(command, "r");
+    while (help != NULL && fgets(line, sizeof line, help) != NULL) {
+        const char *at = strstr(line, option);
+        known |= at != NULL && strchr(" =\n", at[strlen(option)]) != NULL;
+    }
+    if (help != NULL) {
+        pclose(help);
+    }
+    return known;
+}
+
 static _Noreturn void become_server(const char *path, const char *const *arguments, const char *folder,
                                     int out)
 {

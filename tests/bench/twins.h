@@ -35,11 +35,13 @@ typedef enum TwinChannel {
 typedef struct Twins {
     uint32_t count, steps;
     int32_t *codes; /* [step][twin][channel] */
+    bool *rests;    /* [step][twin]: it reports nothing at this step */
 } Twins;
 
-/* `spacing_m` is the side of the square that each twin has on average. STATUS_OUT_OF_MEMORY. */
-NODISCARD Status twins_generate(uint32_t count, uint32_t steps, double spacing_m, Arena *arena,
-                                Twins *out_twins);
+/* `spacing_m` is the side of the square that each twin has on average; `change_rate` of the twins, others
+ * each time, change at a step, the rest report nothing then. STATUS_OUT_OF_MEMORY. */
+NODISCARD Status twins_generate(uint32_t count, uint32_t steps, double spacing_m, double change_rate,
+                                Arena *arena, Twins *out_twins);
 
 static inline int32_t twins_code(const Twins *twins, uint32_t step, uint32_t twin, uint32_t channel)
 {
