@@ -15,6 +15,8 @@
 #define TURN_MEMORY 0.98 /* of the turning rate from step to step: turns of a few seconds */
 #define PATH_SIZE   1200
 
+#define TWIN_ID_SIZE 8
+
 typedef struct Walker {
     double x, z, heading, turn, phase, drift;
     int32_t state;
@@ -156,11 +158,13 @@ static Status write_mapping(const char *folder, Diag *diag)
     fputs("{ \"dtmv_mapping\": 1, \"form\": \"wide\", \"header\": true, \"strict\": true,\n"
           "  \"time\": { \"column\": \"time\", \"format\": \"epoch_ms\" }, \"columns\": [\n",
           file);
-#define TWIN_COLUMN(name, resolution, digits, unit) \
-    fputs("    { \"column\": \"{t}." #name "\", \"thing\": \"{t}\", \"property\": \"" #name "\" },\n", file);
+#define TWIN_COLUMN(name, resolution, digits, unit)                                                     \
+    fprintf(file, "    { \"column\": \"{t}.%d\", \"thing\": \"{t}\", \"property\": \"" #name "\" },\n", \
+            TWIN_##name);
     TWIN_CHANNEL_TABLE(TWIN_COLUMN)
 #undef TWIN_COLUMN
-    fputs("    { \"column\": \"{t}.state\", \"thing\": \"{t}\", \"property\": \"state\" }\n  ] }\n", file);
+    fprintf(file, "    { \"column\": \"{t}.%d\", \"thing\": \"{t}\", \"property\": \"state\" }\n  ] }\n",
+            TWIN_state);
     return finish(file, folder, diag);
 }
 
@@ -169,17 +173,32 @@ static uint32_t file_count(const Twins *twins)
     return (twins->count + TWINS_PER_FILE - 1) / TWINS_PER_FILE;
 }
 
+/* Short, so that many columns have room in a header: "t" and the number to base 36. */
+static const char *twin_id(uint32_t twin, char out[TWIN_ID_SIZE])
+{
+    size_t at = TWIN_ID_SIZE - 1;
+    out[at] = '\0';
+    do {
+        out[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[twin % 36];
+        twin /= 36;
+    } while (twin > 0 && at > 1);
+    out[--at] = 't';
+    return out + at;
+}
+
 static void write_things(FILE *file, const Twins *twins)
 {
+    char id[TWIN_ID_SIZE];
     fputs("  \"things\": [\n", file);
     for (uint32_t i = 0; i < twins->count; i++) {
-        fprintf(file, "    %s{ \"id\": \"t%u\", \"description\": \"twin.td.json\" }\n", i > 0 ? "," : "",
-                (unsigned)i);
+        fprintf(file, "    %s{ \"id\": \"%s\", \"description\": \"twin.td.json\" }\n", i > 0 ? "," : "",
+                twin_id(i, id));
     }
     fputs("  ],\n  \"objects\": [\n", file);
     for (uint32_t i = 0; i < twins->count; i++) {
-        fprintf(file, "    %s{ \"id\": \"t%u\", \"thing\": \"t%u\", \"position\": [%.2f, 0, %.2f] }\n",
-                i > 0 ? "," : "", (unsigned)i, (unsigned)i, twins_code(twins, 0, i, TWIN_x) * 0.01,
+        const char *name = twin_id(i, id);
+        fprintf(file, "    %s{ \"id\": \"%s\", \"thing\": \"%s\", \"position\": [%.2f, 0, %.2f] }\n",
+                i > 0 ? "," : "", name, name, twins_code(twins, 0, i, TWIN_x) * 0.01,
                 twins_code(twins, 0, i, TWIN_z) * 0.01);
     }
     fputs("  ],\n", file);
@@ -259,7 +278,7 @@ static void write_row(FILE *file, const Twins *twins, uint32_t step, uint32_t fi
 
 static Status write_trace(const Twins *twins, uint32_t index, const char *folder, Diag *diag)
 {
-    char name[32];
+    char name[32], id[TWIN_ID_SIZE];
     snprintf(name, sizeof name, "%u.csv", (unsigned)index);
     FILE *file = create(folder, name, diag);
     if (file == NULL) {
@@ -269,10 +288,11 @@ static Status write_trace(const Twins *twins, uint32_t index, const char *folder
     uint32_t end = first + TWINS_PER_FILE < twins->count ? first + TWINS_PER_FILE : twins->count;
     fputs("time", file);
     for (uint32_t i = first; i < end; i++) {
-#define TWIN_NAME(name, resolution, digits, unit) fprintf(file, ",t%u." #name, (unsigned)i);
+        const char *twin = twin_id(i, id);
+#define TWIN_NAME(name, resolution, digits, unit) fprintf(file, ",%s.%d", twin, TWIN_##name);
         TWIN_CHANNEL_TABLE(TWIN_NAME)
 #undef TWIN_NAME
-        fprintf(file, ",t%u.state", (unsigned)i);
+        fprintf(file, ",%s.%d", twin, TWIN_state);
     }
     fputc('\n', file);
     for (uint32_t step = 0; step < twins->steps; step++) {

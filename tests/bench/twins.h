@@ -10,11 +10,11 @@
 #include "shared/base/time.h"
 #include "shared/model/world.h"
 
-#define TWINS_MAX      16000
+#define TWINS_MAX      10400 /* a world has eight feeds */
 #define TWINS_PERIOD   (100 * TIME_MS)
 #define TWINS_EPOCH    (1700000000 * TIME_SECOND) /* source time of step 0 */
 #define TWIN_STATES    4
-#define TWINS_PER_FILE 1000 /* a row of a trace holds at most 64 KiB */
+#define TWINS_PER_FILE 1300 /* a row of a trace holds at most 64 KiB and 8,192 fields */
 
 /* X(name, resolution as text, digits after the point, unit) */
 #define TWIN_CHANNEL_TABLE(X)   \
