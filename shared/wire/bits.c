@@ -256,7 +256,7 @@ void bits_text(BitStream *stream, char *text, size_t size)
     if (stream->mode == BIT_READ) {
         memset(text + length, 0, size - length);
     }
-    if (stream->status == STATUS_OK && !stream->lengths_only) {
+    if (stream->status == STATUS_OK) {
         bits_check(stream, bits_text_valid(text, length), STATUS_MALFORMED);
     }
 }
@@ -300,8 +300,10 @@ bool bits_text_valid(const char *text, size_t size)
 
 void bits_check(BitStream *stream, bool condition, Status status)
 {
-    if (!stream->lengths_only) {
+    if (!stream->length_first) {
         bits_require(stream, condition, status);
+    } else if (!condition && stream->status == STATUS_OK && stream->complaint == STATUS_OK) {
+        stream->complaint = status;
     }
 }
 
@@ -325,5 +327,5 @@ Status bits_finish(const BitStream *stream)
     if (stream->status == STATUS_OK && stream->mode == BIT_READ && stream->position != stream->limit) {
         return STATUS_MALFORMED;
     }
-    return stream->status;
+    return stream->status == STATUS_OK ? stream->complaint : stream->status;
 }

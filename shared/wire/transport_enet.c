@@ -16,6 +16,8 @@
 #define TIMEOUT_LIMIT        32u                 /* retransmissions, as ENet counts them */
 #define TIMEOUT_MIN_MS       3000u
 #define TIMEOUT_MAX_MS       4500u /* plus the ping interval: a peer that is gone is noticed within 5 s */
+#define PING_MIN_MS          500u
+#define PING_MAX_MS          5000u
 #define LINGER_MS            250u
 #define SOCKET_BUFFER        (4 * 1024 * 1024)
 #define COMMAND_OVERHEAD     12u  /* header bytes of one packet, for per-peer figures */
@@ -90,7 +92,9 @@ static void give_little_time(ENetPeer *peer)
 static void give_patience(const EnetTransport *transport, ENetPeer *peer)
 {
     enet_uint32 most = transport->patience_ms;
+    enet_uint32 ping = most / 9; /* ENet's own half second for the usual patience */
     enet_peer_timeout(peer, TIMEOUT_LIMIT, most - most / 3, most);
+    enet_peer_ping_interval(peer, ping < PING_MIN_MS ? PING_MIN_MS : ping < PING_MAX_MS ? ping : PING_MAX_MS);
 }
 
 /* ---- datagrams that belong to no connection ---- */
