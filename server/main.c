@@ -16,9 +16,9 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#define CATCH_UP_MAX     5               /* ticks made up for after a stall */
-#define RECEIVE_INTERVAL (2 * TIME_MS)   /* between ticks the network is looked at this often */
-#define RECEIVE_PAUSE    8               /* or, with thousands of clients, after so many times what a look took */
+#define CATCH_UP_MAX     5             /* ticks made up for after a stall */
+#define RECEIVE_INTERVAL (2 * TIME_MS) /* between ticks the network is looked at this often */
+#define RECEIVE_PAUSE    8 /* or, with thousands of clients, after so many times what a look took */
 #define DRAIN_TIME       (500 * TIME_MS) /* for clients to hear that the server stops */
 #define SPARE_PEERS      16 /* connections beyond the sessions, to be told that the server is full */
 #define PEERS_MAX        4095
