@@ -14,7 +14,8 @@ typedef enum BitMode { BIT_READ, BIT_WRITE, BIT_MEASURE } BitMode;
 typedef struct BitStream {
     BitMode mode;
     Status status;     /* first failure; see bits_check for what a codec may set */
-    bool lengths_only; /* BIT_READ: bits_check and the content of texts are not looked at */
+    bool length_first; /* BIT_READ: what bits_check and the content of texts complain of waits for the end */
+    Status complaint;  /* the first such; told by bits_finish when the length is right */
     const uint8_t *in; /* BIT_READ, borrowed */
     uint8_t *out;      /* BIT_WRITE, borrowed */
     size_t position;   /* bits */
@@ -81,7 +82,7 @@ bool bits_text_valid(const char *text, size_t size);
 /* Fails the stream with `status` unless `condition` holds, when reading and when writing alike. */
 void bits_check(BitStream *stream, bool condition, Status status);
 
-/* As bits_check, but also in lengths_only: for counts that the codec loops over or indexes with. */
+/* As bits_check, but at once also with length_first: for counts that the codec loops over or indexes with. */
 void bits_require(BitStream *stream, bool condition, Status status);
 
 /* Zero bits up to the next byte. Read: STATUS_MALFORMED when they are not zero. */

@@ -16,6 +16,9 @@ typedef struct BenchOptions {
     int64_t count;          /* --count N */
     int64_t clients, twins; /* --clients K, --twins N */
     int64_t tick_rate;      /* --tick-rate HZ: of the server */
+    int64_t input_rate;     /* --input-rate HZ: INPUT messages of each client */
+    double change_rate;     /* --change-rate F: of the twins that change at each update */
+    bool interest;          /* --interest: clients see their surroundings only */
     bool plaintext;         /* --plaintext: without the secure channel */
 } BenchOptions;
 
@@ -29,6 +32,8 @@ Status bench_snapshot(const BenchOptions *options, Diag *diag);
 Status bench_ingest(const BenchOptions *options, Diag *diag);
 /* Sealing and opening packets of several sizes, and handshakes. */
 Status bench_secure(const BenchOptions *options, Diag *diag);
+/* Packets between one server and --clients peers over loopback, without a world. */
+Status bench_transport(const BenchOptions *options, Diag *diag);
 /* A real server, --clients over real sockets, --twins that all change; PERFORMANCE.md, "fanout". */
 Status bench_fanout(const BenchOptions *options, Diag *diag);
 /* Sample to client; PERFORMANCE.md, "latency", without the broker. */

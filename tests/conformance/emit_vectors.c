@@ -70,6 +70,18 @@ static void fill_text(char *text, size_t size, Random *random)
     snprintf(text, size, "%s", words[random_below(random, ARRAY_COUNT(words))]);
 }
 
+static void fill_roster(RosterMessage *roster, Random *random)
+{
+    static uint8_t bytes[256];
+    ByteBuffer entries = { .data = bytes, .capacity = sizeof bytes };
+    for (uint64_t left = 1 + random_below(random, 4); left > 0; left--) {
+        RosterEntry entry = { .session = (uint16_t)random_u64(random) };
+        fill_text(entry.name, sizeof entry.name, random);
+        must(roster_entry_write(&entry, &entries) == STATUS_OK, "an entry does not encode");
+    }
+    roster->entries = bytes_of(bytes, entries.size);
+}
+
 static void fill_handshake(Message *message, Random *random)
 {
     switch (message->id) {
@@ -100,12 +112,8 @@ static void fill_handshake(Message *message, Random *random)
     case MESSAGE_READY:
         fill_hash(message->ready.world_hash, random);
         break;
-    case MESSAGE_ROSTER_JOIN:
-        message->roster_join.session = (uint16_t)random_u64(random);
-        fill_text(message->roster_join.name, NAME_SIZE, random);
-        break;
-    case MESSAGE_ROSTER_LEAVE:
-        message->roster_leave.session = (uint16_t)random_u64(random);
+    case MESSAGE_ROSTER:
+        fill_roster(&message->roster, random);
         break;
     case MESSAGE_TEXT_DEFINE:
         message->text_define.id = (uint32_t)random_u64(random);
@@ -175,6 +183,21 @@ static void fill_transfer(Message *message, Random *random)
     }
 }
 
+static void print_roster(const RosterMessage *roster)
+{
+    Bytes entries = roster->entries;
+    RosterEntry entry;
+    const char *separator = "";
+    printf(", \"people\": [");
+    while (roster_entry_read(&entries, &entry)) {
+        printf("%s{\"session\": %u", separator, entry.session);
+        print_text("name", entry.name);
+        printf("}");
+        separator = ", ";
+    }
+    printf("]");
+}
+
 static void print_handshake(const Message *message)
 {
     switch (message->id) {
@@ -204,12 +227,8 @@ static void print_handshake(const Message *message)
     case MESSAGE_READY:
         print_block("world", message->ready.world_hash, HASH_SIZE);
         break;
-    case MESSAGE_ROSTER_JOIN:
-        print_number("session", message->roster_join.session);
-        print_text("name", message->roster_join.name);
-        break;
-    case MESSAGE_ROSTER_LEAVE:
-        print_number("session", message->roster_leave.session);
+    case MESSAGE_ROSTER:
+        print_roster(&message->roster);
         break;
     case MESSAGE_TEXT_DEFINE:
         print_number("text_id", message->text_define.id);
@@ -658,6 +677,9 @@ static void write_corpus(const char *folder)
 {
     Random random = random_seeded(7);
     for (unsigned id = 1; id < MESSAGE_ID_COUNT; id++) {
+        if (message_rule((uint8_t)id) == NULL) {
+            continue; /* not used */
+        }
         Message message = { .id = (MessageId)id };
         fill_transfer(&message, &random);
         ByteBuffer out = buffer();
@@ -681,6 +703,9 @@ int main(int argc, char **argv)
     Random random = random_seeded(2024);
     emit_tables();
     for (unsigned id = 1; id < MESSAGE_ID_COUNT; id++) {
+        if (message_rule((uint8_t)id) == NULL) {
+            continue; /* not used */
+        }
         for (int round = 0; round < 12; round++) {
             emit_message((MessageId)id, &random);
         }

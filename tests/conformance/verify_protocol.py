@@ -158,6 +158,15 @@ def input_message(f):
     return m
 
 
+def roster(f):
+    if not 0 < len(f.data) - f.at <= 16384:
+        raise Refused("TRUNCATED" if f.at == len(f.data) else "OUT_OF_RANGE")
+    people = []
+    while f.at < len(f.data):
+        people.append({"session": f.u16(), "name": f.text(64)})
+    return {"people": people}
+
+
 LAYOUTS = {
     "HELLO": hello,
     "WELCOME": welcome,
@@ -170,8 +179,7 @@ LAYOUTS = {
     "TIME_RESPONSE": lambda f: {"t0": f.i64(), "t1": f.i64(), "t2": f.i64()},
     "INPUT": input_message,
     "SNAPSHOT": lambda f: {"body": f.rest(1 << 20)},
-    "ROSTER_JOIN": lambda f: {"session": f.u16(), "name": f.text(64)},
-    "ROSTER_LEAVE": lambda f: {"session": f.u16()},
+    "ROSTER": roster,
     "TEXT_DEFINE": lambda f: {"text_id": f.u32(), "text": f.text(256)},
     "BYE": lambda f: {"reserved": f.within(f.u8(), 0, 0)},
 }

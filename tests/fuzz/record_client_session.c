@@ -90,7 +90,7 @@ static void record(const char *folder, const char *name, SimLink link, const uin
         abort();
     }
     rig_init(rig, link, 8, 5, SEED_WORLD);
-    if (transport_sim_create(rig->network, 0, &recorder.under) != STATUS_OK) {
+    if (rig_transport(rig, 0, &recorder.under) != STATUS_OK) {
         abort();
     }
     rig_connect_over(rig, 0, "Ada", world_hash, (Transport){ .ops = &ops, .context = &recorder });
