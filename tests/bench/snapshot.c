@@ -255,7 +255,7 @@ static Status twin_lines(uint32_t count, Arena *arena, Diag *diag)
                                           { 3, 2, 4 }, { 2, 0, 0 }, { 2, 2, 0 } };
     Twins twins;
     int64_t *codes = arena_new_array(arena, int64_t, (size_t)STEPS * count * TWIN_CHANNELS);
-    Status status = twins_generate(count, STEPS, 10, arena, &twins);
+    Status status = twins_generate(count, STEPS, 10, 1, arena, &twins);
     if (status != STATUS_OK || codes == NULL) {
         return diag_set(diag, STATUS_OUT_OF_MEMORY, NULL, 0, "no memory for %u twins", (unsigned)count);
     }
@@ -278,7 +278,7 @@ static Status channel_lines(uint32_t count, Arena *arena, Diag *diag)
     };
     Twins twins;
     int64_t *codes = arena_new_array(arena, int64_t, (size_t)STEPS * count);
-    Status status = twins_generate(count, STEPS, 10, arena, &twins);
+    Status status = twins_generate(count, STEPS, 10, 1, arena, &twins);
     if (status != STATUS_OK || codes == NULL) {
         return diag_set(diag, STATUS_OUT_OF_MEMORY, NULL, 0, "no memory for %u twins", (unsigned)count);
     }
