@@ -50,6 +50,7 @@ typedef struct Cells {
     uint32_t free;           /* list of freed ids */
     uint32_t *buckets;       /* squares by hash */
     uint32_t bucket_count;   /* a power of two */
+    uint32_t *newest;        /* by cell: sequence of its newest version; 0: none, or not in use */
     uint32_t *things;        /* by cell, ascending */
     uint32_t *cell_of_thing;
     double side_m; /* of a square; 0: one square is the world */
