@@ -2,9 +2,9 @@
 
 #include "shared/base/log.h"
 
-#define PACKETS_AT_ONCE 24u             /* to one client in one tick */
-#define OVERTAKEN       3u              /* packets that arrive after one that has not: it is lost */
-#define ROUND_TRIP      (100 * TIME_MS) /* while none was measured */
+#define PACKETS_AT_ONCE 24u         /* to one client in one tick */
+#define OVERTAKEN       3u          /* packets that arrive after one that has not: it is lost */
+#define ROUND_TRIP      TIME_SECOND /* while none was measured; what is overtaken is lost sooner */
 #define LATE_MARGIN     (10 * TIME_MS)
 #define LATE_MIN        (40 * TIME_MS)
 #define WAITING_MAX     (1u << 24)
@@ -60,7 +60,9 @@ Status outbox_open(Metaverse *metaverse, Session *session)
             return STATUS_OUT_OF_MEMORY;
         }
     }
-    *outbox = (Outbox){ .links = links, .allowance = BURST_MIN, .allowance_at = metaverse->now };
+    *outbox = (Outbox){
+        .links = links, .heard = metaverse->now, .allowance = BURST_MIN, .allowance_at = metaverse->now
+    };
     session->outbox = outbox;
     return STATUS_OK;
 }
@@ -181,7 +183,7 @@ static TimeNs patience(const Outbox *outbox, TimeNs now)
     TimeNs usual =
         outbox->round_trip == 0 ? ROUND_TRIP : outbox->round_trip + 4 * outbox->deviation + LATE_MARGIN;
     usual = usual < LATE_MIN ? LATE_MIN : usual;
-    TimeNs silence = outbox->heard == 0 ? 0 : (now - outbox->heard) / 2;
+    TimeNs silence = (now - outbox->heard) / 2;
     return usual > silence ? usual : silence;
 }
 

@@ -100,7 +100,7 @@ typedef struct Outbox {
     uint32_t record_count;        /* ever; wraps */
     uint32_t arrived;             /* newest packet acknowledged; 0: none */
     uint32_t frame;               /* newest frame it has; 0: none */
-    TimeNs heard;                 /* when `arrived` was acknowledged; 0: never */
+    TimeNs heard;                 /* when `arrived` was acknowledged, or the session began */
     TimeNs round_trip, deviation; /* of packets to acknowledgements, smoothed; 0: not known */
     double allowance;             /* bytes that may go now */
     TimeNs allowance_at;
