@@ -16,19 +16,17 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#define CATCH_UP_MAX     5             /* ticks made up for after a stall */
-#define RECEIVE_INTERVAL (2 * TIME_MS) /* between ticks the network is looked at this often */
-#define RECEIVE_PAUSE    8 /* or, with thousands of clients, after so many times what a look took */
-#define DRAIN_TIME       (500 * TIME_MS) /* for clients to hear that the server stops */
-#define SPARE_PEERS      16 /* connections beyond the sessions, to be told that the server is full */
-#define PEERS_MAX        4095
+#define DRAIN_TIME     (500 * TIME_MS) /* for clients to hear that the server stops */
+#define DRAIN_INTERVAL (2 * TIME_MS)
+#define SPARE_PEERS    16 /* connections beyond the sessions, to be told that the server is full */
+#define PEERS_MAX      4095
 
 typedef struct Options {
     const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
     const char *identity, *authorized_keys, *default_role;
     int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps;
-    double speed, start_offset, seconds;
-    bool loop, paused, plaintext;
+    double speed, start_offset, seconds, deadline_ms;
+    bool loop, paused, plaintext, tickless;
 } Options;
 
 static volatile sig_atomic_t stop_signal;
@@ -113,6 +111,17 @@ static bool parse_options(int argc, char *argv[], Options *options, Arena *arena
           .maximum = TICK_RATE_MAX,
           .value = "HZ",
           .help = "snapshots a second, not more than steps" },
+        { .name = "tickless",
+          .kind = CLI_FLAG,
+          .flag = &options->tickless,
+          .help = "tell clients what is sensed as it comes, not at the snapshot rate; steps go on" },
+        { .name = "deadline",
+          .kind = CLI_REAL,
+          .real = &options->deadline_ms,
+          .minimum = 0.1,
+          .maximum = 1000,
+          .value = "MS",
+          .help = "with --tickless: how long what is sensed may wait to be told together" },
         { .name = "max-clients",
           .kind = CLI_INTEGER,
           .integer = &options->max_clients,
@@ -220,51 +229,36 @@ static int start_log(const Options *options, FILE **out_file)
     return EXIT_CODE_OK;
 }
 
-/* Waits for `deadline`, looking at the network meanwhile, and once in any case: clocks are answered with the
- * time it is, not with the time a late tick was due, and world transfers do not wait for a tick. */
-static void wait_until(Server *server, TimeNs deadline)
+/* Until the server has something to do: at the time it said, or when something comes in. */
+static void wait_for_work(const Server *server)
 {
-    for (;;) {
-        TimeNs now = clock_monotonic();
-        server_receive(server, now);
-        if (now >= deadline || stop_signal != 0) {
-            return;
-        }
-        TimeNs pause = RECEIVE_PAUSE * (clock_monotonic() - now);
-        TimeNs next = now + (pause > RECEIVE_INTERVAL ? pause : RECEIVE_INTERVAL);
-        clock_sleep_until(next < deadline ? next : deadline);
+    TimeNs wake = server_wake(server), from = server_receive_from(server);
+    clock_sleep_until(from < wake ? from : wake);
+    TimeNs left = wake - clock_monotonic();
+    if (from < wake && left > 0 && stop_signal == 0) {
+        server_wait(server, left);
     }
-}
-
-/* The tick after one due at `due`. A stall is made up for by a few ticks in a row; what is more is let go. */
-static TimeNs next_due(TimeNs due, TimeNs step, TimeNs now)
-{
-    due += step;
-    TimeNs late = (now - due) / step;
-    if (late > CATCH_UP_MAX) {
-        log_warning("server", "stood still for %.0f ms: %lld ticks are left out", (double)(now - due) / 1e6,
-                    (long long)(late - CATCH_UP_MAX));
-        due += (late - CATCH_UP_MAX) * step;
-    }
-    return due;
 }
 
 static void run(Server *server, const Options *options)
 {
-    TimeNs step = TIME_SECOND / options->tick_rate;
     TimeNs start = clock_monotonic();
     TimeNs end = options->seconds > 0 ? start + time_from_seconds(options->seconds) : TIME_FOREVER;
     TimeNs status_due = start + TIME_SECOND;
-    for (TimeNs due = start; due < end && stop_signal == 0; due = next_due(due, step, clock_monotonic())) {
-        wait_until(server, due);
-        TimeNs begin = clock_monotonic();
-        server_tick(server, due);
-        server_note_tick(server, clock_monotonic() - begin);
-        if (due >= status_due) {
-            char line[512];
-            log_info("server", "%s", server_status_line(server, due, line, sizeof line));
-            status_due += TIME_SECOND * ((due - status_due) / TIME_SECOND + 1);
+    for (TimeNs now = start; now < end && stop_signal == 0; now = clock_monotonic()) {
+        bool told = server_run(server, now);
+        TimeNs took = clock_monotonic() - now;
+        if (told) {
+            server_note_tick(server, took);
+        } else {
+            server_note_look(server, took);
         }
+        if (now >= status_due) {
+            char line[512];
+            log_info("server", "%s", server_status_line(server, now, line, sizeof line));
+            status_due += TIME_SECOND * ((now - status_due) / TIME_SECOND + 1);
+        }
+        wait_for_work(server);
     }
 }
 
@@ -278,7 +272,7 @@ static void stop(Server *server)
     TimeNs end = now + DRAIN_TIME;
     server_shutdown(server, now);
     while (!server_drained(server) && now < end) {
-        clock_sleep_until(now + RECEIVE_INTERVAL);
+        clock_sleep_until(now + DRAIN_INTERVAL);
         now = clock_monotonic();
         server_receive(server, now);
     }
@@ -365,7 +359,9 @@ static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
                                                  .view_distance_m = (uint16_t)options->view_distance,
                                                  .client_kbps = (uint32_t)options->client_kbps,
                                                  .roles = { .of = options->plaintext ? NULL : role_of,
-                                                            .context = &security } } };
+                                                            .context = &security } },
+                                  .tickless = options->tickless,
+                                  .deadline = time_from_seconds(options->deadline_ms * 1e-3) };
     Transport transport = { 0 };
     Server *server = NULL;
     uint16_t port;
@@ -409,7 +405,8 @@ int main(int argc, char *argv[])
                         .snapshot_rate = 30,
                         .max_clients = 64,
                         .client_kbps = 8000,
-                        .speed = 1 };
+                        .speed = 1,
+                        .deadline_ms = 2 };
     int exit_code;
     Arena arena;
     FILE *log_stream = NULL;

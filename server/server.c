@@ -22,6 +22,10 @@ struct Server {
     Totals before, last;             /* the last full second lies between them */
     TimeNs durations[DURATIONS_MAX]; /* a ring */
     uint32_t duration_count;
+    Schedule schedule;
+    bool scheduled;  /* server_run has been called */
+    bool feed_empty; /* tickless: a feed said that it had something and had nothing */
+    ScheduleConfig schedule_config;
     bool end_told;
     uint64_t restarts_told, clock_resets_told;
 };
@@ -42,6 +46,10 @@ Status server_create(const ServerConfig *config, const World *world, TextTable *
     server->twin = twin;
     server->world = world;
     server->before.at = server->last.at = TIME_NONE;
+    server->schedule_config = (ScheduleConfig){ .tick_rate_hz = config->metaverse.tick_rate_hz,
+                                                .snapshot_rate_hz = config->metaverse.snapshot_rate_hz,
+                                                .tickless = config->tickless,
+                                                .deadline = config->deadline };
     *out_server = server;
     return STATUS_OK;
 }
@@ -121,6 +129,82 @@ static void account(Server *server, TimeNs now)
     }
 }
 
+/* A feed that is wrong about its next sample must not keep the server busy: it is asked again with the next
+ * step. */
+static TimeNs feed_due(const Server *server)
+{
+    return server->feed_empty ? TIME_FOREVER : twin_next_due(server->twin);
+}
+
+/* True when values changed. */
+static bool run_sense(Server *server, const ScheduleDue *due)
+{
+    SyncBatch batch;
+    sense(server, due->at, &batch);
+    metaverse_integrate(server->metaverse, &batch);
+    server->feed_empty = !due->step && batch.count == 0;
+    return batch.count > 0 || batch.restarted;
+}
+
+/* True when there is something that the clients were told, or a step. */
+static bool do_due(Server *server, TimeNs now, const ScheduleDue *due)
+{
+    ScheduleNews news = { 0 };
+    if (due->receive) {
+        metaverse_receive(server->metaverse, now);
+    }
+    if (due->sense) {
+        news.values = run_sense(server, due);
+    }
+    if (due->step) {
+        metaverse_step(server->metaverse, due->at);
+    }
+    MetaverseNews heard = metaverse_news(server->metaverse);
+    news.motion = heard.motion;
+    news.waiting = heard.waiting;
+    news.lag = heard.lag;
+    bool snapshot = schedule_snapshot(&server->schedule, now, &news);
+    if (due->step || snapshot) {
+        metaverse_replicate_when(server->metaverse, due->at, snapshot);
+        account(server, now);
+    }
+    return due->step || snapshot;
+}
+
+bool server_run(Server *server, TimeNs now)
+{
+    if (!server->scheduled) {
+        schedule_init(&server->schedule, &server->schedule_config, now);
+        server->scheduled = true;
+    }
+    ScheduleDue due = schedule_due(&server->schedule, now, feed_due(server));
+    if (due.missed > 0) {
+        log_warning("server", "stood still: %u ticks are left out", (unsigned)due.missed);
+    }
+    if (!due.step) {
+        return do_due(server, now, &due);
+    }
+    ProfileScope scope = profile_begin("tick");
+    do_due(server, now, &due);
+    profile_end(scope);
+    return true;
+}
+
+TimeNs server_wake(const Server *server)
+{
+    return server->scheduled ? schedule_wake(&server->schedule, feed_due(server)) : TIME_NONE;
+}
+
+TimeNs server_receive_from(const Server *server)
+{
+    return server->scheduled ? schedule_receive_from(&server->schedule) : TIME_NONE;
+}
+
+void server_wait(const Server *server, TimeNs timeout)
+{
+    metaverse_wait(server->metaverse, timeout);
+}
+
 void server_tick(Server *server, TimeNs now)
 {
     SyncBatch batch;
@@ -137,6 +221,11 @@ void server_tick(Server *server, TimeNs now)
 void server_receive(Server *server, TimeNs now)
 {
     metaverse_receive(server->metaverse, now);
+}
+
+void server_note_look(Server *server, TimeNs duration)
+{
+    schedule_note_receive(&server->schedule, duration);
 }
 
 void server_note_tick(Server *server, TimeNs duration)

@@ -134,6 +134,7 @@ Status avatar_spawn(Metaverse *metaverse, Session *session)
         metaverse->live[at] = before;
     }
     metaverse->live[at] = (uint16_t)(session - metaverse->sessions);
+    metaverse->moved = true;
     metaverse->counters.sessions = metaverse->live_count;
     return STATUS_OK;
 }
@@ -148,6 +149,7 @@ void avatar_remove(Metaverse *metaverse, Session *session)
         }
     }
     metaverse->live_count = kept;
+    metaverse->moved = true;
     metaverse->counters.sessions = kept;
     cells_leave(metaverse, session);
     outbox_close(metaverse, session);
@@ -171,6 +173,12 @@ void avatar_input(Metaverse *metaverse, Session *session, const InputMessage *in
         input_queue_push(&session->inputs, input->first_sequence, steps, input->count);
 }
 
+static bool is_elsewhere(const AvatarState *before, const AvatarState *now)
+{
+    return memcmp(before->position, now->position, sizeof now->position) != 0 || before->yaw != now->yaw ||
+           before->pitch != now->pitch;
+}
+
 static void step_all(Metaverse *metaverse)
 {
     for (uint16_t i = 0; i < metaverse->live_count; i++) {
@@ -178,8 +186,12 @@ static void step_all(Metaverse *metaverse)
         AvatarInput inputs[INPUT_STEPS_MAX];
         uint64_t lost = session->inputs.lost;
         uint32_t count = input_queue_take(&session->inputs, inputs);
+        AvatarState before = session->body;
         for (uint32_t step = 0; step < count; step++) {
             avatar_step(&session->body, &inputs[step], metaverse->world);
+        }
+        if (is_elsewhere(&before, &session->body)) {
+            metaverse->moved = true;
         }
         metaverse->counters.inputs_lost += session->inputs.lost - lost;
     }
@@ -199,4 +211,10 @@ void avatars_step(Metaverse *metaverse)
         metaverse->stepped_until += AVATAR_STEP_NS;
         step_all(metaverse);
     }
+}
+
+TimeNs avatars_time(const Metaverse *metaverse, TimeNs before)
+{
+    TimeNs stood = metaverse->stepped_until == TIME_NONE ? metaverse->now : metaverse->stepped_until;
+    return before == TIME_NONE || stood > before ? stood : before + TIME_US;
 }

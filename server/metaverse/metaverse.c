@@ -144,13 +144,33 @@ void metaverse_step(Metaverse *metaverse, TimeNs now)
 
 void metaverse_replicate(Metaverse *metaverse, TimeNs now)
 {
+    metaverse_replicate_when(metaverse, now, replication_due(metaverse));
+}
+
+void metaverse_replicate_when(Metaverse *metaverse, TimeNs now, bool snapshot)
+{
     ProfileScope scope = profile_begin("replicate");
     metaverse->now = now;
     join_pump(metaverse);
     roster_tell(metaverse);
-    replication_send(metaverse);
+    if (snapshot) {
+        replication_send(metaverse);
+    }
     flush(metaverse);
     profile_end(scope);
+}
+
+MetaverseNews metaverse_news(Metaverse *metaverse)
+{
+    MetaverseNews news = { .motion = metaverse->moved };
+    metaverse->moved = false;
+    replication_news(metaverse, &news);
+    return news;
+}
+
+void metaverse_wait(const Metaverse *metaverse, TimeNs timeout)
+{
+    transport_wait(metaverse->transport, timeout);
 }
 
 void metaverse_shutdown(Metaverse *metaverse, TimeNs now)

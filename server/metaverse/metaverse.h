@@ -71,6 +71,21 @@ void metaverse_step(Metaverse *metaverse, TimeNs now);
 /* Sends new texts and, at the snapshot rate, the world at this tick. */
 void metaverse_replicate(Metaverse *metaverse, TimeNs now);
 
+/* As metaverse_replicate, but the caller says whether a snapshot is due. */
+void metaverse_replicate_when(Metaverse *metaverse, TimeNs now, bool snapshot);
+
+/* What an owner needs to know to decide that. */
+typedef struct MetaverseNews {
+    bool motion;  /* somebody has moved, come or gone since the last time this was asked */
+    bool waiting; /* a client is not known to have the newest state */
+    uint32_t lag; /* snapshots sent and not acknowledged, of the client most behind; those who are beyond help
+                     (stalled, or not heard of yet) left out */
+} MetaverseNews;
+MetaverseNews metaverse_news(Metaverse *metaverse);
+
+/* Returns when something may have come in, and after `timeout` or a signal at the latest. */
+void metaverse_wait(const Metaverse *metaverse, TimeNs timeout);
+
 /* Tells every client that the server stops, and flushes. From then on nobody is let in. */
 void metaverse_shutdown(Metaverse *metaverse, TimeNs now);
 

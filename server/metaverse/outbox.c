@@ -211,6 +211,15 @@ static bool is_due(const Metaverse *metaverse, Outbox *outbox, const CellLink *l
            (link->sent != newest || !on_its_way(outbox, link->packet, metaverse->now));
 }
 
+static bool is_unsettled(const Metaverse *metaverse, const CellLink *link)
+{
+    if (link->cell == NO_CELL || link->closing) {
+        return link->cell != NO_CELL;
+    }
+    const Snapshot *newest = cell_history_newest(&metaverse->replication.cells.cells[link->cell].history);
+    return newest != NULL && newest->sequence != link->acked;
+}
+
 static void sink(Due *due, uint32_t count, uint32_t at)
 {
     for (;;) {
@@ -234,10 +243,11 @@ static uint32_t list_due(Metaverse *metaverse, Outbox *outbox)
 {
     Due *due = metaverse->replication.due;
     uint32_t count = 0;
-    outbox->missing = 0;
+    outbox->missing = outbox->unsettled = 0;
     for (uint32_t i = 0; i < outbox->link_count; i++) {
         CellLink *link = &outbox->links[i];
         outbox->missing += link->cell != NO_CELL && link->acked == 0 && !link->closing;
+        outbox->unsettled += is_unsettled(metaverse, link);
         if (is_due(metaverse, outbox, link)) {
             link->waiting += link->waiting < WAITING_MAX ? (link->closing ? 1u : link->weight) : 0;
             due[count++] = (Due){ .waiting = link->waiting, .link = (uint16_t)i };

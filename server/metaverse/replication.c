@@ -13,6 +13,8 @@
     ((size_t)192 << 20) /* of all versions remembered, where every cell changes at every tick */
 #define HISTORY_MIN  16u
 #define KBPS_DEFAULT 8000u
+#define LAG_HISTORY  64u               /* frames and packets that both ends can tell apart */
+#define SILENCE      (2 * TIME_SECOND) /* after which nobody waits for a client */
 
 static Status create_twins(Metaverse *metaverse)
 {
@@ -149,7 +151,7 @@ void replication_integrate(Metaverse *metaverse, const SyncBatch *batch)
 }
 
 /* Carries the remainder, so that any snapshot rate up to the tick rate comes out right on average. */
-static bool is_snapshot_tick(Metaverse *metaverse)
+bool replication_due(Metaverse *metaverse)
 {
     Replication *replication = &metaverse->replication;
     replication->rate_left += metaverse->config.snapshot_rate_hz;
@@ -164,8 +166,9 @@ static void begin_frame(Metaverse *metaverse)
 {
     Replication *replication = &metaverse->replication;
     uint32_t sequence = replication->frame.sequence;
+    TimeNs before = sequence == 0 ? TIME_NONE : replication->frame.server_time;
     replication->frame = (SnapshotFrame){ .sequence = sequence == UINT32_MAX ? 1 : sequence + 1,
-                                          .server_time = metaverse->now,
+                                          .server_time = avatars_time(metaverse, before),
                                           .source_time = replication->source_time,
                                           .text_count = metaverse->texts->count };
     frame_ring_put(&replication->frames, &replication->frame);
@@ -174,7 +177,7 @@ static void begin_frame(Metaverse *metaverse)
 
 void replication_send(Metaverse *metaverse)
 {
-    if (!is_snapshot_tick(metaverse) || metaverse->live_count == 0) {
+    if (metaverse->live_count == 0) {
         return;
     }
     begin_frame(metaverse);
@@ -188,4 +191,30 @@ void replication_send(Metaverse *metaverse)
         outbox_send(metaverse, session);
     }
     profile_end(scope);
+}
+
+/* Packets and frames that a client may be behind, in proportion to a history of LAG_HISTORY. Who is silent or
+ * farther behind is beyond help. */
+static uint32_t lag_of(const Replication *replication, const Outbox *outbox)
+{
+    uint32_t frames = outbox->frame != 0 ? replication->frame.sequence - outbox->frame : 0;
+    uint32_t packets = outbox->arrived != 0 ? outbox->number - outbox->arrived : 0;
+    uint32_t lag = frames > packets ? frames : packets;
+    if (lag > LAG_HISTORY) {
+        return 0;
+    }
+    return replication->history < LAG_HISTORY ? lag * LAG_HISTORY / replication->history : lag;
+}
+
+void replication_news(const Metaverse *metaverse, MetaverseNews *news)
+{
+    for (uint16_t i = 0; i < metaverse->live_count; i++) {
+        const Outbox *outbox = metaverse->sessions[metaverse->live[i]].outbox;
+        if (outbox->heard != 0 && metaverse->now - outbox->heard > SILENCE) {
+            continue;
+        }
+        uint32_t lag = lag_of(&metaverse->replication, outbox);
+        news->waiting |= outbox->unsettled > 0;
+        news->lag = lag > news->lag ? lag : news->lag;
+    }
 }

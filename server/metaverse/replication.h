@@ -104,8 +104,9 @@ typedef struct Outbox {
     TimeNs round_trip, deviation; /* of packets to acknowledgements, smoothed; 0: not known */
     double allowance;             /* bytes that may go now */
     TimeNs allowance_at;
-    uint32_t missing;  /* links of which nothing has arrived yet */
-    uint32_t reviewed; /* sequence at which its interest was looked at last; 0: never */
+    uint32_t missing;   /* links of which nothing has arrived yet */
+    uint32_t unsettled; /* links whose newest version was not acknowledged when something was sent last */
+    uint32_t reviewed;  /* sequence at which its interest was looked at last; 0: never */
 } Outbox;
 
 /* ---- encodings ---- */

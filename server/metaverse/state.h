@@ -133,6 +133,7 @@ struct Metaverse {
     uint32_t texts_known; /* texts that the live sessions have been woken for */
     bool stopping;
     TimeNs stepped_until; /* avatars have made all steps due by then; TIME_NONE: none yet */
+    bool moved;           /* somebody has, or came, or went; until metaverse_news is asked */
 
     const WorldFile *files; /* in the order of World.files */
     uint32_t file_count;
@@ -212,11 +213,21 @@ void avatar_remove(Metaverse *metaverse, Session *session);
 void avatar_input(Metaverse *metaverse, Session *session, const InputMessage *input);
 void avatars_step(Metaverse *metaverse);
 
+/* The server time at which the avatars stood as they do, after `before`: with ticks the tick's, between ticks
+ * that of the last step and a microsecond more each time, so that motion is shown as it was. */
+TimeNs avatars_time(const Metaverse *metaverse, TimeNs before);
+
 /* ---- replication.c: the world as clients are told it ---- */
 
 NODISCARD Status replication_create(Metaverse *metaverse, Diag *diag);
 void replication_integrate(Metaverse *metaverse, const SyncBatch *batch);
+
+/* Whether this tick is one for a snapshot; counts as taken. */
+bool replication_due(Metaverse *metaverse);
 void replication_send(Metaverse *metaverse);
+
+/* Fills in what replication knows of: waiting and lag. */
+void replication_news(const Metaverse *metaverse, MetaverseNews *news);
 
 /* ---- cells.c ---- */
 

@@ -26,6 +26,9 @@ typedef struct FeedOps {
                    FeedStatus *out_status);
     void (*set_speed)(void *context, TimeNs now, double speed); /* source seconds a second; NULL when live */
     void (*set_paused)(void *context, TimeNs now, bool paused); /* NULL when live */
+    /* The monotonic time at which poll will have something at the earliest, as things are: in the past when
+     * it has something already, TIME_FOREVER while it will not. NULL: nobody knows. */
+    TimeNs (*next_due)(const void *context);
     const TraceCounters *(*counters)(const void *context);
     void (*destroy)(void *context);
 } FeedOps;

@@ -3,6 +3,7 @@
 #include "shared/base/log.h"
 #include "shared/trace/steps.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 typedef struct Replay {
@@ -225,6 +226,37 @@ static void set_paused(void *context, TimeNs now, bool paused)
     replay->paused = paused;
 }
 
+/* When the cursor will stand at `source`. */
+static TimeNs due_at(const Replay *replay, TimeNs source)
+{
+    TimeNs ahead;
+    if (source <= replay->anchor_source) {
+        return replay->anchor_now;
+    }
+    if (replay->paused || __builtin_sub_overflow(source, replay->anchor_source, &ahead)) {
+        return TIME_FOREVER;
+    }
+    double wait = ceil((double)ahead / replay->speed);
+    return wait < 9e18 ? add_saturated(replay->anchor_now, (TimeNs)wait) : TIME_FOREVER;
+}
+
+static TimeNs next_due(const void *context)
+{
+    const Replay *replay = context;
+    if (replay->failure != STATUS_OK || !replay->started || replay->set_back) {
+        return TIME_NONE;
+    }
+    if (replay->has_next) {
+        TimeNs cursor = later(replay->anchor_source, replay->latest);
+        bool gap = replay->next.source_time > cursor &&
+                   step_between(cursor, replay->next.source_time) > REPLAY_GAP_MAX;
+        return gap && !replay->paused ? TIME_NONE : due_at(replay, replay->next.source_time);
+    }
+    return replay->loop
+               ? later(due_at(replay, add_saturated(replay->latest, 1)), add_saturated(replay->end_now, 1))
+               : TIME_FOREVER;
+}
+
 static const TraceCounters *counters(const void *context)
 {
     const Replay *replay = context;
@@ -240,6 +272,7 @@ static const FeedOps replay_ops = {
     .poll = poll,
     .set_speed = set_speed,
     .set_paused = set_paused,
+    .next_due = next_due,
     .counters = counters,
     .destroy = destroy,
 };

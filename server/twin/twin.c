@@ -352,6 +352,19 @@ Status twin_tick(TwinSystem *twin, TimeNs now, SyncBatch *out_batch)
     return status;
 }
 
+TimeNs twin_next_due(const TwinSystem *twin)
+{
+    TimeNs due = TIME_FOREVER;
+    for (uint8_t i = 0; i < twin->feed_count; i++) {
+        const Feed *feed = &twin->feeds[i].feed;
+        if (!twin->feeds[i].ended && feed->ops->next_due != NULL) {
+            TimeNs next = feed->ops->next_due(feed->context);
+            due = next < due ? next : due;
+        }
+    }
+    return due;
+}
+
 bool twin_ended(const TwinSystem *twin)
 {
     for (uint8_t i = 0; i < twin->feed_count; i++) {

@@ -41,6 +41,10 @@ NODISCARD Status twin_add_feed(TwinSystem *twin, Feed feed);
  * when a feed failed: the twin goes on without it and the batch is still good. */
 NODISCARD Status twin_tick(TwinSystem *twin, TimeNs now, SyncBatch *out_batch);
 
+/* When a feed that still runs will have something, in monotonic time: in the past when it has it already,
+ * TIME_FOREVER when none does or none can tell. What goes stale is not told before the next twin_tick. */
+TimeNs twin_next_due(const TwinSystem *twin);
+
 /* True when every feed has ended. */
 bool twin_ended(const TwinSystem *twin);
 

@@ -21,6 +21,13 @@ void transport_flush(Transport transport, TimeNs now)
     transport.ops->flush(transport.context, now);
 }
 
+void transport_wait(Transport transport, TimeNs timeout)
+{
+    if (transport.ops->wait != NULL && timeout > 0) {
+        transport.ops->wait(transport.context, timeout);
+    }
+}
+
 void transport_disconnect(Transport transport, PeerId peer, uint32_t reason)
 {
     transport.ops->disconnect(transport.context, peer, reason);

@@ -226,6 +226,12 @@ static void secure_flush(void *context, TimeNs now)
     transport_flush(transport->inner, now);
 }
 
+static void secure_wait(void *context, TimeNs timeout)
+{
+    const SecureTransport *transport = context;
+    transport_wait(transport->inner, timeout);
+}
+
 static void secure_disconnect(void *context, PeerId id, uint32_t reason)
 {
     SecureTransport *transport = context;
@@ -269,6 +275,7 @@ static const TransportOps secure_ops = { .connect = secure_connect,
                                          .send = secure_send,
                                          .poll = secure_poll,
                                          .flush = secure_flush,
+                                         .wait = secure_wait,
                                          .disconnect = secure_disconnect,
                                          .stats = secure_stats,
                                          .address = secure_address,
