@@ -20,6 +20,8 @@ typedef struct BenchOptions {
     double change_rate;     /* --change-rate F: of the twins that change at each update */
     bool interest;          /* --interest: clients see their surroundings only */
     bool plaintext;         /* --plaintext: without the secure channel */
+    bool tickless;          /* --tickless: the server tells samples as they come */
+    double deadline_ms;     /* --deadline MS: and holds them back for so long at most */
 } BenchOptions;
 
 typedef Status (*BenchRun)(const BenchOptions *options, Diag *diag);

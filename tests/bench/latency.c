@@ -16,14 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define THINGS           1000
-#define SAMPLE_INTERVAL  TIME_MS
-#define RECEIVE_INTERVAL (2 * TIME_MS) /* as dtmv-server */
-#define TICK_RATE        60
-#define IDLE             (100 * TIME_US)
-#define WARM_UP          TIME_SECOND
-#define SAMPLES_MAX      1000000
-#define JOIN_PATIENCE    (20 * TIME_SECOND)
+#define THINGS          1000
+#define SAMPLE_INTERVAL TIME_MS
+#define TICK_RATE       60
+#define IDLE            (100 * TIME_US)
+#define WARM_UP         TIME_SECOND
+#define SAMPLES_MAX     1000000
+#define JOIN_PATIENCE   (20 * TIME_SECOND)
 
 /* ---- the world, in memory ---- */
 
@@ -90,6 +89,12 @@ static Status clock_poll(void *context, TimeNs now, TraceSample *out_samples, si
     return STATUS_OK;
 }
 
+static TimeNs clock_next_due(const void *context)
+{
+    const ClockFeed *feed = context;
+    return feed->next;
+}
+
 static const TraceCounters *clock_counters(const void *context)
 {
     static const TraceCounters none;
@@ -102,24 +107,25 @@ static void clock_destroy(void *context)
     (void)context; /* lives on the caller's stack */
 }
 
+/* As dtmv-server's main does. */
 static void serve(Server *server, TimeNs end)
 {
-    TimeNs step = TIME_SECOND / TICK_RATE;
-    for (TimeNs due = clock_monotonic(); due < end; due += step) {
-        for (TimeNs now = clock_monotonic();; now = clock_monotonic()) {
-            server_receive(server, now);
-            if (now >= due) {
-                break;
-            }
-            clock_sleep_until(now + RECEIVE_INTERVAL < due ? now + RECEIVE_INTERVAL : due);
+    for (TimeNs now = clock_monotonic(); now < end; now = clock_monotonic()) {
+        server_run(server, now);
+        TimeNs wake = server_wake(server), from = server_receive_from(server);
+        clock_sleep_until(from < wake ? from : wake);
+        TimeNs left = wake - clock_monotonic();
+        if (from < wake && left > 0) {
+            server_wait(server, left);
         }
-        server_tick(server, due);
     }
 }
 
-static int run_server(SmallWorld *small, Transport transport, TimeNs duration)
+static int run_server(SmallWorld *small, Transport transport, const BenchOptions *options, TimeNs duration)
 {
-    static const FeedOps ops = { .poll = clock_poll, .counters = clock_counters, .destroy = clock_destroy };
+    static const FeedOps ops = {
+        .poll = clock_poll, .next_due = clock_next_due, .counters = clock_counters, .destroy = clock_destroy
+    };
     static const AssetTable no_files;
     Arena arena;
     TextTable texts;
@@ -129,7 +135,9 @@ static int run_server(SmallWorld *small, Transport transport, TimeNs duration)
     arena_init(&arena, 0);
     ClockFeed feed = { .next = clock_monotonic() };
     const ServerConfig config = {
-        .metaverse = { .sessions = 4, .tick_rate_hz = TICK_RATE, .snapshot_rate_hz = TICK_RATE }
+        .metaverse = { .sessions = 4, .tick_rate_hz = TICK_RATE, .snapshot_rate_hz = TICK_RATE },
+        .tickless = options->tickless,
+        .deadline = time_from_seconds(options->deadline_ms * 1e-3)
     };
     if (text_table_init(&texts, 16, &arena) != STATUS_OK ||
         twin_create(&small->world, 0, &twin) != STATUS_OK ||
@@ -168,7 +176,7 @@ static Status start_server(SmallWorld *small, const BenchOptions *options, TimeN
             _exit(1);
         }
         close(ends[1]);
-        _exit(run_server(small, transport, duration));
+        _exit(run_server(small, transport, options, duration));
     }
     close(ends[1]);
     bool told = pid > 0 && read(ends[0], &port, sizeof port) == (ssize_t)sizeof port;
@@ -185,7 +193,7 @@ typedef struct Arrivals {
     TimeNs counted_from; /* samples before are warm-up */
     float *ms;
     size_t count;
-    uint64_t wrong;
+    uint64_t wrong, snapshots;
 } Arrivals;
 
 static void note_snapshot(void *context, uint32_t client, const Snapshot *snapshot)
@@ -193,6 +201,7 @@ static void note_snapshot(void *context, uint32_t client, const Snapshot *snapsh
     Arrivals *arrivals = context;
     TimeNs now = clock_monotonic();
     (void)client;
+    arrivals->snapshots += now >= arrivals->counted_from;
     for (uint32_t i = 0; i < snapshot->entity_count && i < THINGS; i++) {
         const ChannelState *channel = &snapshot->channels[snapshot->entities[i].first_channel];
         if (channel->source_time == TIME_NONE || channel->source_time <= arrivals->last[i]) {
@@ -249,6 +258,10 @@ static Status measure(LoadConfig *config, double seconds, Arrivals *arrivals, Di
 static void report(const BenchOptions *options, const Arrivals *arrivals)
 {
     size_t count = arrivals->count;
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += (double)arrivals->ms[i];
+    }
     qsort(arrivals->ms, count, sizeof *arrivals->ms, compare_floats);
     bench_open("latency");
     bench_number("p50_ms", count > 0 ? (double)arrivals->ms[count / 2] : 0);
@@ -257,6 +270,9 @@ static void report(const BenchOptions *options, const Arrivals *arrivals)
     bench_number("max_ms", count > 0 ? (double)arrivals->ms[count - 1] : 0);
     bench_integer("values_wrong", (int64_t)arrivals->wrong);
     bench_integer("tick_rate_hz", TICK_RATE);
+    bench_flag("tickless", options->tickless);
+    bench_number("mean_ms", sum / (double)(count > 0 ? count : 1));
+    bench_integer("snapshots", (int64_t)arrivals->snapshots);
     bench_flag("sealed", !options->plaintext);
     bench_flag("broker", false);
     bench_close();
