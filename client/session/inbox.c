@@ -205,14 +205,14 @@ static void count_arrival(Session *session, uint32_t number)
 }
 
 /* Packets of one tick share its frame; the first of them counts for the playout. */
-static void on_frame(Session *session, const SnapshotFrame *frame, TimeNs now)
+static void on_frame(Session *session, const SnapshotFrame *frame, bool moved, TimeNs now)
 {
     if (playout_has(&session->playout, frame->sequence)) {
         return;
     }
     TimeNs server_now =
         clock_sync_ready(&session->clock) ? session_server_now(session, now) : frame->server_time;
-    if (!playout_arrival(&session->playout, frame, server_now)) {
+    if (!playout_arrival(&session->playout, frame, moved, server_now)) {
         session->stats.refused++;
         return;
     }
@@ -245,7 +245,7 @@ static void on_snapshot(Session *session, const SnapshotMessage *message, TimeNs
         return;
     }
     session->baselines_missing = 0;
-    on_frame(session, &news.head.frame, now);
+    on_frame(session, &news.head.frame, news.moved, now);
     session->whole = session->whole || news.head.complete;
     if (!news.late) {
         correct_own(session, news.head.input_sequence);

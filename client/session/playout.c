@@ -4,42 +4,15 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define EXTRAPOLATION_MAX (100 * TIME_MS)
 #define TELEPORT_METRES   3.0f /* farther than anyone walks between two snapshots: shown as a jump */
-#define QUANTILE          0.97 /* of the waits that the delay covers */
-#define MARGIN            (4 * TIME_MS)
 
 void playout_init(Playout *playout, TimeNs interval)
 {
-    *playout = (Playout){ .interval = interval, .clock = TIME_NONE, .shown = TIME_NONE };
-}
-
-static int compare_times(const void *a, const void *b)
-{
-    TimeNs x = *(const TimeNs *)a, y = *(const TimeNs *)b;
-    return (x > y) - (x < y);
-}
-
-/* The delay that would have had a newer snapshot at hand at QUANTILE of all times: it covers the interval,
- * what was lost and what was late in one figure, because it is measured as the time until *anything* newer
- * came. Held between 1.5 and 6 intervals above the fastest arrival. */
-static TimeNs wanted_delay(const Playout *playout)
-{
-    TimeNs sorted[PLAYOUT_WINDOW];
-    uint32_t count = playout->arrivals < PLAYOUT_WINDOW ? playout->arrivals : PLAYOUT_WINDOW;
-    TimeNs fastest = playout->delays[0];
-    for (uint32_t i = 1; i < count; i++) {
-        fastest = playout->delays[i] < fastest ? playout->delays[i] : fastest;
-    }
-    memcpy(sorted, playout->waits, count * sizeof sorted[0]);
-    qsort(sorted, count, sizeof sorted[0], compare_times);
-    uint32_t rank = (uint32_t)((double)(count - 1) * QUANTILE + 0.5);
-    TimeNs wanted = sorted[rank] + MARGIN;
-    TimeNs least = fastest + playout->interval * 3 / 2, most = fastest + playout->interval * 6;
-    return wanted < least ? least : wanted > most ? most : wanted;
+    *playout = (Playout){ .clock = TIME_NONE, .shown = TIME_NONE };
+    playout_delay_init(&playout->measured, interval);
 }
 
 bool playout_has(const Playout *playout, uint32_t sequence)
@@ -55,7 +28,7 @@ bool playout_has(const Playout *playout, uint32_t sequence)
     return false;
 }
 
-bool playout_arrival(Playout *playout, const SnapshotFrame *frame, TimeNs server_now)
+bool playout_arrival(Playout *playout, const SnapshotFrame *frame, bool moved, TimeNs server_now)
 {
     uint32_t at = playout->entry_count;
     while (at > 0 && snapshot_newer(playout->entries[at - 1].sequence, frame->sequence)) {
@@ -67,12 +40,14 @@ bool playout_arrival(Playout *playout, const SnapshotFrame *frame, TimeNs server
         return false;
     }
     if (at == playout->entry_count) { /* newest so far: what was waited for */
-        TimeNs before =
-            at > 0 ? playout->entries[at - 1].server_time : frame->server_time - playout->interval;
-        uint32_t slot = playout->arrivals++ % PLAYOUT_WINDOW;
-        playout->waits[slot] = server_now - before;
-        playout->delays[slot] = server_now - frame->server_time;
-        playout->target = wanted_delay(playout);
+        const PlayoutEntry *last = at > 0 ? &playout->entries[at - 1] : NULL;
+        TimeNs before = last != NULL ? last->server_time : frame->server_time - playout->measured.nominal;
+        const PlayoutArrival arrival = { .before = before,
+                                         .server_time = frame->server_time,
+                                         .server_now = server_now,
+                                         .lost = last != NULL && frame->sequence - last->sequence > 1,
+                                         .moved = moved };
+        playout->target = playout_delay_arrival(&playout->measured, &arrival);
     }
     if (playout->entry_count == PLAYOUT_HISTORY) {
         if (at == 0) {

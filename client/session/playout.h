@@ -2,11 +2,11 @@
  * it stand between two snapshots. Pure; one owner. */
 #ifndef CLIENT_SESSION_PLAYOUT_H
 #define CLIENT_SESSION_PLAYOUT_H
+#include "client/session/playout_delay.h"
 #include "shared/wire/snapshot.h"
 #include "shared/wire/snapshot_packet.h"
 
-#define PLAYOUT_WINDOW  128u /* arrivals that the delay is measured from: about 4 s at 30 Hz */
-#define PLAYOUT_HISTORY 64u  /* snapshots that can be shown */
+#define PLAYOUT_HISTORY 64u /* snapshots that can be shown */
 
 /* A snapshot that was decoded and may be shown. */
 typedef struct PlayoutEntry {
@@ -15,22 +15,20 @@ typedef struct PlayoutEntry {
 } PlayoutEntry;
 
 typedef struct Playout {
-    TimeNs interval;               /* nominal time between snapshots */
-    TimeNs waits[PLAYOUT_WINDOW];  /* server clock at an arrival − time of the newest snapshot before it */
-    TimeNs delays[PLAYOUT_WINDOW]; /* server clock at an arrival − time of that snapshot */
-    uint32_t arrivals;             /* ever; the two above are rings */
-    TimeNs delay, target;          /* behind the server's clock: now, and where it goes */
-    TimeNs clock;                  /* server clock of the last advance; TIME_NONE before */
-    TimeNs shown;                  /* render time of the last advance; TIME_NONE before */
+    PlayoutDelay measured;
+    TimeNs delay, target;                  /* behind the server's clock: now, and where it goes */
+    TimeNs clock;                          /* server clock of the last advance; TIME_NONE before */
+    TimeNs shown;                          /* render time of the last advance; TIME_NONE before */
     PlayoutEntry entries[PLAYOUT_HISTORY]; /* ascending in sequence and in time */
     uint32_t entry_count;
 } Playout;
 
 void playout_init(Playout *playout, TimeNs interval);
 
-/* Takes the frame of a packet that came when the server's clock was `server_now`. False, and nothing changes,
+/* Takes the frame of a packet that came when the server's clock was `server_now`; `moved`: it showed somebody
+ * where they were not before. False, and nothing changes,
  * when its time does not fit between its neighbours' (a faulty server). */
-bool playout_arrival(Playout *playout, const SnapshotFrame *frame, TimeNs server_now);
+bool playout_arrival(Playout *playout, const SnapshotFrame *frame, bool moved, TimeNs server_now);
 
 /* The frame with `sequence` can be shown. */
 bool playout_has(const Playout *playout, uint32_t sequence);

@@ -34,6 +34,7 @@ struct Replica {
     FrameRing frames;
     uint32_t newest; /* packet taken; 0: none */
     uint32_t mask;   /* bit i: newest - 1 - i was taken */
+    bool moved;      /* what a record of the packet at hand says is elsewhere than before */
     Composite composites[COMPOSITES];
     uint32_t uses;
     Source *sources; /* two a cell */
@@ -133,6 +134,21 @@ static Status close_cell(Replica *replica, uint32_t id, uint32_t number)
     return STATUS_OK;
 }
 
+static bool has_moved(const Snapshot *before, const Snapshot *now)
+{
+    if (before == NULL || before->entity_count != now->entity_count) {
+        return true;
+    }
+    for (uint32_t i = 0; i < now->entity_count; i++) {
+        const EntityState *a = &before->entities[i], *b = &now->entities[i];
+        if (a->handle.value != b->handle.value || a->x_mm != b->x_mm || a->y_mm != b->y_mm ||
+            a->z_mm != b->z_mm || a->rotation != b->rotation) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Keeps what was decoded into the scratch. */
 static Status keep_version(Replica *replica, uint32_t id)
 {
@@ -142,9 +158,11 @@ static Status keep_version(Replica *replica, uint32_t id)
         return STATUS_OUT_OF_MEMORY;
     }
     bool first = cell->history.count == 0;
+    bool moved = has_moved(first ? NULL : cell_history_newest(&cell->history), &replica->scratch);
     Status status = cell_history_add(&cell->history, &replica->scratch);
     if (status == STATUS_OK) {
         replica->counters.records++;
+        replica->moved |= moved;
         invalidate_from(replica, replica->scratch.sequence);
         if (first) {
             replica->told[replica->told_count++] = id;
@@ -189,6 +207,7 @@ Status replica_receive(Replica *replica, Bytes body, ReplicaNews *out_news)
     if (taken(replica, news.head.number)) {
         return STATUS_DUPLICATE;
     }
+    replica->moved = false;
     while (status == STATUS_OK) {
         PacketRecord record;
         status = packet_record_next(&records, news.head.frame.sequence, &record);
@@ -200,6 +219,7 @@ Status replica_receive(Replica *replica, Bytes body, ReplicaNews *out_news)
         return status;
     }
     news.late = replica->newest != 0 && snapshot_newer(replica->newest, news.head.number);
+    news.moved = replica->moved;
     note_taken(replica, news.head.number);
     const SnapshotFrame *place = &replica->frames.frames[news.head.frame.sequence % FRAMES_KNOWN];
     if (place->sequence == 0 || snapshot_newer(news.head.frame.sequence, place->sequence)) {

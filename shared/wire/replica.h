@@ -23,7 +23,8 @@ NODISCARD Status replica_create(ReplicaLimits limits, size_t memory, Arena *aren
 /* What a packet said. */
 typedef struct ReplicaNews {
     PacketHead head;
-    bool late; /* a packet with a greater number came before */
+    bool late;  /* a packet with a greater number came before */
+    bool moved; /* something is not where the newest version before had it, or has come or gone */
 } ReplicaNews;
 
 /* Takes the body of a SNAPSHOT message (untrusted). On STATUS_OK the packet will be acknowledged. Otherwise

@@ -30,7 +30,7 @@ static Playout play(TimeNs latency, TimeNs jitter, uint32_t lost)
         TimeNs arrival =
             frame.server_time + latency + (jitter > 0 ? (TimeNs)random_below(&random, (uint64_t)jitter) : 0);
         if (lost == 0 || i % lost != 0) {
-            assert_true(playout_arrival(&playout, &frame, arrival));
+            assert_true(playout_arrival(&playout, &frame, true, arrival));
         }
         for (int half = 0; half < 2; half++) {
             TimeNs time =
@@ -78,8 +78,8 @@ static void test_order(void **state)
     const uint32_t order[] = { 5, 3, 9, 4 };
     for (size_t i = 0; i < 4; i++) {
         SnapshotFrame frame = frame_at(order[i]);
-        assert_true(playout_arrival(&playout, &frame, 10 * INTERVAL));
-        assert_false(playout_arrival(&playout, &frame, 10 * INTERVAL)); /* twice */
+        assert_true(playout_arrival(&playout, &frame, true, 10 * INTERVAL));
+        assert_false(playout_arrival(&playout, &frame, true, 10 * INTERVAL)); /* twice */
     }
     assert_true(playout_has(&playout, 3) && playout_has(&playout, 9) && !playout_has(&playout, 6));
     assert_false(playout_has(&playout, 2) || playout_has(&playout, 10));
@@ -90,7 +90,7 @@ static void test_order(void **state)
     }
     SnapshotFrame liar = frame_at(10);
     liar.server_time = 0; /* newer in sequence, older in time */
-    assert_false(playout_arrival(&playout, &liar, 10 * INTERVAL));
+    assert_false(playout_arrival(&playout, &liar, true, 10 * INTERVAL));
     assert_int_equal(playout_find(&playout, 4 * INTERVAL), 1);
     assert_int_equal(playout_find(&playout, 9 * INTERVAL - 1), 2);
     assert_int_equal(playout_find(&playout, 2 * INTERVAL), -1);
