@@ -10,7 +10,8 @@
 #define SAMPLE_MAX     15000000u /* µs; a longer round trip is a clock that has wrapped */
 #define SHORTEST_AGE   10000000u /* µs for which the shortest round trip counts */
 #define REORDER        4u        /* packets that may overtake one before it counts as lost */
-#define LOSS_WINDOW    32u       /* packets from which one figure of loss is made */
+#define LOSS_WINDOW    64u       /* packets from which one figure of loss is made */
+#define LOSS_TEST      24u       /* and when it is only asked whether it stays */
 #define LOSS_HIGH      6554u     /* 10 %: more than this above the usual lowers the rate */
 #define LOSS_USUAL_MAX 19661u    /* 30 %: nobody's radio is that bad */
 #define LOSS_DEAD      32768u    /* 50 %, smoothed: whatever the reason, half the rate */
@@ -151,7 +152,8 @@ static void note_shortest(Link *link, uint32_t sample, uint8_t size, uint32_t no
     }
 }
 
-/* How much longer a packet took than the quickest, less what its greater size explains. */
+/* How much longer a packet took than the quickest, less what the greater size of what left with it explains.
+ */
 static uint32_t excess_of(const Link *link, uint32_t sample, uint8_t size)
 {
     uint32_t own = size_of(size), least = size_of(link->shortest_size);
@@ -166,11 +168,25 @@ static uint32_t time_since_left(const Link *link, uint32_t number, uint32_t now_
     return passed > 0 ? passed * LEFT_UNIT : LEFT_UNIT;
 }
 
+/* Bytes that left at the same time as a packet, up to it and itself: they queue behind each other. */
+static uint32_t sent_with(const Link *link, uint32_t number)
+{
+    uint32_t bytes = 0;
+    uint16_t left = link->left[number % LINK_WINDOW];
+    for (uint32_t at = number; was_sent(link, at) && link->newest_sent - at < LINK_WINDOW; at--) {
+        if (link->left[at % LINK_WINDOW] != left) {
+            break;
+        }
+        bytes += size_of(link->size[at % LINK_WINDOW]);
+    }
+    return bytes;
+}
+
 static void take_sample(Link *link, uint32_t number, uint32_t now_us)
 {
     uint32_t sample = time_since_left(link, number, now_us);
     smooth_round_trip(link, sample);
-    uint8_t size = link->size[number % LINK_WINDOW];
+    uint8_t size = size_code(sent_with(link, number));
     note_shortest(link, sample, size, now_us);
     uint32_t excess = excess_of(link, sample, size);
     uint32_t difference =
@@ -201,6 +217,10 @@ static void judge(Link *link, bool came)
 {
     uint32_t loss = link->loss;
     link->loss = (uint16_t)(came ? loss - loss / 32 : loss + (65535u - loss) / 32);
+    if (link->unjudged > 0) { /* left before the rate was lowered */
+        link->unjudged--;
+        return;
+    }
     link->lost = (uint16_t)(link->lost + !came);
     link->counted++;
 }
@@ -244,25 +264,35 @@ static bool round_complete(const Link *link, uint32_t now_us)
     return link->samples > 0 && (link->samples >= SAMPLES ? passed >= SAMPLE_TIME : passed >= SAMPLE_TIME_2);
 }
 
-/* Loss above what is usual here, 1/65536, once a window of packets is full. */
-static uint32_t unusual_loss(Link *link)
-{
-    if (link->counted < LOSS_WINDOW) {
-        return 0;
-    }
-    uint32_t loss = smaller(65535u, (uint32_t)link->lost * 65536u / link->counted);
-    uint32_t usual = link->loss_known ? link->loss_usual : loss; /* at the start little is sent */
-    link->lost = link->counted = 0;
-    link->loss_known = true;
-    usual = smaller(usual, LOSS_USUAL_MAX);
-    link->loss_usual = (uint16_t)smaller(
-        loss < usual ? usual - (usual - loss) / 4 : usual + (loss - usual) / 8, LOSS_USUAL_MAX);
-    return loss > usual + usual / 2 + LOSS_HIGH ? loss - usual : 0;
-}
-
 static void set_rate(Link *link, uint32_t rate)
 {
     link->rate = between(rate, link->floor, link->ceiling);
+}
+
+/* Loss above what is usual here, 1/65536, once a window of packets is full. What is usual shows when the rate
+ * is lowered and the loss stays: only then it becomes more. */
+static uint32_t unusual_loss(Link *link)
+{
+    if (link->counted < (link->loss_tested > 0 ? LOSS_TEST : LOSS_WINDOW)) {
+        return 0;
+    }
+    uint32_t loss = smaller(65535u, (uint32_t)link->lost * 65536u / link->counted);
+    uint32_t usual = link->loss_usual;
+    link->lost = link->counted = 0;
+    if (link->loss_tested > 0) {
+        bool stays = loss > link->loss_tested / 4 * 3u;
+        if (stays && loss > usual) {
+            usual = smaller(loss, LOSS_USUAL_MAX);
+            set_rate(link, link->rate_before > link->rate ? link->rate_before : link->rate);
+            link->startup = link->startup_before;
+        } else if (!stays) {
+            link->grown_us = 0;
+        }
+        link->loss_tested = 0;
+    }
+    usual -= loss < usual ? (usual - loss) / 16 : 0;
+    link->loss_usual = (uint16_t)usual;
+    return loss > usual + usual / 2 + LOSS_HIGH ? loss - usual : 0;
 }
 
 /* What arrives tells what the bottleneck lets through: a little less than that is sent from now on, and until
@@ -274,6 +304,7 @@ static void lower_for_queue(Link *link)
     uint32_t queue = smaller(link->last_excess, DRAIN_TIME * 2);
     set_rate(link, scale(through > link->rate / 4 ? through : link->rate / 4, KEEP, 100));
     link->drain_us = DRAIN_TIME;
+    link->loss_tested = 0;
     link->drain_rate = scale(link->rate, DRAIN_TIME - smaller(queue, DRAIN_TIME * 3 / 4), DRAIN_TIME);
     link->startup = false;
     link->grown_us = 0;
@@ -281,9 +312,15 @@ static void lower_for_queue(Link *link)
 
 static void lower_for_loss(Link *link, uint32_t loss)
 {
-    set_rate(link, scale(link->rate, 65536u - loss, 65536u));
+    link->rate_before = link->rate;
+    link->startup_before = link->startup;
+    uint32_t rate = scale(link->rate, 65536u - loss, 65536u);
+    rate = smaller(rate, link->delivered > link->rate / 3 ? link->delivered : link->rate / 3);
+    set_rate(link, rate - rate / 8);
+    link->loss_tested = (uint16_t)smaller(loss + link->loss_usual, UINT16_MAX);
+    link->lost = link->counted = 0;
+    link->unjudged = (uint16_t)smaller(link->newest_sent - link->judged, LINK_WINDOW);
     link->startup = false;
-    link->grown_us = 0;
 }
 
 /* A step of growth shows one round trip later only. Slow links get some more than their share of it, because
@@ -321,7 +358,7 @@ static void end_round(Link *link, uint32_t now_us)
         lower_for_queue(link);
     } else if (loss > 0) {
         lower_for_loss(link, loss);
-    } else if (demand) {
+    } else if (demand && link->loss_tested == 0) {
         raise(link, passed, queue > QUEUE_LOW + noise);
     }
     begin_round(link, now_us);
@@ -375,6 +412,21 @@ static void resume(Link *link, uint32_t now_us)
     begin_round(link, now_us);
 }
 
+/* When the newest packet that came has left is forgotten: the queue is long, or the packets are small and
+ * many for this link. Either way fewer are sent until it can be seen again. */
+static void lower_unseen(Link *link, uint32_t now_us)
+{
+    uint32_t least = time_since_left(link, link->newest_sent + 1, now_us);
+    smooth_round_trip(link, least);
+    if (now_us - link->round_us > least) {
+        set_rate(link, scale(link->rate, KEEP, 100));
+        link->startup = false;
+        link->grown_us = 0;
+        link->drain_us = 0;
+        begin_round(link, now_us);
+    }
+}
+
 Status link_acknowledged(Link *link, uint32_t newest, uint32_t mask, TimeNs now)
 {
     uint32_t now_us = micros(now);
@@ -397,8 +449,8 @@ Status link_acknowledged(Link *link, uint32_t newest, uint32_t mask, TimeNs now)
     if (!newer || silence > SAMPLE_MAX) {
         return STATUS_OK;
     }
-    if (link->newest_sent - newest >= LINK_WINDOW) { /* when that left is forgotten; before all that is not */
-        smooth_round_trip(link, time_since_left(link, link->newest_sent + 1, now_us));
+    if (link->newest_sent - newest >= LINK_WINDOW) {
+        lower_unseen(link, now_us);
         return STATUS_OK;
     }
     take_sample(link, newest, now_us);

@@ -41,9 +41,10 @@ typedef struct Flow {
 typedef struct Path {
     double rate; /* bytes a second of the bottleneck */
     TimeNs round_trip, jitter;
-    double loss;      /* behind the bottleneck */
-    double word_loss; /* of acknowledgements, beyond `loss` */
-    TimeNs depth;     /* queue in front of the bottleneck; what is beyond is dropped */
+    double loss;       /* behind the bottleneck */
+    double word_loss;  /* of acknowledgements, beyond `loss` */
+    TimeNs depth;      /* queue in front of the bottleneck; what is beyond is dropped */
+    uint32_t datagram; /* what is sent at once is cut into packets of this many bytes; 0: it is not */
 } Path;
 
 typedef struct Scene {
@@ -123,7 +124,10 @@ static void tick(Scene *scene, Flow *flow)
         budget = (uint32_t)flow->wished;
     }
     if (budget >= LEAST) {
-        send_packet(scene, flow, budget);
+        uint32_t piece = scene->path.datagram > 0 ? scene->path.datagram : budget;
+        for (uint32_t left = budget; left > 0; left -= left < piece ? left : piece) {
+            send_packet(scene, flow, left < piece ? left : piece);
+        }
         flow->wished -= budget;
         flow->wished = flow->wished < 0 ? 0 : flow->wished;
     }
@@ -245,7 +249,7 @@ static void test_bottlenecks(void **state)
                                   .loss = losses[l],
                                   .depth = 500 * TIME_MS };
                     Scene *scene = make_scene(path, 1, 4000000, seed);
-                    run(scene, 5);
+                    run(scene, 10);
                     count_from_now(scene);
                     run(scene, 30);
                     double share = used(scene, 0), delay = delay_ms(scene, 0.95);
@@ -256,7 +260,7 @@ static void test_bottlenecks(void **state)
                 }
                 double packet = 400 / rates[r] * 1e3;
                 packet = packet > 1000.0 / 60 ? packet : 1000.0 / 60;
-                bool good = least >= 0.7 && most_delay < 100 + packet;
+                bool good = sum / SEEDS >= 0.7 && least >= 0.6 && most_delay < 100 + packet;
                 print_message(
                     "%6.0f kbit/s, %3.0f ms, loss %2.0f %%: used %.0f %% at least, %.0f %% on average; "
                     "queue p95 %.0f ms%s\n",
@@ -292,6 +296,50 @@ static void test_two_share(void **state)
             print_message("%6.0f kbit/s, %3.0f ms, two: %.2f : 1 at most, used %.0f %%, queue p95 %.0f ms\n",
                           rates[r] * 8e-3, (double)round_trips[t] / 1e6, worst, least * 100, delay);
             assert_true(worst <= 2 && least >= 0.7 && delay < 100 + 1000.0 / 60);
+        }
+    }
+}
+
+/* A queue too short to be measured: there losses tell, and only there. */
+static void test_short_queue(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < 3; t++) {
+        Path path = { .rate = rates[1], .round_trip = round_trips[t], .depth = 20 * TIME_MS };
+        Scene *scene = make_scene(path, 1, 0, 3);
+        run(scene, 5);
+        count_from_now(scene);
+        run(scene, 30);
+        double lost = 1 - (double)scene->flows[0].passed / (double)scene->flows[0].sent;
+        print_message("queue of 20 ms, %3.0f ms: used %.0f %%, %.1f %% lost\n", (double)round_trips[t] / 1e6,
+                      used(scene, 0) * 100, lost * 100);
+        assert_true(used(scene, 0) >= 0.7 && lost < 0.2);
+        drop_scene(scene);
+    }
+}
+
+/* What leaves at once queues behind itself: several packets a tick are no congestion. */
+static void test_several_packets_at_once(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < 3; t++) {
+        for (size_t l = 0; l < 3; l++) {
+            Path path = { .rate = 2e6 / 8,
+                          .round_trip = round_trips[t],
+                          .loss = losses[l],
+                          .depth = 500 * TIME_MS,
+                          .datagram = 1200 };
+            Scene *scene = make_scene(path, 1, 0, 3);
+            run(scene, 5);
+            count_from_now(scene);
+            run(scene, 30);
+            print_message(
+                "2 Mbit/s in packets of 1200 bytes, %3.0f ms, loss %2.0f %%: used %.0f %%, queue p95 "
+                "%.0f ms\n",
+                (double)round_trips[t] / 1e6, losses[l] * 100, used(scene, 0) * 100, delay_ms(scene, 0.95));
+            assert_true(used(scene, 0) >= 0.7);
+            assert_true(delay_ms(scene, 0.95) < 100 + 2 * 1000.0 / 60);
+            drop_scene(scene);
         }
     }
 }
@@ -527,6 +575,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bottlenecks),
         cmocka_unit_test(test_two_share),
+        cmocka_unit_test(test_short_queue),
+        cmocka_unit_test(test_several_packets_at_once),
         cmocka_unit_test(test_half_of_the_words_lost),
         cmocka_unit_test(test_jitter),
         cmocka_unit_test(test_small_demand_is_met),
