@@ -152,8 +152,7 @@ static void note_shortest(Link *link, uint32_t sample, uint8_t size, uint32_t no
     }
 }
 
-/* How much longer a packet took than the quickest, less what the greater size of what left with it explains.
- */
+/* How much longer a packet took than the quickest, less what its greater size explains. */
 static uint32_t excess_of(const Link *link, uint32_t sample, uint8_t size)
 {
     uint32_t own = size_of(size), least = size_of(link->shortest_size);
@@ -168,25 +167,11 @@ static uint32_t time_since_left(const Link *link, uint32_t number, uint32_t now_
     return passed > 0 ? passed * LEFT_UNIT : LEFT_UNIT;
 }
 
-/* Bytes that left at the same time as a packet, up to it and itself: they queue behind each other. */
-static uint32_t sent_with(const Link *link, uint32_t number)
-{
-    uint32_t bytes = 0;
-    uint16_t left = link->left[number % LINK_WINDOW];
-    for (uint32_t at = number; was_sent(link, at) && link->newest_sent - at < LINK_WINDOW; at--) {
-        if (link->left[at % LINK_WINDOW] != left) {
-            break;
-        }
-        bytes += size_of(link->size[at % LINK_WINDOW]);
-    }
-    return bytes;
-}
-
 static void take_sample(Link *link, uint32_t number, uint32_t now_us)
 {
     uint32_t sample = time_since_left(link, number, now_us);
     smooth_round_trip(link, sample);
-    uint8_t size = size_code(sent_with(link, number));
+    uint8_t size = link->size[number % LINK_WINDOW];
     note_shortest(link, sample, size, now_us);
     uint32_t excess = excess_of(link, sample, size);
     uint32_t difference =
