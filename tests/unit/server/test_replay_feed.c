@@ -97,6 +97,58 @@ static void pause_stands_and_goes_on(void **state)
     trace_fixture_finish(&fixture);
 }
 
+static TimeNs next_due(const TraceFixture *fixture)
+{
+    return fixture->feed.ops->next_due(fixture->feed.context);
+}
+
+/* Nothing a nanosecond before it is due, something then: at any speed, from one sample to the next. */
+static void says_when_the_next_is_due(void **state)
+{
+    (void)state;
+    const double speeds[] = { 0.1, 0.7, 1, 3, 10, 333, 1000 };
+    for (size_t i = 0; i < sizeof speeds / sizeof speeds[0]; i++) {
+        TraceFixture fixture;
+        FeedStatus status;
+        begin(&fixture, simple, (ReplayConfig){ .speed = speeds[i] });
+        assert_true(next_due(&fixture) == TIME_NONE); /* at the first poll, whenever that is */
+        assert_int_equal(poll_at(&fixture, START, 256, &status), 1);
+        const size_t counts[] = { 3, 1, 1 };
+        for (size_t k = 0; k < 3; k++) {
+            TimeNs due = next_due(&fixture);
+            assert_true(due > START && due < TIME_FOREVER);
+            assert_int_equal(poll_at(&fixture, due - 1, 256, &status), 0);
+            assert_int_equal(poll_at(&fixture, due, 256, &status), counts[k]);
+        }
+        assert_true(next_due(&fixture) == TIME_FOREVER); /* the end */
+        trace_fixture_finish(&fixture);
+    }
+}
+
+static void says_when_it_goes_on(void **state)
+{
+    (void)state;
+    TraceFixture fixture;
+    FeedStatus status;
+    begin(&fixture, simple, (ReplayConfig){ .loop = true });
+    poll_at(&fixture, START, 2, &status);
+    assert_true(next_due(&fixture) == START + SECONDS(10));
+    fixture.feed.ops->set_paused(fixture.feed.context, START + SECONDS(4), true);
+    assert_true(next_due(&fixture) == TIME_FOREVER);
+    fixture.feed.ops->set_paused(fixture.feed.context, START + SECONDS(50), false);
+    assert_true(next_due(&fixture) == START + SECONDS(56));
+    fixture.feed.ops->set_speed(fixture.feed.context, START + SECONDS(50), 6);
+    assert_true(next_due(&fixture) == START + SECONDS(51));
+    assert_int_equal(poll_at(&fixture, START + SECONDS(51), 1, &status), 1); /* there are two more */
+    assert_true(next_due(&fixture) <= START + SECONDS(51));
+    poll_at(&fixture, START + SECONDS(60), 256, &status);
+    TimeNs again = next_due(&fixture);
+    assert_true(again > START + SECONDS(60) && again < START + SECONDS(60.001));
+    assert_int_equal(poll_at(&fixture, again, 256, &status), 1);
+    assert_true(status.restarted);
+    trace_fixture_finish(&fixture);
+}
+
 static void start_offset_applies_what_came_before(void **state)
 {
     (void)state;
@@ -399,6 +451,8 @@ int main(void)
         cmocka_unit_test(plays_at_the_speed_of_time),
         cmocka_unit_test(speed_changes_without_a_jump),
         cmocka_unit_test(pause_stands_and_goes_on),
+        cmocka_unit_test(says_when_the_next_is_due),
+        cmocka_unit_test(says_when_it_goes_on),
         cmocka_unit_test(start_offset_applies_what_came_before),
         cmocka_unit_test(a_full_buffer_holds_the_clock_back),
         cmocka_unit_test(a_backward_row_comes_at_once_and_the_clock_stays),

@@ -41,12 +41,12 @@ static int set_up(void **state)
     return 0;
 }
 
-static void begin(const ReplayConfig *replay, SimLink link)
+static void begin_with(ServerConfig config, const ReplayConfig *replay, SimLink link)
 {
     Transport transport;
     TwinSystem *twin;
     Diag diag = { 0 };
-    const ServerConfig config = { .metaverse = { .sessions = 4 } };
+    config.metaverse.sessions = 4;
     assert_int_equal(trace_fixture_init(&run.trace, csv, replay, &diag), STATUS_OK);
     assert_int_equal(sim_network_create(9, link, &run.network), STATUS_OK);
     assert_int_equal(transport_sim_create(run.network, SERVER_PORT, &transport), STATUS_OK);
@@ -59,6 +59,11 @@ static void begin(const ReplayConfig *replay, SimLink link)
     run.now = SECONDS_START;
     assert_true(client_start(&run.client, run.network, GOAL_LIVE, "Ada"));
     assert_true(client_connect(&run.client));
+}
+
+static void begin(const ReplayConfig *replay, SimLink link)
+{
+    begin_with((ServerConfig){ 0 }, replay, link);
 }
 
 static void tick(void)
@@ -149,6 +154,70 @@ static void exactly_at_the_highest_speed(void **state)
     plays_exactly(1000, true, (SimLink){ 0 });
 }
 
+/* As a main does it, but in virtual time, looked at every 100 µs. The client hears and acknowledges every ms.
+ */
+static void run_scheduled(double seconds, void (*each)(void))
+{
+    TimeNs end = run.now + time_from_seconds(seconds);
+    for (; run.now < end; run.now += 100 * TIME_US) {
+        if (run.now >= server_wake(run.server)) {
+            server_run(run.server, run.now);
+            assert_true(server_wake(run.server) > run.now);
+        }
+        if (run.now % TIME_MS == 0) {
+            client_tick(&run.client, run.now);
+            if (each != NULL && run.client.newest != NULL) {
+                each();
+            }
+        }
+    }
+}
+
+static uint32_t late, sights;
+
+/* A row is with the client a few ms after it was due. The trace began when the server was first run. */
+static void check_promptly(void)
+{
+    check_newest();
+    const TimeNs began = SECONDS_START;
+    TimeNs due = SECONDS(100) + (run.now - 4 * TIME_MS - began) * 7;
+    for (uint32_t thing = 0; thing < 3; thing++) {
+        const ChannelState *channel =
+            &run.client.newest->channels[run.client.newest->entities[thing].first_channel];
+        late += channel->code < expected_code(thing, due);
+        sights++;
+    }
+}
+
+static void tickless_tells_a_row_when_it_is_due(void **state)
+{
+    (void)state;
+    begin_with((ServerConfig){ .tickless = true }, &(ReplayConfig){ .speed = 7 }, (SimLink){ 0 });
+    run_scheduled(1, NULL);
+    late = sights = 0;
+    uint64_t before = run.client.snapshots;
+    run_scheduled(20, check_promptly);
+    assert_true(sights > 50000);
+    assert_int_equal(late, 0);
+    uint64_t told = run.client.snapshots - before;
+    assert_in_range(told, 139, 142); /* the times at which rows came, each told once */
+
+    run_scheduled(15, NULL); /* to the end of the trace, and on */
+    before = run.client.snapshots;
+    run_scheduled(10, NULL);
+    assert_in_range(run.client.snapshots - before, 19, 21); /* the clock only */
+}
+
+static void ticks_by_schedule_are_ticks(void **state)
+{
+    (void)state;
+    begin(&(ReplayConfig){ .speed = 7 }, (SimLink){ 0 });
+    run_scheduled(1, NULL);
+    uint64_t before = run.client.snapshots;
+    run_scheduled(10, check_newest);
+    assert_in_range(run.client.snapshots - before, 299, 301);
+}
+
 static void the_status_line_says_what_goes_on(void **state)
 {
     (void)state;
@@ -196,7 +265,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_client_sees_the_trace_exactly), TEST(exactly_under_loss_and_loop),
-        TEST(exactly_at_the_highest_speed),    TEST(the_status_line_says_what_goes_on),
+        TEST(exactly_at_the_highest_speed),    TEST(tickless_tells_a_row_when_it_is_due),
+        TEST(ticks_by_schedule_are_ticks),     TEST(the_status_line_says_what_goes_on),
         TEST(shutdown_reaches_the_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
