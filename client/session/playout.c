@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define EXTRAPOLATION_MAX (100 * TIME_MS)
-#define TELEPORT_METRES   3.0f /* farther than anyone walks between two snapshots: shown as a jump */
+#define SAME_STEP         TIME_MS /* snapshots closer than this show people at the same step */
+#define TELEPORT_METRES   3.0f    /* farther than anyone walks between two snapshots: shown as a jump */
 
 void playout_init(Playout *playout, TimeNs interval)
 {
@@ -95,6 +96,16 @@ int playout_find(const Playout *playout, TimeNs time)
         at--;
     }
     return at;
+}
+
+int playout_earlier(const Playout *playout, int at)
+{
+    int earlier = at - 1;
+    while (earlier >= 0 &&
+           playout->entries[at].server_time - playout->entries[earlier].server_time < SAME_STEP) {
+        earlier--;
+    }
+    return earlier;
 }
 
 static void entity_position(const EntityState *entity, float out_position[3])

@@ -41,6 +41,9 @@ TimeNs playout_advance(Playout *playout, TimeNs server_now);
 /* Index in `entries` of the newest one at or before `time`, or -1. */
 int playout_find(const Playout *playout, TimeNs time);
 
+/* Index of the newest entry before `at` (an index, or -1) that has people at an earlier step; negative: none. */
+int playout_earlier(const Playout *playout, int at);
+
 /* Where an avatar is. */
 typedef struct PlayoutPose {
     float position[3];

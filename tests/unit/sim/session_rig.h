@@ -47,6 +47,7 @@ typedef struct Rig {
     RigClient clients[RIG_CLIENTS];
     Arena arena;
     TimeNs now, next_tick;
+    bool tickless;
 } Rig;
 
 static inline int64_t rig_intern(TextTable *texts, int64_t number)
@@ -78,6 +79,16 @@ static inline Status rig_poll(void *context, TimeNs now, TraceSample *out_sample
     *out_count = count;
     *out_status = (FeedStatus){ .source_clock = clock };
     return STATUS_OK;
+}
+
+static inline TimeNs rig_next_due(const void *context)
+{
+    const RigTrace *trace = context;
+    if (trace->start == TIME_NONE || trace->next == trace->count) {
+        return trace->start == TIME_NONE ? TIME_NONE : TIME_FOREVER;
+    }
+    TimeNs ahead = trace->samples[trace->next].source_time - RIG_EPOCH;
+    return trace->start + (ahead + RIG_SPEED - 1) / RIG_SPEED;
 }
 
 static inline const TraceCounters *rig_counters(const void *context)
@@ -132,16 +143,20 @@ static inline Status rig_transport(Rig *rig, uint16_t port, Transport *out_trans
     return status == STATUS_OK ? transport_secure_create(inner, &config, out_transport) : status;
 }
 
-static inline void rig_init(Rig *rig, SimLink link, uint32_t sessions, uint64_t seed, size_t world_bytes)
+static inline void rig_init_with(Rig *rig, SimLink link, uint32_t sessions, uint64_t seed, size_t world_bytes,
+                                 bool tickless)
 {
-    static const FeedOps ops = { .poll = rig_poll, .counters = rig_counters, .destroy = rig_feed_destroy };
+    static const FeedOps ops = {
+        .poll = rig_poll, .next_due = rig_next_due, .counters = rig_counters, .destroy = rig_feed_destroy
+    };
     memset(rig, 0, sizeof *rig);
+    rig->tickless = tickless;
     rig->entropy = random_seeded(seed);
     arena_init(&rig->arena, 0);
     Transport transport;
     TwinSystem *twin;
     Diag diag = { 0 };
-    ServerConfig config = { .metaverse = { .sessions = sessions } };
+    ServerConfig config = { .metaverse = { .sessions = sessions }, .tickless = tickless };
     if (!small_world_init(&rig->small, RIG_THINGS)) {
         abort();
     }
@@ -158,6 +173,11 @@ static inline void rig_init(Rig *rig, SimLink link, uint32_t sessions, uint64_t 
         abort();
     }
     rig->now = rig->next_tick = RIG_SERVER_START;
+}
+
+static inline void rig_init(Rig *rig, SimLink link, uint32_t sessions, uint64_t seed, size_t world_bytes)
+{
+    rig_init_with(rig, link, sessions, seed, world_bytes, false);
 }
 
 static inline void rig_finish(Rig *rig)
@@ -231,7 +251,9 @@ static inline void rig_run(Rig *rig, TimeNs until, void (*each)(Rig *rig, uint32
                            void *context)
 {
     for (; rig->now < until; rig->now += TIME_MS) {
-        if (rig->now >= rig->next_tick) {
+        if (rig->tickless && rig->now >= server_wake(rig->server)) {
+            server_run(rig->server, rig->now);
+        } else if (!rig->tickless && rig->now >= rig->next_tick) {
             server_tick(rig->server, rig->now);
             rig->next_tick += RIG_TICK;
         }

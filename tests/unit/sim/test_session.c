@@ -16,12 +16,17 @@ static const SimLink rough = {
     .latency = 75 * TIME_MS, .jitter = 20 * TIME_MS, .loss = 0.05, .duplication = 0.02, .reorder = 0.02
 };
 
-static Rig *make_rig(SimLink link, uint32_t sessions, uint64_t seed)
+static Rig *make_rig_with(SimLink link, uint32_t sessions, uint64_t seed, bool tickless)
 {
     Rig *rig = malloc(sizeof *rig);
     assert_non_null(rig);
-    rig_init(rig, link, sessions, seed, 0);
+    rig_init_with(rig, link, sessions, seed, 0, tickless);
     return rig;
+}
+
+static Rig *make_rig(SimLink link, uint32_t sessions, uint64_t seed)
+{
+    return make_rig_with(link, sessions, seed, false);
 }
 
 static void drop_rig(Rig *rig)
@@ -66,9 +71,9 @@ static void compare_values(Rig *rig, uint32_t index, void *context)
     }
 }
 
-static void values_over(SimLink link, uint64_t seed, uint64_t snapshots)
+static void values_over(SimLink link, uint64_t seed, bool tickless, uint64_t snapshots)
 {
-    Rig *rig = make_rig(link, 8, seed);
+    Rig *rig = make_rig_with(link, 8, seed, tickless);
     rig_connect(rig, 0, "Ada", NULL);
     rig_connect(rig, 1, "Bob", NULL);
     rig_run(rig, seconds_from_start(8), compare_values, NULL);
@@ -90,13 +95,13 @@ static void values_over(SimLink link, uint64_t seed, uint64_t snapshots)
 static void test_values_clean(void **state)
 {
     (void)state;
-    values_over(clean, 1, 230);
+    values_over(clean, 1, false, 230);
 }
 
 static void test_values_rough(void **state)
 {
     (void)state;
-    values_over(rough, 2, 170);
+    values_over(rough, 2, false, 170);
 }
 
 static void test_values_very_rough(void **state)
@@ -104,7 +109,14 @@ static void test_values_very_rough(void **state)
     (void)state;
     SimLink link = rough;
     link.loss = 0.2;
-    values_over(link, 3, 120);
+    values_over(link, 3, false, 120);
+}
+
+static void test_values_tickless(void **state)
+{
+    (void)state;
+    values_over(clean, 4, true, 1200);
+    values_over(rough, 5, true, 500);
 }
 
 /* ---- motion ---- */
@@ -230,10 +242,10 @@ static void smoothness(const Track *track, float *out_step, float *out_jerk)
     *out_jerk = (float)sqrt(squares / (double)count);
 }
 
-static void motion_over(const char *name, SimLink link, uint64_t seed, float error_p99, float error_max,
-                        float correction_max)
+static void motion_over(const char *name, SimLink link, uint64_t seed, bool tickless, float error_p99,
+                        float error_max, float correction_max)
 {
-    Rig *rig = make_rig(link, 8, seed);
+    Rig *rig = make_rig_with(link, 8, seed, tickless);
     Motion *motion = calloc(1, sizeof *motion);
     float p99, max, step, jerk, own_step, own_jerk;
     assert_non_null(motion);
@@ -261,13 +273,23 @@ static void motion_over(const char *name, SimLink link, uint64_t seed, float err
 static void test_motion_clean(void **state)
 {
     (void)state;
-    motion_over("0 ms, no loss", clean, 11, 0.012f, 0.03f, 0.0f);
+    motion_over("0 ms, no loss", clean, 11, false, 0.012f, 0.03f, 0.0f);
 }
 
 static void test_motion_rough(void **state)
 {
     (void)state;
-    motion_over("75 ms one way, 5 % loss, jitter, reorder, duplication", rough, 12, 0.03f, 0.1f, 0.25f);
+    motion_over("75 ms one way, 5 % loss, jitter, reorder, duplication", rough, 12, false, 0.03f, 0.1f,
+                0.25f);
+}
+
+/* Values every 3 ms make snapshots at any time; people are shown as they walk all the same. */
+static void test_motion_tickless(void **state)
+{
+    (void)state;
+    motion_over("tickless, 0 ms, no loss", clean, 14, true, 0.012f, 0.03f, 0.0f);
+    motion_over("tickless, 75 ms one way, 5 % loss, jitter, reorder, duplication", rough, 15, true, 0.03f,
+                0.1f, 0.25f);
 }
 
 /* Once everybody stands, everybody agrees where. */
@@ -510,6 +532,8 @@ static void test_leaving(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values_tickless),
+        cmocka_unit_test(test_motion_tickless),
         cmocka_unit_test(test_values_clean),
         cmocka_unit_test(test_values_rough),
         cmocka_unit_test(test_values_very_rough),
