@@ -2,7 +2,7 @@
 """Two headless clients walk through the recorded cookie factory. What each dumps is compared with an independent
 reading of the recording, and with what the other one dumps.
 
-usage: cookie_factory.py BIN_FOLDER DATA_FOLDER [SECONDS]
+usage: cookie_factory.py BIN_FOLDER DATA_FOLDER [SECONDS [SERVER_OPTION ...]]
 """
 import csv
 import math
@@ -99,15 +99,16 @@ def check_agreement(a, b):
 
 
 def main():
-    if len(sys.argv) not in (3, 4):
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
     data = pathlib.Path(sys.argv[2]).resolve() / "cookiefactory"
-    seconds = sys.argv[3] if len(sys.argv) == 4 else "20"
+    seconds = sys.argv[3] if len(sys.argv) > 3 else "20"
     if not (data / "telemetry.csv").exists():
         skip(f"no recording in {data}")
     series = read_recording(data / "telemetry.csv")
     with Stage(sys.argv[1]) as stage:
-        server = stage.server("--world", ROOT / "tests/real/cookiefactory", "--data", data, "--speed", str(SPEED))
+        server = stage.server("--world", ROOT / "tests/real/cookiefactory", "--data", data, "--speed", str(SPEED),
+                              *sys.argv[4:])
         clients = {}
         for name, walk in WALKS.items():
             clients[name] = stage.client("--headless", "--size", "480x270", "--quality", "low", "--name", name, "--walk", walk,
