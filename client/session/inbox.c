@@ -170,7 +170,7 @@ static void on_text_define(Session *session, const TextDefineMessage *define)
 }
 
 /* Where the server says the own avatar is, to correct the prediction by. */
-static void correct_own(Session *session, uint32_t input_sequence)
+static void correct_own(Session *session, const PacketHead *head)
 {
     const EntityState *entity = replica_entity(session->replica, session->own);
     if (entity == NULL || entity->kind != ENTITY_AVATAR || entity->subject != session->number) {
@@ -181,12 +181,15 @@ static void correct_own(Session *session, uint32_t input_sequence)
         return;
     }
     session->own = entity->handle;
+    if (session->prediction.known && !replica_told(session->replica, entity->handle, head->number)) {
+        return; /* it may be older than the steps that the packet says are in it */
+    }
     float rotation[4], yaw, pitch;
     float position[3] = { (float)entity->x_mm * 0.001f, (float)entity->y_mm * 0.001f,
                           (float)entity->z_mm * 0.001f };
     quat_unpack(entity->rotation, rotation);
     quat_to_yaw_pitch(rotation, &yaw, &pitch);
-    prediction_correct(&session->prediction, input_sequence, position, yaw, pitch, session->world);
+    prediction_correct(&session->prediction, head->input_sequence, position, yaw, pitch, session->world);
     session->stats.correction_m = (double)session->prediction.correction;
 }
 
@@ -207,7 +210,7 @@ static void count_arrival(Session *session, uint32_t number)
 /* Packets of one tick share its frame; the first of them counts for the playout. */
 static void on_frame(Session *session, const SnapshotFrame *frame, bool moved, TimeNs now)
 {
-    if (playout_has(&session->playout, frame->sequence)) {
+    if (playout_has(&session->playout, frame->sequence, moved)) {
         return;
     }
     TimeNs server_now =
@@ -248,7 +251,7 @@ static void on_snapshot(Session *session, const SnapshotMessage *message, TimeNs
     on_frame(session, &news.head.frame, news.moved, now);
     session->whole = session->whole || news.head.complete;
     if (!news.late) {
-        correct_own(session, news.head.input_sequence);
+        correct_own(session, &news.head);
     }
 }
 

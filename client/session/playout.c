@@ -7,8 +7,9 @@
 #include <string.h>
 
 #define EXTRAPOLATION_MAX (100 * TIME_MS)
-#define SAME_STEP         TIME_MS /* snapshots closer than this show people at the same step */
-#define TELEPORT_METRES   3.0f    /* farther than anyone walks between two snapshots: shown as a jump */
+#define SAME_STEP         TIME_MS         /* snapshots closer than this show people at the same step */
+#define SOON              (100 * TIME_MS) /* nobody stops and goes on in so little time */
+#define TELEPORT_METRES   3.0f /* farther than anyone walks between two snapshots: shown as a jump */
 
 void playout_init(Playout *playout, TimeNs interval)
 {
@@ -16,10 +17,11 @@ void playout_init(Playout *playout, TimeNs interval)
     playout_delay_init(&playout->measured, interval);
 }
 
-bool playout_has(const Playout *playout, uint32_t sequence)
+bool playout_has(Playout *playout, uint32_t sequence, bool moved)
 {
     for (uint32_t at = playout->entry_count; at-- > 0;) {
         if (playout->entries[at].sequence == sequence) {
+            playout->entries[at].moved |= moved;
             return true;
         }
         if (snapshot_newer(sequence, playout->entries[at].sequence)) {
@@ -62,7 +64,8 @@ bool playout_arrival(Playout *playout, const SnapshotFrame *frame, bool moved, T
             (playout->entry_count - at) * sizeof playout->entries[0]);
     playout->entries[at] = (PlayoutEntry){ .sequence = frame->sequence,
                                            .text_count = frame->text_count,
-                                           .server_time = frame->server_time };
+                                           .server_time = frame->server_time,
+                                           .moved = moved };
     playout->entry_count++;
     return true;
 }
@@ -98,14 +101,61 @@ int playout_find(const Playout *playout, TimeNs time)
     return at;
 }
 
-int playout_earlier(const Playout *playout, int at)
+static bool same_step(const Playout *playout, int a, int b)
 {
-    int earlier = at - 1;
-    while (earlier >= 0 &&
-           playout->entries[at].server_time - playout->entries[earlier].server_time < SAME_STEP) {
-        earlier--;
+    TimeNs apart = playout->entries[b].server_time - playout->entries[a].server_time;
+    return apart < SAME_STEP && apart > -SAME_STEP;
+}
+
+/* From `at` on in the direction of `step`, past the entries of its own step: whether somebody moves soon. */
+static bool moves_soon(const Playout *playout, int at, int step)
+{
+    int from = at;
+    for (at += step; at >= 0 && at < (int)playout->entry_count; at += step) {
+        TimeNs apart = playout->entries[at].server_time - playout->entries[from].server_time;
+        if (apart > SOON || apart < -SOON) {
+            return false;
+        }
+        if (playout->entries[at].moved && !same_step(playout, from, at)) {
+            return true;
+        }
     }
-    return earlier;
+    return false;
+}
+
+static bool says_nothing(const Playout *playout, int at)
+{
+    for (int i = at; i >= 0 && same_step(playout, i, at); i--) {
+        if (playout->entries[i].moved) {
+            return false;
+        }
+    }
+    for (int i = at; i < (int)playout->entry_count && same_step(playout, i, at); i++) {
+        if (playout->entries[i].moved) {
+            return false;
+        }
+    }
+    return moves_soon(playout, at, -1) && moves_soon(playout, at, 1);
+}
+
+PlayoutKeys playout_keys(const Playout *playout, int at)
+{
+    PlayoutKeys keys = { .earlier = -1, .before = at, .after = at + 1 };
+    while (keys.before >= 0 && says_nothing(playout, keys.before)) {
+        keys.before--;
+    }
+    while (keys.after < (int)playout->entry_count && says_nothing(playout, keys.after)) {
+        keys.after++;
+    }
+    keys.after = keys.after < (int)playout->entry_count ? keys.after : -1;
+    if (keys.before >= 0) {
+        keys.earlier = keys.before - 1;
+        while (keys.earlier >= 0 &&
+               (same_step(playout, keys.earlier, keys.before) || says_nothing(playout, keys.earlier))) {
+            keys.earlier--;
+        }
+    }
+    return keys;
 }
 
 static void entity_position(const EntityState *entity, float out_position[3])

@@ -12,6 +12,7 @@
 typedef struct PlayoutEntry {
     uint32_t sequence, text_count;
     TimeNs server_time;
+    bool moved; /* it showed somebody where they were not before */
 } PlayoutEntry;
 
 typedef struct Playout {
@@ -30,8 +31,8 @@ void playout_init(Playout *playout, TimeNs interval);
  * when its time does not fit between its neighbours' (a faulty server). */
 bool playout_arrival(Playout *playout, const SnapshotFrame *frame, bool moved, TimeNs server_now);
 
-/* The frame with `sequence` can be shown. */
-bool playout_has(const Playout *playout, uint32_t sequence);
+/* The frame with `sequence` can be shown. `moved`: another packet of it shows motion, too. */
+bool playout_has(Playout *playout, uint32_t sequence, bool moved);
 
 /* The server time to show when the server's clock is `server_now`: never before the one returned last. The
  * delay moves towards its target by at most a tenth (down) or a quarter (up) of the time passed, so people
@@ -41,8 +42,13 @@ TimeNs playout_advance(Playout *playout, TimeNs server_now);
 /* Index in `entries` of the newest one at or before `time`, or -1. */
 int playout_find(const Playout *playout, TimeNs time);
 
-/* Index of the newest entry before `at` (an index, or -1) that has people at an earlier step; negative: none. */
-int playout_earlier(const Playout *playout, int at);
+/* The three entries (indices; negative: none) between which people stand at a time when `at` is the newest
+ * one not after it: the one before, the one after, and the one at an earlier step than the one before. Left
+ * out are those that say nothing of people who moved shortly before and after: that packet was lost. */
+typedef struct PlayoutKeys {
+    int earlier, before, after;
+} PlayoutKeys;
+PlayoutKeys playout_keys(const Playout *playout, int at);
 
 /* Where an avatar is. */
 typedef struct PlayoutPose {

@@ -266,9 +266,10 @@ static const Snapshot *readable_snapshot(Session *session, int at)
 
 static uint32_t list_avatars(Session *session, int at, TimeNs time)
 {
-    const Snapshot *before = entry_snapshot(session, at);
-    const Snapshot *earlier = entry_snapshot(session, playout_earlier(&session->playout, at));
-    const Snapshot *after = entry_snapshot(session, at + 1);
+    PlayoutKeys keys = playout_keys(&session->playout, at);
+    const Snapshot *before = entry_snapshot(session, keys.before);
+    const Snapshot *earlier = entry_snapshot(session, keys.earlier),
+                   *after = entry_snapshot(session, keys.after);
     uint32_t count = 0;
     for (uint32_t i = 0; before != NULL && i < before->entity_count; i++) {
         const EntityState *entity = &before->entities[i];

@@ -98,6 +98,7 @@ static void record_arrived(Metaverse *metaverse, Outbox *outbox, const PacketNot
     if (record->version == 0) {
         if (link->closing) {
             interest_drop_link(metaverse, outbox, link);
+            outbox->unsettled -= outbox->unsettled > 0;
         }
         return;
     }
@@ -107,6 +108,7 @@ static void record_arrived(Metaverse *metaverse, Outbox *outbox, const PacketNot
         link->mask = far ? 0 : (steps == 64 ? 0 : link->mask << steps) | UINT64_C(1) << (steps - 1);
         link->acked = record->version;
         link->acked_at = record->versions;
+        outbox->unsettled -= record->version == link->sent && outbox->unsettled > 0;
     } else if (link->acked - record->version - 1 < 64 && link->acked != record->version) {
         link->mask |= UINT64_C(1) << (link->acked - record->version - 1);
     }

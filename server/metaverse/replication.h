@@ -105,7 +105,8 @@ typedef struct Outbox {
     double allowance;             /* bytes that may go now */
     TimeNs allowance_at;
     uint32_t missing;   /* links of which nothing has arrived yet */
-    uint32_t unsettled; /* links whose newest version was not acknowledged when something was sent last */
+    uint32_t unsettled; /* of the links that something was due for when something was sent last: not
+                           acknowledged since */
     uint32_t reviewed;  /* sequence at which its interest was looked at last; 0: never */
 } Outbox;
 

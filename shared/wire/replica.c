@@ -7,6 +7,7 @@
 typedef struct ReplicaCell {
     CellHistory history; /* versions NULL: nothing has come yet */
     uint32_t closed;     /* number of the packet that closed it; 0: never */
+    uint32_t told_in;    /* newest packet with a record of it */
 } ReplicaCell;
 
 /* A world that was put together. */
@@ -185,6 +186,7 @@ static Status take_record(Replica *replica, const PacketHead *head, const Packet
     if (cell->closed != 0 && !snapshot_newer(head->number, cell->closed)) {
         return STATUS_OK; /* overtaken by the news that the cell is not told any more */
     }
+    cell->told_in = head->number;
     if (cell_history_find(&cell->history, record->version) != NULL) {
         replica->counters.duplicate++;
         return STATUS_OK;
@@ -397,19 +399,33 @@ const Snapshot *replica_compose(Replica *replica, uint32_t sequence)
     return &oldest->world;
 }
 
-const EntityState *replica_entity(const Replica *replica, EntityHandle handle)
+/* The cell that has the newest state of the entity, or NULL. */
+static const ReplicaCell *cell_of(const Replica *replica, EntityHandle handle)
 {
     const Snapshot *newest = NULL;
-    const EntityState *found = NULL;
+    const ReplicaCell *found = NULL;
     for (uint32_t i = 0; i < replica->told_count; i++) {
-        const Snapshot *version = cell_history_newest(&replica->cells[replica->told[i]].history);
-        const EntityState *entity = snapshot_entity(version, handle);
-        if (entity != NULL && (newest == NULL || snapshot_newer(version->sequence, newest->sequence))) {
+        const ReplicaCell *cell = &replica->cells[replica->told[i]];
+        const Snapshot *version = cell_history_newest(&cell->history);
+        if (snapshot_entity(version, handle) != NULL &&
+            (newest == NULL || snapshot_newer(version->sequence, newest->sequence))) {
             newest = version;
-            found = entity;
+            found = cell;
         }
     }
     return found;
+}
+
+const EntityState *replica_entity(const Replica *replica, EntityHandle handle)
+{
+    const ReplicaCell *cell = cell_of(replica, handle);
+    return cell == NULL ? NULL : snapshot_entity(cell_history_newest(&cell->history), handle);
+}
+
+bool replica_told(const Replica *replica, EntityHandle handle, uint32_t number)
+{
+    const ReplicaCell *cell = cell_of(replica, handle);
+    return cell != NULL && cell->told_in == number;
 }
 
 const EntityState *replica_find(const Replica *replica, EntityKind kind, uint16_t subject)

@@ -53,6 +53,10 @@ const Snapshot *replica_compose(Replica *replica, uint32_t sequence);
 /* The newest state of the entity with `handle`, or NULL. Valid until the next replica_receive. */
 const EntityState *replica_entity(const Replica *replica, EntityHandle handle);
 
+/* Packet `number` told the state that replica_entity gives: it is as of that packet's frame. (Of a cell that
+ * a packet says nothing of, nobody knows here whether it has not changed or its news was lost.) */
+bool replica_told(const Replica *replica, EntityHandle handle, uint32_t number);
+
 /* The newest state of the first entity with `kind` and `subject`, or NULL; as replica_entity. */
 const EntityState *replica_find(const Replica *replica, EntityKind kind, uint16_t subject);
 

@@ -81,8 +81,9 @@ static void test_order(void **state)
         assert_true(playout_arrival(&playout, &frame, true, 10 * INTERVAL));
         assert_false(playout_arrival(&playout, &frame, true, 10 * INTERVAL)); /* twice */
     }
-    assert_true(playout_has(&playout, 3) && playout_has(&playout, 9) && !playout_has(&playout, 6));
-    assert_false(playout_has(&playout, 2) || playout_has(&playout, 10));
+    assert_true(playout_has(&playout, 3, false) && playout_has(&playout, 9, false) &&
+                !playout_has(&playout, 6, false));
+    assert_false(playout_has(&playout, 2, false) || playout_has(&playout, 10, false));
     const uint32_t sorted[] = { 3, 4, 5, 9 };
     assert_int_equal(playout.entry_count, 4);
     for (size_t i = 0; i < 4; i++) {
