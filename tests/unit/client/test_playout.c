@@ -137,6 +137,45 @@ static void test_pose(void **state)
     assert_true(fabsf(last - 0.05f) < 1e-5f);
 }
 
+/* Steps 16 ms apart, three frames each, a microsecond between; the first says how people moved, if it came.
+ */
+static void add_step(Playout *playout, uint32_t step, bool moved, bool came)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        const SnapshotFrame frame = { .sequence = step * 3 + i + 1,
+                                      .server_time = step * 16 * TIME_MS + i * TIME_US };
+        bool says = i == 0 && moved;
+        assert_true((i == 0 && !came) || playout_arrival(playout, &frame, says, frame.server_time));
+    }
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    Playout playout;
+    playout_init(&playout, INTERVAL);
+    add_step(&playout, 1, true, true);  /* entries 0 1 2 */
+    add_step(&playout, 2, true, true);  /* 3 4 5 */
+    add_step(&playout, 3, true, false); /* 6 7: what they say of people is as old as step 2 */
+    add_step(&playout, 4, true, true);  /* 8 9 10 */
+    add_step(&playout, 5, false, true); /* 11 12 13: they stand */
+    add_step(&playout, 6, false, true); /* 14 15 16 */
+    PlayoutKeys keys = playout_keys(&playout, 5);
+    assert_true(keys.earlier == 2 && keys.before == 5 && keys.after == 8);
+    keys = playout_keys(&playout, 7);
+    assert_true(keys.earlier == 2 && keys.before == 5 && keys.after == 8);
+    keys = playout_keys(&playout, 10);
+    assert_true(keys.earlier == 5 && keys.before == 10 && keys.after == 11);
+    keys = playout_keys(&playout, 16);
+    assert_true(keys.earlier == 13 && keys.before == 16 && keys.after < 0);
+    keys = playout_keys(&playout, 0);
+    assert_true(keys.earlier < 0 && keys.before == 0 && keys.after == 1);
+    keys = playout_keys(&playout, -1);
+    assert_true(keys.earlier < 0 && keys.before < 0 && keys.after == 0);
+    assert_true(playout_has(&playout, 11, true)); /* another packet of that frame came after all */
+    assert_true(playout_keys(&playout, 5).after == 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_time_goes_on_without_snapshots),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_pose),
+        cmocka_unit_test(test_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,6 +171,40 @@ static void test_puts_cells_together(void **state)
     assert_null(replica_find(replica, ENTITY_TWIN, 6));
 }
 
+static bool moves(const Packet *packet)
+{
+    ReplicaNews news = { 0 };
+    assert_int_equal(replica_receive(replica, bytes_of(packet->bytes, packet->size), &news), STATUS_OK);
+    return news.moved;
+}
+
+/* Whether a packet tells of an entity, and whether it has moved: what is not told may be lost. */
+static void test_what_a_packet_tells_of(void **state)
+{
+    (void)state;
+    const EntityHandle five = { 1u << ENTITY_INDEX_BITS | 5 }, six = { 1u << ENTITY_INDEX_BITS | 6 };
+    assert_false(replica_told(replica, five, 1));
+    change(0, 1, LIST(5));
+    change(1, 1, LIST(6));
+    Packet first = packet_at(1, 1, 0);
+    tell(&first, 1, 0, 0);
+    tell(&first, 1, 1, 0);
+    assert_true(moves(&first));
+    assert_true(replica_told(replica, five, 1) && replica_told(replica, six, 1));
+    Packet clock = packet_at(2, 2, 1);
+    assert_false(moves(&clock));
+    assert_false(replica_told(replica, five, 2));
+    change(1, 3, LIST(6));
+    Packet one = packet_at(3, 3, 2);
+    tell(&one, 3, 1, 1);
+    assert_true(moves(&one));
+    assert_true(!replica_told(replica, five, 3) && replica_told(replica, six, 3));
+    Packet again = packet_at(4, 4, 3); /* the same version once more: it is as of now */
+    tell(&again, 4, 1, 1);
+    assert_false(moves(&again));
+    assert_true(!replica_told(replica, five, 4) && replica_told(replica, six, 4));
+}
+
 static void test_order_and_loss(void **state)
 {
     (void)state;
@@ -352,6 +386,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(test_puts_cells_together),
+        TEST(test_what_a_packet_tells_of),
         TEST(test_order_and_loss),
         TEST(test_closed_cells),
         TEST(test_between_cells),
