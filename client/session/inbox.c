@@ -181,7 +181,7 @@ static void correct_own(Session *session, const PacketHead *head)
         return;
     }
     session->own = entity->handle;
-    if (session->prediction.known && !replica_told(session->replica, entity->handle, head->number)) {
+    if (session->prediction.known && !replica_current(session->replica, entity->handle, head)) {
         return; /* it may be older than the steps that the packet says are in it */
     }
     float rotation[4], yaw, pitch;

@@ -4,6 +4,8 @@
 
 #define COMPOSITES 4
 
+#define REPEAT_TIME TIME_SECOND /* after which a server has told again what was lost */
+
 typedef struct ReplicaCell {
     CellHistory history; /* versions NULL: nothing has come yet */
     uint32_t closed;     /* number of the packet that closed it; 0: never */
@@ -33,9 +35,11 @@ struct Replica {
     uint32_t told_count;
     Snapshot scratch;
     FrameRing frames;
-    uint32_t newest; /* packet taken; 0: none */
-    uint32_t mask;   /* bit i: newest - 1 - i was taken */
-    bool moved;      /* what a record of the packet at hand says is elsewhere than before */
+    uint32_t newest;   /* packet taken; 0: none */
+    uint32_t mask;     /* bit i: newest - 1 - i was taken */
+    uint32_t unbroken; /* packets from this one on have all been taken */
+    TimeNs broken_at;  /* server time when that began */
+    bool moved;        /* what a record of the packet at hand says is elsewhere than before */
     Composite composites[COMPOSITES];
     uint32_t uses;
     Source *sources; /* two a cell */
@@ -86,15 +90,24 @@ static bool taken(const Replica *replica, uint32_t number)
     return age == 0 || age > 32 || (replica->mask >> (age - 1) & 1) != 0;
 }
 
-static void note_taken(Replica *replica, uint32_t number)
+static void note_taken(Replica *replica, const PacketHead *head)
 {
+    uint32_t number = head->number;
     if (replica->newest != 0 && !snapshot_newer(number, replica->newest)) {
         replica->mask |= 1u << (replica->newest - number - 1);
-        return;
+    } else {
+        uint32_t steps = replica->newest == 0 ? 33 : number - replica->newest;
+        if (steps > 1) {
+            replica->unbroken = number;
+            replica->broken_at = head->frame.server_time;
+        }
+        replica->mask = steps > 32 ? 0 : (steps == 32 ? 0 : replica->mask << steps) | 1u << (steps - 1);
+        replica->newest = number;
     }
-    uint32_t steps = replica->newest == 0 ? 33 : number - replica->newest;
-    replica->mask = steps > 32 ? 0 : (steps == 32 ? 0 : replica->mask << steps) | 1u << (steps - 1);
-    replica->newest = number;
+    while (replica->newest - replica->unbroken < 32 &&
+           (replica->mask >> (replica->newest - replica->unbroken) & 1) != 0) {
+        replica->unbroken--;
+    }
 }
 
 static void invalidate_from(Replica *replica, uint32_t sequence)
@@ -222,7 +235,7 @@ Status replica_receive(Replica *replica, Bytes body, ReplicaNews *out_news)
     }
     news.late = replica->newest != 0 && snapshot_newer(replica->newest, news.head.number);
     news.moved = replica->moved;
-    note_taken(replica, news.head.number);
+    note_taken(replica, &news.head);
     const SnapshotFrame *place = &replica->frames.frames[news.head.frame.sequence % FRAMES_KNOWN];
     if (place->sequence == 0 || snapshot_newer(news.head.frame.sequence, place->sequence)) {
         frame_ring_put(&replica->frames, &news.head.frame);
@@ -422,10 +435,14 @@ const EntityState *replica_entity(const Replica *replica, EntityHandle handle)
     return cell == NULL ? NULL : snapshot_entity(cell_history_newest(&cell->history), handle);
 }
 
-bool replica_told(const Replica *replica, EntityHandle handle, uint32_t number)
+bool replica_current(const Replica *replica, EntityHandle handle, const PacketHead *head)
 {
     const ReplicaCell *cell = cell_of(replica, handle);
-    return cell != NULL && cell->told_in == number;
+    if (cell == NULL) {
+        return false;
+    }
+    return !snapshot_newer(replica->unbroken, cell->told_in + 1) ||
+           (uint64_t)head->frame.server_time - (uint64_t)replica->broken_at - REPEAT_TIME < INT64_MAX;
 }
 
 const EntityState *replica_find(const Replica *replica, EntityKind kind, uint16_t subject)

@@ -53,9 +53,10 @@ const Snapshot *replica_compose(Replica *replica, uint32_t sequence);
 /* The newest state of the entity with `handle`, or NULL. Valid until the next replica_receive. */
 const EntityState *replica_entity(const Replica *replica, EntityHandle handle);
 
-/* Packet `number` told the state that replica_entity gives: it is as of that packet's frame. (Of a cell that
- * a packet says nothing of, nobody knows here whether it has not changed or its news was lost.) */
-bool replica_told(const Replica *replica, EntityHandle handle, uint32_t number);
+/* The state that replica_entity gives is as of the frame of the packet with `head`, the one taken last: that
+ * packet told it, or every packet since the one that did has been taken, or what was in those that were not
+ * would have come again by now (a second). */
+bool replica_current(const Replica *replica, EntityHandle handle, const PacketHead *head);
 
 /* The newest state of the first entity with `kind` and `subject`, or NULL; as replica_entity. */
 const EntityState *replica_find(const Replica *replica, EntityKind kind, uint16_t subject);

@@ -171,38 +171,56 @@ static void test_puts_cells_together(void **state)
     assert_null(replica_find(replica, ENTITY_TWIN, 6));
 }
 
+static PacketHead head; /* of the packet that moves() took last */
+
 static bool moves(const Packet *packet)
 {
     ReplicaNews news = { 0 };
     assert_int_equal(replica_receive(replica, bytes_of(packet->bytes, packet->size), &news), STATUS_OK);
+    head = news.head;
     return news.moved;
 }
 
-/* Whether a packet tells of an entity, and whether it has moved: what is not told may be lost. */
+static bool is_current(uint32_t index)
+{
+    return replica_current(replica, (EntityHandle){ 1u << ENTITY_INDEX_BITS | index }, &head);
+}
+
+/* Whether what is known of an entity is as of the packet, and whether it has moved: what is not told may be
+ * lost. */
 static void test_what_a_packet_tells_of(void **state)
 {
     (void)state;
-    const EntityHandle five = { 1u << ENTITY_INDEX_BITS | 5 }, six = { 1u << ENTITY_INDEX_BITS | 6 };
-    assert_false(replica_told(replica, five, 1));
     change(0, 1, LIST(5));
     change(1, 1, LIST(6));
     Packet first = packet_at(1, 1, 0);
     tell(&first, 1, 0, 0);
     tell(&first, 1, 1, 0);
     assert_true(moves(&first));
-    assert_true(replica_told(replica, five, 1) && replica_told(replica, six, 1));
+    assert_true(is_current(5) && is_current(6) && !is_current(7));
     Packet clock = packet_at(2, 2, 1);
     assert_false(moves(&clock));
-    assert_false(replica_told(replica, five, 2));
-    change(1, 3, LIST(6));
-    Packet one = packet_at(3, 3, 2);
-    tell(&one, 3, 1, 1);
-    assert_true(moves(&one));
-    assert_true(!replica_told(replica, five, 3) && replica_told(replica, six, 3));
-    Packet again = packet_at(4, 4, 3); /* the same version once more: it is as of now */
-    tell(&again, 4, 1, 1);
+    assert_true(is_current(5)); /* nothing is missing: it has not changed */
+    change(1, 4, LIST(6));
+    Packet after_lost = packet_at(4, 4, 2);
+    tell(&after_lost, 4, 1, 1);
+    assert_true(moves(&after_lost));
+    assert_true(!is_current(5) && is_current(6)); /* the third may have told of 5 */
+    Packet late = packet_at(3, 3, 2);
+    assert_false(moves(&late));
+    Packet next = packet_at(5, 5, 4);
+    assert_false(moves(&next));
+    assert_true(is_current(5) && is_current(6)); /* it did not */
+    Packet later = packet_at(7, 7, 5);
+    assert_false(moves(&later));
+    assert_false(is_current(5) || is_current(6));
+    Packet again = packet_at(8, 8, 7); /* the same version once more: it is as of now */
+    tell(&again, 8, 1, 4);
     assert_false(moves(&again));
-    assert_true(!replica_told(replica, five, 4) && replica_told(replica, six, 4));
+    assert_true(!is_current(5) && is_current(6));
+    Packet much_later = packet_at(9, 9 + (uint32_t)(TIME_SECOND / STEP), 0);
+    assert_false(moves(&much_later));
+    assert_true(is_current(5)); /* it would have been told again */
 }
 
 static void test_order_and_loss(void **state)
