@@ -484,11 +484,11 @@ uint32_t link_budget(Link *link, TimeNs now, TimeNs interval)
     return link->tokens > 0 ? (uint32_t)link->tokens : 0;
 }
 
-uint32_t link_divide(const Link *link, TimeNs interval)
+uint32_t link_divide(const Link *link, TimeNs interval, bool limited)
 {
     uint32_t interval_us = (uint32_t)(interval <= 0 ? 1 : interval > TIME_SECOND ? 1000000 : interval / 1000);
     uint64_t needed = smaller(link->round_trip, SAMPLE_MAX) / ON_THE_WAY;
-    uint64_t worth = (uint64_t)PACKET_WORTH * 1000000u / link->rate;
+    uint64_t worth = limited ? (uint64_t)PACKET_WORTH * 1000000u / link->rate : 0;
     needed = needed > worth ? needed : worth;
     uint32_t divide = 1;
     while (divide < LINK_DIVIDE_MAX && (uint64_t)divide * interval_us < needed) {

@@ -76,9 +76,10 @@ NODISCARD Status link_acknowledged(Link *link, uint32_t newest, uint32_t mask, T
  * counts for one more interval; a packet that was larger is taken off the next ones. 0 is common. */
 uint32_t link_budget(Link *link, TimeNs now, TimeNs interval);
 
-/* Send in every 1st, 2nd, 4th, 8th or 16th interval only: so that what fits is worth a packet's headers, and
- * that not more packets are on the way than the client can acknowledge and both sides remember. */
-uint32_t link_divide(const Link *link, TimeNs interval);
+/* Send in every 1st, 2nd, 4th, 8th or 16th interval only: so that what fits is worth a packet's headers,
+ * where more is to be told than fits (`limited`), and that not more packets are on the way than the client
+ * can acknowledge and both sides remember. */
+uint32_t link_divide(const Link *link, TimeNs interval, bool limited);
 
 /* True while the client has been silent for longer than its link explains; only the floor is sent then. */
 bool link_stalled(const Link *link, TimeNs now);

@@ -8,9 +8,8 @@
 #define LATE_MARGIN     (10 * TIME_MS)
 #define LATE_MIN        (40 * TIME_MS)
 #define WAITING_MAX     (1u << 24)
-#define OVERHEAD        60   /* bytes around a packet's body: id, seal, ENet, UDP, IP */
-#define BURST_SECONDS   0.25 /* of the rate that may be saved up */
-#define BURST_MIN       (4.0 * PACKET_BODY)
+#define OVERHEAD        60            /* bytes around a packet's body: id, seal, ENet, UDP, IP */
+#define START_RATE      (128 * 1024u) /* bytes a second, before anything is known of a link */
 
 /* A link that has something to be told. */
 typedef struct Due {
@@ -25,6 +24,7 @@ typedef struct Draft {
     ByteBuffer *records;
     uint16_t links[RECORD_NOTES / 4];
     uint32_t versions[RECORD_NOTES / 4]; /* 0: closed */
+    int64_t budget;                      /* bytes that may still go in this tick */
     uint32_t count, first_times;         /* of which so many are of cells that the client has nothing of */
 } Draft;
 
@@ -60,9 +60,9 @@ Status outbox_open(Metaverse *metaverse, Session *session)
             return STATUS_OUT_OF_MEMORY;
         }
     }
-    *outbox = (Outbox){
-        .links = links, .heard = metaverse->now, .allowance = BURST_MIN, .allowance_at = metaverse->now
-    };
+    *outbox = (Outbox){ .links = links, .heard = metaverse->now };
+    const LinkConfig rates = { .ceiling = replication->bytes_per_s, .start = START_RATE };
+    link_init(&outbox->link, &rates, metaverse->now);
     session->outbox = outbox;
     return STATUS_OK;
 }
@@ -165,7 +165,8 @@ bool outbox_acknowledge(Metaverse *metaverse, Session *session, uint32_t newest,
         }
         return mask == 0;
     }
-    if (outbox->number == 0 || snapshot_newer(newest, outbox->number)) {
+    if (outbox->number == 0 || snapshot_newer(newest, outbox->number) ||
+        link_acknowledged(&outbox->link, newest, mask, metaverse->now) != STATUS_OK) {
         return false;
     }
     for (unsigned i = 0; i <= 32; i++) {
@@ -355,6 +356,7 @@ static void note_packet(Draft *draft, uint32_t number, uint32_t bytes)
 {
     Outbox *outbox = draft->session->outbox;
     outbox->number = number;
+    link_sent(&outbox->link, number, bytes + OVERHEAD, draft->metaverse->now);
     outbox->packets[number % PACKET_NOTES] =
         (PacketNote){ .number = number,
                       .sequence = draft->metaverse->replication.frame.sequence,
@@ -402,7 +404,7 @@ static Status send_packet(Draft *draft)
         metaverse->counters.packets++;
         metaverse->counters.records += draft->count;
         metaverse->counters.sent_bytes += metaverse->scratch.size;
-        session->outbox->allowance -= (double)(metaverse->scratch.size + OVERHEAD);
+        draft->budget -= (int64_t)metaverse->scratch.size + OVERHEAD;
     } else if (metaverse->counters.unsent++ == 0) {
         log_warning(LOG_MODULE, "%s (%s): a snapshot could not be sent: %s", session->address, session->name,
                     status_text(status));
@@ -412,24 +414,28 @@ static Status send_packet(Draft *draft)
     return status;
 }
 
-static void refill(Metaverse *metaverse, Outbox *outbox)
+/* Bytes that the client's link takes now: none in the ticks that are left out for a slow one. */
+static int64_t budget_of(const Metaverse *metaverse, Outbox *outbox)
 {
-    double rate = metaverse->replication.bytes_per_s;
-    double most = rate * BURST_SECONDS > BURST_MIN ? rate * BURST_SECONDS : BURST_MIN;
-    outbox->allowance += rate * time_to_seconds(metaverse->now - outbox->allowance_at);
-    outbox->allowance = outbox->allowance < most ? outbox->allowance : most;
-    outbox->allowance_at = metaverse->now;
+    const Replication *replication = &metaverse->replication;
+    uint32_t divide = link_divide(&outbox->link, replication->interval, outbox->limited);
+    if (replication->frame.sequence % divide != 0) {
+        return 0;
+    }
+    return link_budget(&outbox->link, metaverse->now, replication->interval * divide);
 }
 
 void outbox_send(Metaverse *metaverse, Session *session)
 {
     Outbox *outbox = session->outbox;
-    refill(metaverse, outbox);
-    if (outbox->allowance <= 0 || !window_open(metaverse, outbox, 0)) {
+    Draft draft = { .metaverse = metaverse,
+                    .session = session,
+                    .records = &metaverse->replication.records,
+                    .budget = budget_of(metaverse, outbox) };
+    if (draft.budget <= 0 || !window_open(metaverse, outbox, 0)) {
         metaverse->counters.held_back++;
         return;
     }
-    Draft draft = { .metaverse = metaverse, .session = session, .records = &metaverse->replication.records };
     draft.records->size = 0;
     Due *due = metaverse->replication.due;
     uint32_t left = list_due(metaverse, outbox), sent = 0;
@@ -437,9 +443,10 @@ void outbox_send(Metaverse *metaverse, Session *session)
         bool room = draft.count < ARRAY_COUNT(draft.links);
         Status status = room ? append_record(&draft, due[0].link) : STATUS_CAPACITY;
         if (status != STATUS_OK && draft.count > 0) {
-            if (send_packet(&draft) != STATUS_OK || outbox->allowance <= 0 ||
+            if (send_packet(&draft) != STATUS_OK || draft.budget <= 0 ||
                 !window_open(metaverse, outbox, ++sent)) {
                 metaverse->counters.deferred += left;
+                outbox->limited = true;
                 return;
             }
             continue;
@@ -448,6 +455,7 @@ void outbox_send(Metaverse *metaverse, Session *session)
         due[0] = due[--left];
         sink(due, left, 0);
     }
+    outbox->limited = false;
     Status status = send_packet(&draft);
     (void)status; /* counted */
 }

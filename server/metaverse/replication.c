@@ -12,6 +12,8 @@
 #define VERSION_BYTES \
     ((size_t)192 << 20) /* of all versions remembered, where every cell changes at every tick */
 #define HISTORY_MIN  16u
+#define INTERVAL_MIN TIME_MS
+#define INTERVAL_MAX (250 * TIME_MS)
 #define KBPS_DEFAULT 8000u
 #define LAG_HISTORY  64u               /* frames and packets that both ends can tell apart */
 #define SILENCE      (2 * TIME_SECOND) /* after which nobody waits for a client */
@@ -107,7 +109,8 @@ Status replication_create(Metaverse *metaverse, Diag *diag)
                         (unsigned)channels, (unsigned)CHANNEL_LIMIT_MAX);
     }
     uint32_t kbps = metaverse->config.client_kbps ? metaverse->config.client_kbps : KBPS_DEFAULT;
-    replication->bytes_per_s = kbps * 1000.0 / 8;
+    replication->bytes_per_s = kbps * 125;
+    replication->interval = TIME_SECOND / metaverse->config.snapshot_rate_hz;
     replication->history = history_for(things + metaverse->config.sessions, channels);
     if (cells_create(metaverse) != STATUS_OK || outbox_create(metaverse) != STATUS_OK ||
         create_encodings(metaverse) != STATUS_OK) {
@@ -171,6 +174,8 @@ static void begin_frame(Metaverse *metaverse)
                                           .server_time = avatars_time(metaverse, before),
                                           .source_time = replication->source_time,
                                           .text_count = metaverse->texts->count };
+    TimeNs passed = before == TIME_NONE ? 0 : replication->frame.server_time - before;
+    replication->interval = passed < INTERVAL_MIN || passed > INTERVAL_MAX ? replication->interval : passed;
     frame_ring_put(&replication->frames, &replication->frame);
     encodings_begin(&replication->encodings);
 }

@@ -9,6 +9,7 @@
  */
 #ifndef SERVER_METAVERSE_REPLICATION_H
 #define SERVER_METAVERSE_REPLICATION_H
+#include "server/metaverse/link.h"
 #include "shared/base/arena.h"
 #include "shared/base/bytes.h"
 #include "shared/wire/cell_history.h"
@@ -102,12 +103,12 @@ typedef struct Outbox {
     uint32_t frame;               /* newest frame it has; 0: none */
     TimeNs heard;                 /* when `arrived` was acknowledged, or the session began */
     TimeNs round_trip, deviation; /* of packets to acknowledgements, smoothed; 0: not known */
-    double allowance;             /* bytes that may go now */
-    TimeNs allowance_at;
-    uint32_t missing;   /* links of which nothing has arrived yet */
-    uint32_t unsettled; /* of the links that something was due for when something was sent last: not
-                           acknowledged since */
-    uint32_t reviewed;  /* sequence at which its interest was looked at last; 0: never */
+    Link link;                    /* how much may go */
+    bool limited;                 /* more was due last time than that */
+    uint32_t missing;             /* links of which nothing has arrived yet */
+    uint32_t unsettled;           /* of the links that something was due for when something was sent last: not
+                                     acknowledged since */
+    uint32_t reviewed;            /* sequence at which its interest was looked at last; 0: never */
 } Outbox;
 
 /* ---- encodings ---- */

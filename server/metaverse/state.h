@@ -69,12 +69,13 @@ typedef struct WorldFile {
 typedef struct Due Due; /* outbox.c */
 
 typedef struct Replication {
-    SnapshotFrame frame; /* of the newest tick told; sequence 0: none yet */
-    FrameRing frames;    /* and those before it */
-    uint32_t rate_left;  /* carries the fraction of snapshots a tick */
-    uint32_t history;    /* versions remembered of a cell, here and by clients */
-    uint32_t link_limit; /* most cells that one client is told */
-    double bytes_per_s;  /* that one client may be sent */
+    SnapshotFrame frame;  /* of the newest tick told; sequence 0: none yet */
+    FrameRing frames;     /* and those before it */
+    uint32_t rate_left;   /* carries the fraction of snapshots a tick */
+    uint32_t history;     /* versions remembered of a cell, here and by clients */
+    uint32_t link_limit;  /* most cells that one client is told */
+    uint32_t bytes_per_s; /* that one client may be sent */
+    TimeNs interval;      /* between the newest frame and the one before it, as far as that was usual */
 
     EntityState *twins;      /* one a thing, in order: index i is thing i */
     uint32_t *first_channel; /* per thing, plus one past the end */

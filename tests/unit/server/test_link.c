@@ -116,7 +116,7 @@ static void send_packet(Scene *scene, Flow *flow, uint32_t bytes)
 
 static void tick(Scene *scene, Flow *flow)
 {
-    uint32_t divide = link_divide(&flow->link, scene->path.tick);
+    uint32_t divide = link_divide(&flow->link, scene->path.tick, true);
     flow->wished += flow->demand * time_to_seconds(scene->path.tick);
     if (flow->ticks++ % divide != 0) {
         return;
@@ -426,7 +426,7 @@ static void test_small_demand_is_met(void **state)
             run(scene, 30);
             double got = (double)scene->flows[0].sent / 30;
             assert_true(got > 29400 && got < 30600);
-            assert_int_equal(link_divide(&scene->flows[0].link, TICK), 1);
+            assert_int_equal(link_divide(&scene->flows[0].link, TICK, true), 1);
             drop_scene(scene);
         }
     }
@@ -497,7 +497,7 @@ static void test_limits(void **state)
     run(scene, 10);
     rate = (double)scene->flows[0].sent / 10;
     assert_true(rate > 3800 && rate < 4300); /* the floor */
-    assert_int_equal(link_divide(&scene->flows[0].link, TICK), 8);
+    assert_int_equal(link_divide(&scene->flows[0].link, TICK, true), 8);
     drop_scene(scene);
 }
 
@@ -576,7 +576,7 @@ static void test_anything(void **state)
             break;
         }
         assert_true(link.rate >= 5000 && link.rate <= 300000);
-        assert_true(link_divide(&link, (TimeNs)bytes) <= LINK_DIVIDE_MAX);
+        assert_true(link_divide(&link, (TimeNs)bytes, true) <= LINK_DIVIDE_MAX);
     }
     assert_true(good > 1000);
 }
@@ -589,9 +589,9 @@ static void test_divide(void **state)
     Path path = { .rate = rates[2], .round_trip = 150 * TIME_MS, .depth = 500 * TIME_MS };
     Scene *scene = make_scene(path, 1, 0, 7);
     run(scene, 5);
-    uint32_t divide = link_divide(&scene->flows[0].link, step);
+    uint32_t divide = link_divide(&scene->flows[0].link, step, true);
     assert_true((TimeNs)divide * step * 32 >= 150 * TIME_MS);
-    assert_int_equal(link_divide(&scene->flows[0].link, TICK), 1);
+    assert_int_equal(link_divide(&scene->flows[0].link, TICK, true), 1);
     drop_scene(scene);
 }
 
