@@ -95,7 +95,7 @@ def picture(curves):
     height = TOP + len(FIGURES) * (HEIGHT + GAP_Y)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
            'font-family="sans-serif">', f'<rect width="{width}" height="{height}" fill="#fff"/>']
-    base = f"else {BASE['clients']} clients that all see {BASE['twins']} entities, all changing ten times a second; 20 snapshots a second, sealed"
+    base = f"Where no other number stands: {BASE['clients']} clients that all see {BASE['twins']} entities, all changing ten times a second; 20 snapshots a second, sealed"
     out.append(text(LEFT, 18, base, "start", 13))
     for row, figure in enumerate(FIGURES):
         numbers = [[line[figure[0]] for _, line in points] for _, _, points in curves]
