@@ -61,7 +61,7 @@ static bool is_writing(const RangeCoder *coder)
 
 static bool is_wide(int64_t code)
 {
-    return (uint64_t)code + (UINT64_C(1) << (WIDE_BITS - 1)) >= UINT64_C(1) << WIDE_BITS;
+    return (uint64_t)(code >> (WIDE_BITS - 1)) + 1 > 1;
 }
 
 /* Of values below 2^63. */
@@ -289,14 +289,19 @@ static void learn_weights(ChannelSlot *slot, const Expectation *expected, int64_
 
 /* ---- residuals ---- */
 
-static inline void learn_error(ChannelError *error, int64_t missed)
+static inline void learn_mean(ChannelError *error, int64_t missed)
 {
-    int64_t most = error->mean < MEAN_HUGE ? error->mean * 8 + (INT64_C(8) << MEAN_BITS) : INT64_MAX;
-    missed = missed < most ? missed : most;
     unsigned shift = bit_length(error->count + 1);
     shift = shift < LEARN_SHIFT ? shift : LEARN_SHIFT;
     error->mean += (missed - error->mean) >> shift;
     error->count++;
+}
+
+/* The same, but for outliers. */
+static inline void learn_error(ChannelError *error, int64_t missed)
+{
+    int64_t most = error->mean * 8 + (INT64_C(8) << MEAN_BITS);
+    learn_mean(error, missed < most ? missed : most);
 }
 
 /* Which of the tables; and how many low bits are not in it. */
@@ -445,7 +450,11 @@ static void code_binary(ChannelCodec *codec, RangeCoder *coder, ChannelSlot *slo
     learn_zeros(slot, *code);
     int64_t missed = magnitude(clamp((int64_t)difference >> slot->zeros, BINARY_MAX)) << MEAN_BITS;
     slot->binary.mean = slot->binary.count == 0 ? missed : slot->binary.mean;
-    learn_error(&slot->binary, missed);
+    if (slot->binary.mean < MEAN_HUGE) {
+        learn_error(&slot->binary, missed);
+    } else {
+        learn_mean(&slot->binary, missed);
+    }
 }
 
 static void code_double(ChannelCodec *codec, RangeCoder *coder, ChannelSlot *slot, TimeNs time, int64_t base,
