@@ -6,7 +6,7 @@
 #define EXPONENT_MAX  0x7FF
 #define BIAS          1075 /* of an exponent to which the mantissa is a whole number */
 #define GUARD_BITS    55   /* of a quotient, at least: the mantissa, its rounding, and one to spare */
-#define SHIFT_MAX     84   /* beyond, 2^53 × 10^9 comes to nothing */
+#define SHIFT_MAX     83   /* beyond, 2^53 × 10^9 comes to nothing */
 
 static const uint32_t powers[DECIMAL_DIGITS_MAX + 1] = { 1,      10,      100,      1000,      10000,
                                                          100000, 1000000, 10000000, 100000000, 1000000000 };
@@ -49,19 +49,23 @@ int64_t decimal_double(int64_t count, unsigned digits)
     return (int64_t)(bits | (count < 0 ? UINT64_C(1) << 63 : 0));
 }
 
-/* mantissa × power / 2^shift, to the nearest; UINT64_MAX where it is 2^64 or more; shift 1 to SHIFT_MAX. */
-static uint64_t scale(uint64_t mantissa, uint32_t power, unsigned shift)
+/* Which multiple of 2^shift (1 to SHIFT_MAX) is nearest to mantissa × power, and how far away that is; from a
+ * shift of 64 that is left open and UINT64_MAX. The multiple is UINT64_MAX where it has 64 bits or more. */
+static uint64_t nearest_multiple(uint64_t mantissa, uint32_t power, unsigned shift, uint64_t *out_away)
 {
     uint64_t first = (mantissa & UINT32_MAX) * power, second = (mantissa >> 32) * power + (first >> 32);
     uint64_t low = second << 32 | (first & UINT32_MAX), high = second >> 32;
-    if (shift > 64) {
-        return (high >> (shift - 64)) + (high >> (shift - 65) & 1);
+    if (shift >= 64) {
+        *out_away = UINT64_MAX;
+        return (high >> (shift - 64)) + (shift == 64 ? low >> 63 : high >> (shift - 65) & 1);
     }
-    if (shift == 64) {
-        return high + (low >> 63);
+    if (high >> shift) {
+        return UINT64_MAX;
     }
-    uint64_t whole = high << (64 - shift) | low >> shift;
-    return high >> shift ? UINT64_MAX : whole + (low >> (shift - 1) & 1);
+    uint64_t one = UINT64_C(1) << shift, rest = low & (one - 1);
+    bool up = rest >= one / 2;
+    *out_away = up ? one - rest : rest;
+    return (high << (64 - shift) | low >> shift) + up;
 }
 
 bool decimal_count(int64_t bits, unsigned digits, int64_t *out_count)
@@ -71,18 +75,21 @@ bool decimal_count(int64_t bits, unsigned digits, int64_t *out_count)
         *out_count = 0;
         return true;
     }
+    const uint64_t one = UINT64_C(1) << MANTISSA_BITS;
     unsigned exponent = (unsigned)((uint64_t)bits >> MANTISSA_BITS) & EXPONENT_MAX;
-    if (exponent + SHIFT_MAX <= BIAS || exponent >= BIAS) {
-        return false; /* next to nothing, or too large a whole number */
+    if (exponent + SHIFT_MAX < BIAS || exponent >= BIAS) {
+        return false; /* less than any count, or too large a whole number */
     }
-    uint64_t mantissa = ((uint64_t)bits & ((UINT64_C(1) << MANTISSA_BITS) - 1)) | UINT64_C(1)
-                                                                                      << MANTISSA_BITS;
-    uint64_t size = scale(mantissa, powers[digits], BIAS - exponent);
+    uint64_t mantissa = ((uint64_t)bits & (one - 1)) | one, away = 0;
+    uint64_t size = nearest_multiple(mantissa, powers[digits], BIAS - exponent, &away);
     if (size == 0 || size >= UINT64_C(1) << DECIMAL_BITS) {
         return false;
     }
     int64_t count = bits < 0 ? -(int64_t)size : (int64_t)size;
-    if (decimal_double(count, digits) != bits) {
+    /* count / 10^digits is away / power steps of the mantissa from it: less than half of one, or half and it
+     * is even. Below a power of two the steps are smaller. */
+    bool near = 2 * away < powers[digits] || (2 * away == powers[digits] && (mantissa & 1) == 0);
+    if (mantissa == one || away == UINT64_MAX ? decimal_double(count, digits) != bits : !near) {
         return false;
     }
     *out_count = count;
