@@ -39,7 +39,7 @@ int64_t decimal_double(int64_t count, unsigned digits)
     unsigned shift = GUARD_BITS + bit_length(powers[digits]) - bit_length(size);
     bool rest;
     uint64_t quotient = divide_shifted(size, shift, powers[digits], &rest);
-    unsigned surplus = bit_length(quotient) - (MANTISSA_BITS + 1);
+    unsigned surplus = GUARD_BITS - (MANTISSA_BITS + 1) + (unsigned)(quotient >> GUARD_BITS & 1);
     uint64_t mantissa = quotient >> surplus, below = quotient & ((UINT64_C(1) << surplus) - 1);
     uint64_t half = UINT64_C(1) << (surplus - 1);
     mantissa += below > half || (below == half && (rest || (mantissa & 1)));
