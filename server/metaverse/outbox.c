@@ -5,6 +5,7 @@
 #define PACKETS_AT_ONCE 24u         /* to one client in one tick */
 #define OVERTAKEN       3u          /* packets that arrive after one that has not: it is lost */
 #define ROUND_TRIP      TIME_SECOND /* while none was measured; what is overtaken is lost sooner */
+#define SAMPLES_APART   4u /* sequences: so that things that report now and then have reported in between */
 #define LATE_MARGIN     (10 * TIME_MS)
 #define LATE_MIN        (40 * TIME_MS)
 #define WAITING_MAX     (1u << 24)
@@ -275,8 +276,9 @@ static uint32_t version_before(const CellHistory *history, const CellLink *link,
     return 0;
 }
 
-/* Which versions the client provably has. Clients that acknowledge everything and are equally far away come
- * to the same ones. */
+/* Which versions the client provably has, and what it knows best from: how somebody moves is seen just
+ * before, how a value goes over samples that are apart. Clients that acknowledge everything and are equally
+ * far away come to the same ones. */
 static EncodingKey key_of(const Metaverse *metaverse, const CellLink *link, const Snapshot *version)
 {
     const CellHistory *history = &metaverse->replication.cells.cells[link->cell].history;
@@ -287,10 +289,12 @@ static EncodingKey key_of(const Metaverse *metaverse, const CellLink *link, cons
         return key;
     }
     key.baseline = link->acked;
-    key.recent = version_before(history, link, 1);
-    uint32_t distance = version->sequence - link->acked, recent_age = key.baseline - key.recent;
+    bool moving = metaverse->replication.cells.cells[link->cell].avatars;
+    key.recent = moving ? 0 : version_before(history, link, SAMPLES_APART);
+    key.recent = key.recent != 0 ? key.recent : version_before(history, link, 1);
+    uint32_t distance = version->sequence - link->acked, age = key.baseline - key.recent;
     if (key.recent != 0) {
-        key.old = version_before(history, link, distance > recent_age ? distance : recent_age + 1);
+        key.old = version_before(history, link, !moving ? 2 * age : distance > age ? distance : age + 1);
     }
     return key;
 }
