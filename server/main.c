@@ -25,7 +25,7 @@
 typedef struct Options {
     const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
     const char *identity, *authorized_keys, *default_role;
-    int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps;
+    int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps, resume_seconds;
     double speed, start_offset, seconds;
     bool loop, paused, plaintext;
 } Options;
@@ -132,6 +132,13 @@ static bool parse_options(int argc, char *argv[], Options *options, Arena *arena
           .maximum = 1000000,
           .value = "N",
           .help = "most that one client is sent, in kbit/s" },
+        { .name = "resume-seconds",
+          .kind = CLI_INTEGER,
+          .integer = &options->resume_seconds,
+          .minimum = 0,
+          .maximum = RESUME_SECONDS_MAX,
+          .value = "S",
+          .help = "keep the avatar of a client that is lost for this long after it was heard last; 0: not" },
         { .name = "identity",
           .kind = CLI_TEXT,
           .text = &options->identity,
@@ -306,6 +313,12 @@ static Role role_of(void *context, PeerId peer)
     return client_roles_of(&security->roles, key);
 }
 
+static Status key_of(void *context, PeerId peer, uint8_t out_key[NOISE_KEY_SIZE])
+{
+    const Security *security = context;
+    return transport_secure_peer_key(security->transport, peer, out_key);
+}
+
 /* Bound to the loopback interface, everybody comes from one address. */
 static AdmissionLimits limits_for(const Options *options)
 {
@@ -357,13 +370,16 @@ static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
                               .server = true,
                               /* sessions have time-outs of their own, of at most this */
                               .patience = TIME_MINUTE };
-    const ServerConfig config = { .metaverse = { .sessions = (uint32_t)options->max_clients,
-                                                 .tick_rate_hz = (uint16_t)options->tick_rate,
-                                                 .snapshot_rate_hz = (uint16_t)options->snapshot_rate,
-                                                 .view_distance_m = (uint16_t)options->view_distance,
-                                                 .client_kbps = (uint32_t)options->client_kbps,
-                                                 .roles = { .of = options->plaintext ? NULL : role_of,
-                                                            .context = &security } } };
+    const ServerConfig config = {
+        .metaverse = { .sessions = (uint32_t)options->max_clients,
+                       .tick_rate_hz = (uint16_t)options->tick_rate,
+                       .snapshot_rate_hz = (uint16_t)options->snapshot_rate,
+                       .view_distance_m = (uint16_t)options->view_distance,
+                       .client_kbps = (uint32_t)options->client_kbps,
+                       .roles = { .of = options->plaintext ? NULL : role_of, .context = &security },
+                       .keys = { .of = options->plaintext ? NULL : key_of, .context = &security },
+                       .resume_time = options->resume_seconds * TIME_SECOND }
+    };
     Transport transport = { 0 };
     Server *server = NULL;
     uint16_t port;
@@ -407,6 +423,7 @@ int main(int argc, char *argv[])
                         .snapshot_rate = 30,
                         .max_clients = 64,
                         .client_kbps = 8000,
+                        .resume_seconds = 30,
                         .speed = 1 };
     int exit_code;
     Arena arena;

@@ -55,7 +55,7 @@ static uint16_t next_number(Metaverse *metaverse)
     for (;;) {
         uint16_t number = ++metaverse->last_number;
         bool used = number == 0;
-        for (uint32_t i = 0; i < metaverse->config.sessions && !used; i++) {
+        for (uint32_t i = 0; i < metaverse->slot_count && !used; i++) {
             used = metaverse->sessions[i].state != 0 && metaverse->sessions[i].number == number;
         }
         if (!used) {
@@ -97,11 +97,20 @@ void join_hello(Metaverse *metaverse, Session *session, const HelloMessage *hell
                       metaverse->world->name);
         return;
     }
+    if (resume_take(metaverse, session, hello)) {
+        return;
+    }
+    if (metaverse->people_count >= metaverse->config.sessions) {
+        session_close(metaverse, session, REJECT_FULL, "the server is full: %u people at most",
+                      (unsigned)metaverse->config.sessions);
+        return;
+    }
     char name[NAME_SIZE];
     roster_grant_name(metaverse, hello->name, name);
     memcpy(session->name, name, sizeof name);
     session->number = next_number(metaverse);
     session->state = STATE_JOIN;
+    metaverse->people_count++;
     session->connected = metaverse->now;
     log_debug(LOG_MODULE, "%s (%s): joins with client %s", session->address, session->name, hello->build);
     welcome(metaverse, session);
@@ -193,7 +202,7 @@ static void send_text(Metaverse *metaverse, Session *session)
 
 static bool has_more(const Metaverse *metaverse, const Session *session)
 {
-    if (session->state == STATE_HELLO || session->broken) {
+    if (session->state == STATE_HELLO || session->broken || session->peer == 0) {
         return false;
     }
     if (session->state == STATE_JOIN &&
@@ -226,6 +235,7 @@ static void go_live(Metaverse *metaverse, Session *session)
     log_info(LOG_MODULE, "%s (%s): joined as number %u", session->address, session->name,
              (unsigned)session->number);
     roster_join(metaverse, session);
+    resume_offer(metaverse, session);
 }
 
 void join_pump(Metaverse *metaverse, Session *session)

@@ -184,8 +184,10 @@ void replication_send(Metaverse *metaverse)
     ProfileScope scope = profile_begin("fan_out");
     for (uint16_t i = 0; i < metaverse->live_count; i++) {
         Session *session = &metaverse->sessions[metaverse->live[i]];
-        interest_review(metaverse, session);
-        outbox_send(metaverse, session);
+        if (session->peer != 0) {
+            interest_review(metaverse, session);
+            outbox_send(metaverse, session);
+        }
     }
     profile_end(scope);
 }

@@ -86,7 +86,7 @@ static bool same_name(const char *a, const char *b)
 
 static bool is_taken(const Metaverse *metaverse, const char *name)
 {
-    for (uint32_t i = 0; i < metaverse->config.sessions; i++) {
+    for (uint32_t i = 0; i < metaverse->slot_count; i++) {
         const Session *session = &metaverse->sessions[i];
         if (session->state != 0 && same_name(session->name, name)) {
             return true;
@@ -138,6 +138,14 @@ void roster_join(Metaverse *metaverse, Session *joined)
             Message known = join_message(session);
             session_send(metaverse, joined, &known);
         }
+    }
+}
+
+void roster_tell(Metaverse *metaverse, Session *session)
+{
+    for (uint16_t i = 0; i < metaverse->live_count; i++) {
+        Message known = join_message(&metaverse->sessions[metaverse->live[i]]);
+        session_send(metaverse, session, &known);
     }
 }
 

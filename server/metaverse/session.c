@@ -2,6 +2,7 @@
 
 #include "shared/base/log.h"
 
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +11,9 @@
 
 Status sessions_create(Metaverse *metaverse)
 {
-    uint32_t count = metaverse->config.sessions;
+    /* Who comes back needs a connection while its place is still its own. */
+    uint32_t count = metaverse->config.sessions + (metaverse->config.resume_time > 0 ? RESUME_SPARE : 0);
+    metaverse->slot_count = (uint16_t)count;
     metaverse->sessions = arena_new_array(&metaverse->arena, Session, count);
     metaverse->live = arena_new_array(&metaverse->arena, uint16_t, count);
     if (metaverse->sessions == NULL || metaverse->live == NULL) {
@@ -19,8 +22,7 @@ Status sessions_create(Metaverse *metaverse)
     return peer_map_create(&metaverse->peers, count, &metaverse->arena);
 }
 
-/* Peers decide how often this is called, so the log has a budget. */
-static void warn(Metaverse *metaverse, const char *who, const char *what)
+void session_warn(Metaverse *metaverse, const char *who, const char *what)
 {
     LogBudget *budget = &metaverse->log;
     if (metaverse->now - budget->second >= TIME_SECOND) {
@@ -86,10 +88,12 @@ void session_close(Metaverse *metaverse, Session *session, RejectCode code, cons
     if (code == REJECT_NONE || code == REJECT_SHUTDOWN) {
         log_info(LOG_MODULE, "%s: %s", who, text);
     } else {
-        warn(metaverse, who, text);
+        session_warn(metaverse, who, text);
     }
     count_close(&metaverse->counters, code);
-    if (code == REJECT_NONE) {
+    if (session->peer == 0) {
+        metaverse->counters.away--;
+    } else if (code == REJECT_NONE) {
         transport_disconnect(metaverse->transport, session->peer, 0);
     } else {
         send_reject(metaverse, session->peer, code, text);
@@ -100,17 +104,26 @@ void session_close(Metaverse *metaverse, Session *session, RejectCode code, cons
         avatar_remove(metaverse, session);
     }
     peer_map_remove(&metaverse->peers, session->peer);
-    *session = (Session){ 0 };
-    metaverse->used_count--;
+    session_free(metaverse, session);
     if (was_live) {
         metaverse->counters.left++;
         roster_leave(metaverse, number);
     }
 }
 
+void session_free(Metaverse *metaverse, Session *session)
+{
+    if (session->state != STATE_HELLO) {
+        metaverse->people_count--;
+    }
+    metaverse->used_count--;
+    resume_forget(session);
+    *session = (Session){ 0 };
+}
+
 void session_send(Metaverse *metaverse, Session *session, const Message *message)
 {
-    if (session->broken) {
+    if (session->broken || session->peer == 0) {
         return;
     }
     Status status = message_send(metaverse->transport, session->peer, message, &metaverse->scratch);
@@ -137,7 +150,7 @@ static const char *refusal(const Metaverse *metaverse, uint32_t data, RejectCode
                  (unsigned)PROTOCOL_VERSION, (unsigned)(data & 0xFFFFu));
         return out;
     }
-    if (metaverse->used_count == metaverse->config.sessions) {
+    if (metaverse->used_count == metaverse->slot_count) {
         *out_code = REJECT_FULL;
         snprintf(out, size, "the server is full: %u people at most", (unsigned)metaverse->config.sessions);
         return out;
@@ -147,7 +160,7 @@ static const char *refusal(const Metaverse *metaverse, uint32_t data, RejectCode
 
 static Session *free_session(Metaverse *metaverse)
 {
-    for (uint32_t i = 0; i < metaverse->config.sessions; i++) {
+    for (uint32_t i = 0; i < metaverse->slot_count; i++) {
         if (metaverse->sessions[i].state == 0) {
             return &metaverse->sessions[i];
         }
@@ -168,7 +181,7 @@ void session_open(Metaverse *metaverse, const TransportEvent *event)
     Session *session = reason == NULL ? free_session(metaverse) : NULL;
     if (session == NULL) {
         count_close(&metaverse->counters, code);
-        warn(metaverse, address, reason == NULL ? "no free session" : reason);
+        session_warn(metaverse, address, reason == NULL ? "no free session" : reason);
         send_reject(metaverse, event->peer, code, reason == NULL ? "no free session" : reason);
         return;
     }
@@ -181,6 +194,7 @@ void session_open(Metaverse *metaverse, const TransportEvent *event)
                           .allowance = MESSAGE_RATE,
                           .allowance_at = metaverse->now };
     snprintf(session->address, sizeof session->address, "%s", address);
+    resume_note_key(metaverse, session);
     peer_map_add(&metaverse->peers, event->peer, (uint16_t)(session - metaverse->sessions));
     metaverse->used_count++;
     log_debug(LOG_MODULE, "%s: connected", address);
@@ -195,7 +209,7 @@ static Session *find_session(Metaverse *metaverse, PeerId peer)
 void session_lost(Metaverse *metaverse, PeerId peer)
 {
     Session *session = find_session(metaverse, peer);
-    if (session != NULL) {
+    if (session != NULL && !resume_keep(metaverse, session, "connection lost")) {
         session_close(metaverse, session, REJECT_NONE, "connection lost");
     }
 }
@@ -296,11 +310,32 @@ void session_receive(Metaverse *metaverse, const TransportEvent *event)
         message_decode(event->bytes, SENDER_CLIENT, event->channel, session->state, session->role, &message);
     if (status == STATUS_OK) {
         session->heard = metaverse->now;
+        if (session->state == STATE_LIVE) {
+            resume_confirm(session);
+        }
         dispatch(metaverse, session, &message, event->received);
+        if (message.id == MESSAGE_HELLO) {
+            sodium_memzero(&message.hello, sizeof message.hello); /* a ticket may be in it */
+        }
     } else if (status == STATUS_NOT_ALLOWED && is_early_input(session, event, &message)) {
         metaverse->counters.early++;
     } else {
         refuse_message(metaverse, session, event, status);
+    }
+}
+
+/* It may only have lost its way here: who it was stays known for a while. */
+static void fall_silent(Metaverse *metaverse, Session *session)
+{
+    PeerId peer = session->peer;
+    char text[REASON_SIZE];
+    snprintf(text, sizeof text, "nothing was heard for %.1f s",
+             time_to_seconds(metaverse->config.session_timeout));
+    if (resume_keep(metaverse, session, text)) {
+        metaverse->counters.timed_out++;
+        send_reject(metaverse, peer, REJECT_TIMEOUT, text);
+    } else {
+        session_close(metaverse, session, REJECT_TIMEOUT, "%s", text);
     }
 }
 
@@ -316,15 +351,18 @@ static void sweep(Metaverse *metaverse, Session *session)
                       time_to_seconds(config->hello_timeout));
     } else if (session->state == STATE_JOIN && (waited > config->join_timeout || silent > JOIN_SILENCE)) {
         session_close(metaverse, session, REJECT_TIMEOUT, "the world was not loaded in time");
+    } else if (session->state == STATE_LIVE && session->peer == 0) {
+        if (resume_over(metaverse, session)) {
+            session_close(metaverse, session, REJECT_NONE, "did not come back");
+        }
     } else if (session->state == STATE_LIVE && silent > config->session_timeout) {
-        session_close(metaverse, session, REJECT_TIMEOUT, "nothing was heard for %.1f s",
-                      time_to_seconds(config->session_timeout));
+        fall_silent(metaverse, session);
     }
 }
 
 void sessions_sweep(Metaverse *metaverse)
 {
-    for (uint32_t i = 0; i < metaverse->config.sessions; i++) {
+    for (uint32_t i = 0; i < metaverse->slot_count; i++) {
         if (metaverse->sessions[i].state != 0) {
             sweep(metaverse, &metaverse->sessions[i]);
         }
