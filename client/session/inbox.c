@@ -67,7 +67,10 @@ Status session_allocate(Session *session, const WelcomeMessage *welcome, Diag *d
 static void on_welcome(Session *session, const WelcomeMessage *welcome)
 {
     Diag diag = { 0 };
-    if (session->hash_wished && memcmp(welcome->world_hash, session->wished_hash, HASH_SIZE) != 0) {
+    const uint8_t *wanted = session->world != NULL ? session->world_hash
+                            : session->hash_wished ? session->wished_hash
+                                                   : NULL;
+    if (wanted != NULL && memcmp(welcome->world_hash, wanted, HASH_SIZE) != 0) {
         session_end(session, "the server at %s runs another world: %s", session->address,
                     welcome->world_name);
         return;

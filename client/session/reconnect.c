@@ -173,6 +173,10 @@ void reconnect_welcome(Session *session, const WelcomeMessage *welcome)
     arena_init(&session->arena, SESSION_MEMORY_MAX);
     session->replica = NULL;
     session->whole = false;
+    if (welcome->manifest_count == 0) {
+        session_end(session, "the server at %s announces a world of no files", session->address);
+        return;
+    }
     if (session_allocate(session, welcome, &diag) != STATUS_OK) {
         session_end(session, "%s", diag.text);
         return;
