@@ -19,7 +19,8 @@
 #define CATCH_UP_MAX     5               /* ticks made up for after a stall */
 #define RECEIVE_INTERVAL (2 * TIME_MS)   /* between ticks the network is looked at this often */
 #define DRAIN_TIME       (500 * TIME_MS) /* for clients to hear that the server stops */
-#define SPARE_PEERS      16 /* connections beyond the sessions, to be told that the server is full */
+#define SPARE_PEERS      128 /* connections beyond twice the people: those who knock and may never come in */
+#define HALF_OPEN_LEAST  64
 #define PEERS_MAX        4095
 
 typedef struct Options {
@@ -323,10 +324,16 @@ static Status key_of(void *context, PeerId peer, uint8_t out_key[NOISE_KEY_SIZE]
 static AdmissionLimits limits_for(const Options *options)
 {
     bool loopback = strncmp(options->bind, "127.", 4) == 0 || strcmp(options->bind, "localhost") == 0;
-    return loopback ? (AdmissionLimits){ .half_open = ADMISSION_UNLIMITED,
+    uint32_t people = (uint32_t)options->max_clients;
+    /* Of the places that people do not need, half for handshakes here, half for those of ENet. */
+    uint32_t half_open = (peer_count(people) - people) / 2;
+    half_open = half_open > HALF_OPEN_LEAST ? half_open : HALF_OPEN_LEAST;
+    return loopback ? (AdmissionLimits){ .half_open = half_open,
                                          .half_open_per_address = ADMISSION_UNLIMITED,
                                          .handshakes_per_second_per_address = ADMISSION_UNLIMITED }
-                    : (AdmissionLimits){ .connections_per_address = (uint32_t)options->max_clients / 2 + 8 };
+                    : (AdmissionLimits){ .half_open = half_open,
+                                         .half_open_per_address = half_open / 2 + 1,
+                                         .connections_per_address = people / 2 + 8 };
 }
 
 /* Puts the secure channel around *transport. */
@@ -358,6 +365,36 @@ static Status seal(const Options *options, Security *security, Transport *transp
         log_info("secure", "this server's public key is %s", key_text_format(public, text));
     }
     return status;
+}
+
+/* What was done against the server, for whoever reads the log afterwards. */
+static void tell_defence(const Server *server, const Security *security, bool plaintext)
+{
+    const MetaverseCounters *closed = metaverse_counters(server_metaverse(server));
+    TransportStats stats = metaverse_transport_stats(server_metaverse(server));
+    log_info(
+        "metaverse",
+        "closed: %llu malformed, %llu not allowed, %llu flooded, %llu timed out, %llu refused; came back: "
+        "%llu resumed, %llu without a valid ticket; datagrams: %llu of nobody, %llu gave way",
+        (unsigned long long)closed->malformed, (unsigned long long)closed->not_allowed,
+        (unsigned long long)closed->flooded, (unsigned long long)closed->timed_out,
+        (unsigned long long)closed->refused, (unsigned long long)closed->resumed,
+        (unsigned long long)closed->tickets_refused, (unsigned long long)stats.strays,
+        (unsigned long long)stats.displaced);
+    if (!plaintext) {
+        SecureCounters secure = transport_secure_counters(security->transport);
+        log_info(
+            "secure",
+            "handshakes: %llu begun, %llu done, %llu limited, %llu gave way, %llu timed out, %llu bad "
+            "cookies, %llu "
+            "malformed, %llu untrusted; packets: %llu forged, %llu replayed, %llu late; %llu streams broken",
+            (unsigned long long)secure.challenged, (unsigned long long)secure.opened,
+            (unsigned long long)secure.limited, (unsigned long long)secure.displaced,
+            (unsigned long long)secure.timed_out, (unsigned long long)secure.bad_cookies,
+            (unsigned long long)secure.malformed, (unsigned long long)secure.untrusted,
+            (unsigned long long)secure.forged, (unsigned long long)secure.replayed,
+            (unsigned long long)secure.late, (unsigned long long)secure.broken);
+    }
 }
 
 static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
@@ -406,6 +443,7 @@ static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
     fflush(stdout);
     run(server, options);
     stop(server);
+    tell_defence(server, &security, options->plaintext);
     server_destroy(server);
     status = profile_file_finish(options->profile, "dtmv-server", &diag);
     return status == STATUS_OK ? EXIT_CODE_OK : fail(EXIT_CODE_FAILURE, status, &diag);

@@ -34,6 +34,7 @@ typedef struct EnetTransport {
     ENetPacket *current; /* its bytes are in the last event */
     bool server;
     enet_uint32 patience_ms;
+    size_t next_victim; /* of who may have to give way */
     TransportStats totals;
 } EnetTransport;
 
@@ -109,6 +110,39 @@ static bool is_stray(const EnetTransport *transport)
            peer->address.port != host->receivedAddress.port;
 }
 
+/* Neither connected nor of use to anyone any more: half-open in ENet's own handshake, or ending. */
+static bool may_give_way(const EnetTransport *transport, size_t index)
+{
+    return transport->host->peers[index].state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT ||
+           transport->slots[index].state == SLOT_LEAVING;
+}
+
+/* Someone knocks. Whoever gets the slot must not hold it half-open for ENet's default of 30 s; and where all
+ * are taken, one that may gives way, in turn, so that the oldest goes: however many knock without ever coming
+ * in, who answers within the time that it takes to go round does. */
+static void make_room(EnetTransport *transport)
+{
+    ENetHost *host = transport->host;
+    bool room = false;
+    for (size_t i = 0; i < host->peerCount; i++) {
+        if (host->peers[i].state == ENET_PEER_STATE_DISCONNECTED) {
+            give_little_time(&host->peers[i]);
+            room = true;
+        }
+    }
+    for (size_t tried = 0; !room && tried < host->peerCount; tried++) {
+        size_t index = transport->next_victim;
+        transport->next_victim = (index + 1) % host->peerCount;
+        if (may_give_way(transport, index)) {
+            enet_peer_reset(&host->peers[index]);
+            give_little_time(&host->peers[index]);
+            transport->slots[index].state = SLOT_FREE;
+            transport->totals.displaced++;
+            room = true;
+        }
+    }
+}
+
 /* Sees every datagram before ENet does. Returns 1 to drop it. */
 static int ENET_CALLBACK intercept(ENetHost *host, ENetEvent *event)
 {
@@ -121,12 +155,7 @@ static int ENET_CALLBACK intercept(ENetHost *host, ENetEvent *event)
     unsigned id =
         (unsigned)(host->receivedData[0] << 8 | host->receivedData[1]) & ENET_PROTOCOL_MAXIMUM_PEER_ID;
     if (id == ENET_PROTOCOL_MAXIMUM_PEER_ID) {
-        /* Someone knocks. Whoever gets the slot must not hold it half-open for ENet's default of 30 s. */
-        for (size_t i = 0; i < host->peerCount; i++) {
-            if (host->peers[i].state == ENET_PEER_STATE_DISCONNECTED) {
-                give_little_time(&host->peers[i]);
-            }
-        }
+        make_room(transport);
     } else {
         transport->slots[id].stats.bytes_received += host->receivedDataLength;
     }
