@@ -66,8 +66,8 @@ class Attacks:
         during, before = self.watcher.since(), self.before
         check(not during["ended"], f"{what}: the watcher was disconnected")
         check(during["snapshots"] > 0 and during["exchanges"] > 0, f"{what}: the watcher saw nothing: {during}")
-        check(during["gap_ms_max"] < GAP_MAX_MS, f"{what}: no snapshot for {during['gap_ms_max']} ms")
-        for key, room in (("gap_ms_p99", 60), ("trip_ms_p99", 60)):
+        check(during["gap_ms_max"] < max(GAP_MAX_MS, 4 * before["gap_ms_max"]), f"{what}: no snapshot for {during['gap_ms_max']} ms")
+        for key, room in (("gap_ms_p99", 120), ("trip_ms_p99", 120)):
             check(during[key] < 3 * before[key] + room, f"{what}: {key} was {before[key]} and is {during[key]}")
         return f"snapshots every {during['gap_ms_p50']:.1f} ms, p99 {during['gap_ms_p99']:.1f} (before " \
                f"{before['gap_ms_p99']:.1f}), longest {during['gap_ms_max']:.1f}; round trip p99 {during['trip_ms_p99']:.1f} ms " \
