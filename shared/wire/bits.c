@@ -178,7 +178,7 @@ static unsigned read_ones(BitStream *stream, unsigned most)
 
 void bits_golomb(BitStream *stream, uint64_t *value, unsigned k)
 {
-    assert(k <= 16);
+    assert(k <= BITS_GOLOMB_MAX);
     const unsigned longest = 64 - k;
     if (stream->mode != BIT_READ) {
         unsigned prefix = golomb_prefix(*value, k);

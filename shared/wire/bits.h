@@ -39,9 +39,10 @@ void bits_i8(BitStream *stream, int8_t *value);
 void bits_i16(BitStream *stream, int16_t *value);
 void bits_i64(BitStream *stream, int64_t *value);
 
-/* Exponential Golomb code of order `k` (0..16), small values short, any uint64 exact: p one bits (p ≤ 64 - k)
+/* Exponential Golomb code of order `k` (0..BITS_GOLOMB_MAX), small values short, any uint64 exact: p one bits (p ≤ 64 - k)
  * and a zero (left out when p is 64 - k), then p + k bits (k bits when p is 64 - k) that are added to
  * (2^p - 1) × 2^k. Every value has exactly one code. */
+#define BITS_GOLOMB_MAX 32u
 void bits_golomb(BitStream *stream, uint64_t *value, unsigned k);
 
 /* Bits that bits_golomb takes for `value`. */
