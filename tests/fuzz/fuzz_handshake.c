@@ -203,7 +203,7 @@ static void fuzz_server(Bytes input)
         if (client != 0 && i > 2) {
             say_anything(&input, raw, client);
         }
-        rig.now += input.size > 0 ? TIME_MS : 200 * TIME_MS;
+        rig.now += i < 40 ? TIME_MS : 300 * TIME_MS;
     }
     require(ended); /* in any case after the time-out */
     transport_destroy(rig.client);
