@@ -348,7 +348,9 @@ static void on_disconnected(Session *session, uint32_t reason, TimeNs now)
     if (reconnect_begin(session, now, "the connection was closed")) {
         return;
     }
-    if (reason > REJECT_NONE && reason < REJECT_COUNT) {
+    if (session->state == SESSION_CONNECTING && reason == REJECT_FULL) {
+        reconnect_first(session, now);
+    } else if (reason > REJECT_NONE && reason < REJECT_COUNT) {
         session_end(session, "the server at %s %s: %s", session->address,
                     session->state == SESSION_LIVE ? "ended the session" : "refused",
                     reject_text((RejectCode)reason));

@@ -84,8 +84,28 @@ static bool is_trying(const Session *session)
     return session->resume.attempt != 0 || (session->peer != 0 && session->message_state != STATE_LIVE);
 }
 
+void reconnect_first(Session *session, TimeNs now)
+{
+    session->resume.next = now + pause_after(session->resume.attempts);
+    session->resume.attempts++;
+}
+
+static void dial_again(Session *session, TimeNs now)
+{
+    Diag diag = { 0 };
+    if (now >= session->resume.next &&
+        transport_connect(session->transport, session->host, session->port, PROTOCOL_MAGIC | PROTOCOL_VERSION,
+                          &session->peer, &diag) != STATUS_OK) {
+        session->peer = 0;
+        reconnect_first(session, now);
+    }
+}
+
 void reconnect_update(Session *session, TimeNs now)
 {
+    if (session->state == SESSION_CONNECTING && session->peer == 0) {
+        dial_again(session, now);
+    }
     TimeNs missed = QUIET_MISSED * session->playout.interval;
     TimeNs quiet = missed > QUIET_LEAST ? missed : QUIET_LEAST;
     if (session->state == SESSION_LIVE && now - session->heard >= quiet) {

@@ -90,6 +90,10 @@ void session_send_message(Session *session, const Message *message);
 /* The connection is gone, `why`. False where there is no way back: the session is to be ended. */
 bool reconnect_begin(Session *session, TimeNs now, const char *why);
 
+/* The server had no room for one more handshake: the first connection is tried again in a moment, for as long
+ * as connecting may take. */
+void reconnect_first(Session *session, TimeNs now);
+
 /* Wipes the ticket. */
 void reconnect_forget(Session *session);
 

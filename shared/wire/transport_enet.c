@@ -34,7 +34,9 @@ typedef struct EnetTransport {
     ENetPacket *current; /* its bytes are in the last event */
     bool server;
     enet_uint32 patience_ms;
-    size_t next_victim; /* of who may have to give way */
+    size_t next_victim;   /* of who may have to give way */
+    char found_name[256]; /* the host looked up last, and its address */
+    ENetAddress found;
     TransportStats totals;
 } EnetTransport;
 
@@ -176,14 +178,29 @@ static void drop_half_open(EnetTransport *transport)
 
 /* ---- operations ---- */
 
+/* Looks `name` up, once: who connects again does so because the network is out, and then a resolver may hold
+ * us up for many seconds. */
+static bool find_host(EnetTransport *transport, const char *name)
+{
+    if (transport->found_name[0] != '\0' && strcmp(transport->found_name, name) == 0) {
+        return true;
+    }
+    transport->found_name[0] = '\0';
+    if (enet_address_set_host(&transport->found, name) != 0) {
+        return false;
+    }
+    snprintf(transport->found_name, sizeof transport->found_name, "%s", name);
+    return true;
+}
+
 static Status enet_connect_to(void *context, const char *host_name, uint16_t port, uint32_t data,
                               PeerId *out_peer, Diag *diag)
 {
     EnetTransport *transport = context;
-    ENetAddress address = { .port = port };
-    if (enet_address_set_host(&address, host_name) != 0) {
+    if (!find_host(transport, host_name)) {
         return diag_set(diag, STATUS_NOT_FOUND, host_name, 0, "no such host");
     }
+    ENetAddress address = { .host = transport->found.host, .port = port };
     ENetPeer *peer = enet_host_connect(transport->host, &address, TRANSPORT_CHANNELS, data);
     if (!peer) {
         return diag_set(diag, STATUS_CAPACITY, host_name, 0, "no free connection");

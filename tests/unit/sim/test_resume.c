@@ -175,6 +175,26 @@ static void expect_same(const Before *before)
     assert_int_equal(session_stats(session()).rejoins, 0);
 }
 
+static AvatarInput walk_east(uint32_t step, const AvatarState *own)
+{
+    (void)step, (void)own;
+    return (AvatarInput){ .forward = 127, .yaw = 49152 };
+}
+
+/* She walks as before, for herself and for others. */
+static void walk_on(void)
+{
+    AvatarState own;
+    int32_t x_mm = ada_seen()->x_mm;
+    ada()->steer = walk_east;
+    run_for(1);
+    ada()->steer = NULL;
+    run_for(1);
+    assert_true(session_own_avatar(session(), &own));
+    assert_true(ada_seen()->x_mm > x_mm + 1000);
+    assert_true(fabs((double)own.position[0] * 1000 - ada_seen()->x_mm) < 20);
+}
+
 static void test_forged_disconnect_at_the_client(void **state)
 {
     (void)state;
@@ -230,6 +250,7 @@ static void test_another_address(void **state)
     expect_same(&before);
     run_for(8); /* what is left of the old connection times out, and that is of no consequence */
     expect_same(&before);
+    walk_on();
     end();
 }
 
@@ -430,6 +451,29 @@ static void test_gone_for_good(void **state)
     end();
 }
 
+/* A handshake that had to give way to others is begun again, for as long as connecting may take. */
+static void test_no_room_for_a_handshake(void **state)
+{
+    (void)state;
+    begin(clean, 8, 16, KEPT);
+    RigClient *eve = rig_connect(rig, 2, "Eve", NULL);
+    for (int i = 0; i < 3; i++) {
+        run_for(0.003);
+        sim_transport_forge_disconnect(eve->inner, eve->session->peer, REJECT_FULL);
+        run_for(0.25);
+        assert_int_not_equal(session_state(eve->session), SESSION_ENDED);
+    }
+    run_for(1.5);
+    assert_int_equal(session_state(eve->session), SESSION_LIVE);
+    rig_connect(rig, 3, "Zoe", NULL);
+    for (int i = 0; i < 6000 && session_state(rig->clients[3].session) != SESSION_ENDED; i++) {
+        sim_transport_forge_disconnect(rig->clients[3].inner, rig->clients[3].session->peer, REJECT_FULL);
+        run_for(0.001);
+    }
+    assert_non_null(strstr(session_reason(rig->clients[3].session), "cannot reach"));
+    end();
+}
+
 /* Whoever says good-bye is not waited for, nor anybody by a server that stops. */
 static void test_leaving_and_stopping(void **state)
 {
@@ -462,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_replayed_ticket),
         cmocka_unit_test(test_full_server),
         cmocka_unit_test(test_gone_for_good),
+        cmocka_unit_test(test_no_room_for_a_handshake),
         cmocka_unit_test(test_leaving_and_stopping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
