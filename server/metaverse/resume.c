@@ -170,7 +170,6 @@ bool resume_take(Metaverse *metaverse, Session *comer, const HelloMessage *hello
     bool alive = session->peer != 0;
     take_over(metaverse, session, comer);
     session->texts_sent = hello->texts;
-    input_queue_init(&session->inputs); /* its steps are numbered on, but those of the meantime never come */
     outbox_restart(metaverse, session);
     metaverse->counters.resumed++;
     log_info(LOG_MODULE, "%s (%s): is back as number %u%s", session->address, session->name,

@@ -173,6 +173,8 @@ static void expect_same(const Before *before)
     assert_true(fabs((double)own.position[0] * 1000 - after.x_mm) < 20);
     assert_int_equal(session_stats(session()).refused, 0);
     assert_int_equal(session_stats(session()).rejoins, 0);
+    assert_int_equal(ada()->view.avatar_count, 1);
+    assert_string_equal(ada()->view.avatars[0].name, "Bob");
 }
 
 static AvatarInput walk_east(uint32_t step, const AvatarState *own)
