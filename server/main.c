@@ -16,8 +16,9 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#define CATCH_UP_MAX     5               /* ticks made up for after a stall */
-#define RECEIVE_INTERVAL (2 * TIME_MS)   /* between ticks the network is looked at this often */
+#define CATCH_UP_MAX     5             /* ticks made up for after a stall */
+#define RECEIVE_INTERVAL (2 * TIME_MS) /* between ticks the network is looked at this often */
+#define RECEIVE_PAUSE    8 /* or, with thousands of clients, after so many times what a look took */
 #define DRAIN_TIME       (500 * TIME_MS) /* for clients to hear that the server stops */
 #define SPARE_PEERS      128 /* connections beyond twice the people: those who knock and may never come in */
 #define HALF_OPEN_LEAST  64
@@ -237,7 +238,8 @@ static void wait_until(Server *server, TimeNs deadline)
         if (now >= deadline || stop_signal != 0) {
             return;
         }
-        TimeNs next = now + RECEIVE_INTERVAL;
+        TimeNs pause = RECEIVE_PAUSE * (clock_monotonic() - now);
+        TimeNs next = now + (pause > RECEIVE_INTERVAL ? pause : RECEIVE_INTERVAL);
         clock_sleep_until(next < deadline ? next : deadline);
     }
 }

@@ -143,9 +143,9 @@ static void on_time_response(Session *session, const TimeResponseMessage *respon
     }
 }
 
-static void on_roster_join(Session *session, const RosterJoinMessage *join)
+static void add_person(Session *session, const RosterEntry *joined)
 {
-    uint16_t *slot = &session->person_slots[join->session];
+    uint16_t *slot = &session->person_slots[joined->session];
     if (*slot == 0) {
         if (session->person_count == PEOPLE_MAX) {
             session_end(session, "the server at %s lists more people than it can have", session->address);
@@ -154,13 +154,13 @@ static void on_roster_join(Session *session, const RosterJoinMessage *join)
         *slot = (uint16_t)++session->person_count;
     }
     Person *person = &session->people[*slot - 1];
-    person->session = join->session;
-    memcpy(person->name, join->name, sizeof person->name);
+    *person = (Person){ .session = joined->session };
+    memcpy(person->name, joined->name, sizeof person->name);
 }
 
-static void on_roster_leave(Session *session, const RosterLeaveMessage *leave)
+static void remove_person(Session *session, uint16_t number)
 {
-    uint16_t *slot = &session->person_slots[leave->session];
+    uint16_t *slot = &session->person_slots[number];
     if (*slot == 0) {
         return;
     }
@@ -168,6 +168,24 @@ static void on_roster_leave(Session *session, const RosterLeaveMessage *leave)
     session->people[*slot - 1] = *last;
     session->person_slots[last->session] = *slot;
     *slot = 0;
+}
+
+static void on_roster(Session *session, const RosterMessage *roster)
+{
+    Bytes entries = roster->entries;
+    RosterEntry entry;
+    if (session->roster_anew) {
+        session->roster_anew = false;
+        session->person_count = 0;
+        memset(session->person_slots, 0, ((size_t)UINT16_MAX + 1) * sizeof *session->person_slots);
+    }
+    while (session->state != SESSION_ENDED && roster_entry_read(&entries, &entry)) {
+        if (entry.name[0] != '\0') {
+            add_person(session, &entry);
+        } else {
+            remove_person(session, entry.session);
+        }
+    }
 }
 
 const char *inbox_person_name(const Session *session, uint16_t number)
@@ -287,11 +305,8 @@ static void handle(Session *session, const Message *message, TimeNs received)
     case MESSAGE_TIME_RESPONSE:
         on_time_response(session, &message->time_response, received);
         break;
-    case MESSAGE_ROSTER_JOIN:
-        on_roster_join(session, &message->roster_join);
-        break;
-    case MESSAGE_ROSTER_LEAVE:
-        on_roster_leave(session, &message->roster_leave);
+    case MESSAGE_ROSTER:
+        on_roster(session, &message->roster);
         break;
     case MESSAGE_TEXT_DEFINE:
         on_text_define(session, &message->text_define);

@@ -166,8 +166,7 @@ void reconnect_ticket(Session *session, const TicketMessage *ticket)
     }
     restart(session);
     replica_restart(session->replica);
-    session->person_count = 0; /* they are told again: some may have come and gone */
-    memset(session->person_slots, 0, ((size_t)UINT16_MAX + 1) * sizeof *session->person_slots);
+    session->roster_anew = true; /* some may have come and gone */
     session->message_state = STATE_LIVE;
     session->state = SESSION_LIVE;
     session->stats.reconnects++;

@@ -62,6 +62,7 @@ struct Session {
     TextTable texts;
     Person *people;
     uint32_t person_count;
+    bool roster_anew;       /* the next ROSTER takes the place of all that was known */
     uint16_t *person_slots; /* by session number: place in people + 1; 0: nobody */
     SessionAvatar *avatars;
     uint32_t avatar_capacity;

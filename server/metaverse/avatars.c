@@ -10,6 +10,7 @@
 #define SPAWN_DISTANCE  0.9f /* metres between two people at the start */
 #define SPAWN_RINGS     5    /* distances tried around every spawn point */
 #define SPAWN_WAYS      8    /* directions tried at each distance */
+#define SPAWN_TRIES     64   /* places looked at for one person: in a crowd nobody waits for the best one */
 
 Status avatars_create(Metaverse *metaverse, Diag *diag)
 {
@@ -89,21 +90,20 @@ static AvatarState walk_away(const Metaverse *metaverse, const SpawnPoint *spawn
     return body;
 }
 
-/* Nearest places first, taking the spawn points in turn; when everything is taken people stand in each other.
- */
+/* Takes the spawn points in turn and the places around one by distance; when all of those are taken, those
+ * around the next; when too many are, people stand in each other. */
 static AvatarState find_place(const Metaverse *metaverse, uint16_t number)
 {
     const World *world = metaverse->world;
     const unsigned ring_steps = (unsigned)(SPAWN_DISTANCE * 1.1f / AVATAR_WALK_SPEED * 60.0f);
-    for (unsigned ring = 0; ring <= SPAWN_RINGS; ring++) {
-        for (unsigned i = 0; i < world->spawn_point_count; i++) {
-            const SpawnPoint *spawn = &world->spawn_points[(number + i) % world->spawn_point_count];
-            for (unsigned way = 0; way < (ring == 0 ? 1 : SPAWN_WAYS); way++) {
-                AvatarState body = walk_away(metaverse, spawn, way, ring * ring_steps);
-                if (is_free(metaverse, body.position)) {
-                    return body;
-                }
-            }
+    const unsigned places = 1 + SPAWN_RINGS * SPAWN_WAYS;
+    for (unsigned i = 0; i < SPAWN_TRIES && i < places * world->spawn_point_count; i++) {
+        unsigned place = i % places;
+        unsigned ring = (place + SPAWN_WAYS - 1) / SPAWN_WAYS;
+        const SpawnPoint *spawn = &world->spawn_points[(number + i / places) % world->spawn_point_count];
+        AvatarState body = walk_away(metaverse, spawn, place % SPAWN_WAYS, ring * ring_steps);
+        if (is_free(metaverse, body.position)) {
+            return body;
         }
     }
     return walk_away(metaverse, &world->spawn_points[number % world->spawn_point_count], 0, 0);

@@ -49,21 +49,6 @@ static bool is_zero(const uint8_t hash[HASH_SIZE])
     return any == 0;
 }
 
-/* Numbers come round after 65,535 sessions, past those still in use. */
-static uint16_t next_number(Metaverse *metaverse)
-{
-    for (;;) {
-        uint16_t number = ++metaverse->last_number;
-        bool used = number == 0;
-        for (uint32_t i = 0; i < metaverse->slot_count && !used; i++) {
-            used = metaverse->sessions[i].state != 0 && metaverse->sessions[i].number == number;
-        }
-        if (!used) {
-            return number;
-        }
-    }
-}
-
 static void welcome(Metaverse *metaverse, Session *session)
 {
     const World *world = metaverse->world;
@@ -105,15 +90,13 @@ void join_hello(Metaverse *metaverse, Session *session, const HelloMessage *hell
                       (unsigned)metaverse->config.sessions);
         return;
     }
-    char name[NAME_SIZE];
-    roster_grant_name(metaverse, hello->name, name);
-    memcpy(session->name, name, sizeof name);
-    session->number = next_number(metaverse);
+    roster_enter(metaverse, session, hello->name);
     session->state = STATE_JOIN;
     metaverse->people_count++;
     session->connected = metaverse->now;
     log_debug(LOG_MODULE, "%s (%s): joins with client %s", session->address, session->name, hello->build);
     welcome(metaverse, session);
+    join_wake(metaverse, session);
 }
 
 void join_file_request(Metaverse *metaverse, Session *session, const FileRequestMessage *request)
@@ -136,6 +119,7 @@ void join_file_request(Metaverse *metaverse, Session *session, const FileRequest
     uint32_t slot = (session->request_first + session->request_count++) % FILE_REQUESTS_MAX;
     session->requests[slot] = *request;
     session->connected = metaverse->now; /* it gets on, however slow the way is */
+    join_wake(metaverse, session);
 }
 
 void join_ready(Metaverse *metaverse, Session *session, const ReadyMessage *ready)
@@ -147,6 +131,7 @@ void join_ready(Metaverse *metaverse, Session *session, const ReadyMessage *read
         return;
     }
     session->ready = true;
+    join_wake(metaverse, session);
 }
 
 /* ---- what the client still has to get ---- */
@@ -202,7 +187,7 @@ static void send_text(Metaverse *metaverse, Session *session)
 
 static bool has_more(const Metaverse *metaverse, const Session *session)
 {
-    if (session->state == STATE_HELLO || session->broken || session->peer == 0) {
+    if ((session->state & (STATE_JOIN | STATE_LIVE)) == 0 || session->broken || session->peer == 0) {
         return false;
     }
     if (session->state == STATE_JOIN &&
@@ -238,7 +223,7 @@ static void go_live(Metaverse *metaverse, Session *session)
     resume_offer(metaverse, session);
 }
 
-void join_pump(Metaverse *metaverse, Session *session)
+static void pump(Metaverse *metaverse, Session *session)
 {
     TransportStats stats = { 0 };
     if (has_more(metaverse, session) &&
@@ -251,5 +236,40 @@ void join_pump(Metaverse *metaverse, Session *session)
     }
     if (session->state == STATE_JOIN && session->ready && !session->broken && !has_more(metaverse, session)) {
         go_live(metaverse, session);
+    }
+    if (!has_more(metaverse, session)) {
+        join_rest(metaverse, session);
+    }
+}
+
+/* Backwards: pumping one may end it, and then the last one takes its place. */
+void join_pump(Metaverse *metaverse)
+{
+    if (metaverse->texts_known != metaverse->texts->count) {
+        metaverse->texts_known = metaverse->texts->count;
+        for (uint16_t i = 0; i < metaverse->live_count; i++) {
+            join_wake(metaverse, &metaverse->sessions[metaverse->live[i]]);
+        }
+    }
+    for (uint16_t i = metaverse->pumped_count; i-- > 0;) {
+        pump(metaverse, &metaverse->sessions[metaverse->pumped[i]]);
+    }
+}
+
+void join_wake(Metaverse *metaverse, Session *session)
+{
+    if (session->pump_place == 0) {
+        metaverse->pumped[metaverse->pumped_count] = (uint16_t)(session - metaverse->sessions);
+        session->pump_place = ++metaverse->pumped_count;
+    }
+}
+
+void join_rest(Metaverse *metaverse, Session *session)
+{
+    if (session->pump_place != 0) {
+        uint16_t last = metaverse->pumped[--metaverse->pumped_count];
+        metaverse->pumped[session->pump_place - 1] = last;
+        metaverse->sessions[last].pump_place = session->pump_place;
+        session->pump_place = 0;
     }
 }

@@ -46,7 +46,8 @@ static Status create_parts(Metaverse *metaverse, AssetSource assets, Diag *diag)
 {
     metaverse->scratch.capacity = MESSAGE_SIZE_MAX;
     metaverse->scratch.data = arena_alloc(&metaverse->arena, MESSAGE_SIZE_MAX, 1);
-    if (metaverse->scratch.data == NULL || sessions_create(metaverse) != STATUS_OK) {
+    if (metaverse->scratch.data == NULL || sessions_create(metaverse) != STATUS_OK ||
+        roster_create(metaverse) != STATUS_OK) {
         return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for %u sessions",
                         (unsigned)metaverse->config.sessions);
     }
@@ -73,7 +74,7 @@ Status metaverse_create(const MetaverseConfig *config, const World *world, const
     metaverse->config = checked;
     metaverse->world = world;
     metaverse->texts = texts;
-    metaverse->stepped_until = TIME_NONE;
+    metaverse->stepped_until = metaverse->swept = TIME_NONE;
     status = create_parts(metaverse, assets, diag);
     if (status != STATUS_OK) {
         metaverse_destroy(metaverse);
@@ -92,16 +93,6 @@ void metaverse_destroy(Metaverse *metaverse)
     transport_destroy(metaverse->transport);
     arena_finish(&metaverse->arena);
     free(metaverse);
-}
-
-static void pump_sessions(Metaverse *metaverse)
-{
-    for (uint32_t i = 0; i < metaverse->slot_count; i++) {
-        Session *session = &metaverse->sessions[i];
-        if (session->state == STATE_JOIN || session->state == STATE_LIVE) {
-            join_pump(metaverse, session);
-        }
-    }
 }
 
 static void handle_event(Metaverse *metaverse, const TransportEvent *event)
@@ -136,7 +127,7 @@ void metaverse_receive(Metaverse *metaverse, TimeNs now)
          i++) {
         handle_event(metaverse, &event);
     }
-    pump_sessions(metaverse);
+    join_pump(metaverse);
     flush(metaverse);
     profile_end(scope);
 }
@@ -161,7 +152,8 @@ void metaverse_replicate(Metaverse *metaverse, TimeNs now)
 {
     ProfileScope scope = profile_begin("replicate");
     metaverse->now = now;
-    pump_sessions(metaverse);
+    join_pump(metaverse);
+    roster_tell(metaverse);
     replication_send(metaverse);
     flush(metaverse);
     profile_end(scope);

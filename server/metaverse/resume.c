@@ -175,6 +175,7 @@ bool resume_take(Metaverse *metaverse, Session *comer, const HelloMessage *hello
     log_info(LOG_MODULE, "%s (%s): is back as number %u%s", session->address, session->name,
              (unsigned)session->number, alive ? ", from another connection" : "");
     resume_offer(metaverse, session);
-    roster_tell(metaverse, session);
+    roster_list_again(metaverse, session);
+    join_wake(metaverse, session); /* texts */
     return true;
 }

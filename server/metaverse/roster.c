@@ -70,31 +70,6 @@ static void tidy_name(const char *wished, char *out)
     }
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool same_name(const char *a, const char *b)
-{
-    while (*a != '\0' && lower(*a) == lower(*b)) {
-        a++;
-        b++;
-    }
-    return *a == '\0' && *b == '\0';
-}
-
-static bool is_taken(const Metaverse *metaverse, const char *name)
-{
-    for (uint32_t i = 0; i < metaverse->slot_count; i++) {
-        const Session *session = &metaverse->sessions[i];
-        if (session->state != 0 && same_name(session->name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The longest start of `name` that leaves `room` bytes for a suffix, cut at a character. */
 static int stem_size(const char *name, size_t room)
 {
@@ -109,50 +84,165 @@ static int stem_size(const char *name, size_t room)
     return (int)used;
 }
 
-void roster_grant_name(const Metaverse *metaverse, const char *wished, char *out)
+static void grant_name(const NameSet *names, const char *wished, char *out)
 {
     char stem[NAME_SIZE];
     tidy_name(wished, stem);
     memcpy(out, stem, NAME_SIZE);
-    for (unsigned suffix = 2; is_taken(metaverse, out); suffix++) {
+    for (unsigned suffix = 2; name_set_has(names, out); suffix++) {
         char number[16];
         int size = snprintf(number, sizeof number, " %u", suffix);
         snprintf(out, NAME_SIZE, "%.*s%s", stem_size(stem, (size_t)size), stem, number);
     }
 }
 
-static Message join_message(const Session *session)
+/* ---- names and numbers ---- */
+
+Status roster_create(Metaverse *metaverse)
 {
-    Message message = { .id = MESSAGE_ROSTER_JOIN, .roster_join = { .session = session->number } };
-    memcpy(message.roster_join.name, session->name, NAME_SIZE);
-    return message;
+    Roster *roster = &metaverse->roster;
+    roster->told = TIME_NONE;
+    ByteBuffer *const buffers[] = { &roster->news, &roster->list, &roster->out };
+    for (size_t i = 0; i < ARRAY_COUNT(buffers); i++) {
+        *buffers[i] = (ByteBuffer){ .data = arena_alloc(&metaverse->arena, ROSTER_SIZE_MAX + 1, 1),
+                                    .capacity = ROSTER_SIZE_MAX };
+        if (buffers[i]->data == NULL) {
+            return STATUS_OUT_OF_MEMORY;
+        }
+    }
+    roster->out.capacity++; /* the id */
+    return name_set_create(&roster->names, metaverse->config.sessions, &metaverse->arena);
 }
 
-void roster_join(Metaverse *metaverse, Session *joined)
+static uint64_t bit_of(uint16_t number)
 {
-    Message news = join_message(joined);
+    return UINT64_C(1) << number % 64;
+}
+
+/* Numbers come round after 65,535 sessions, past those still in use. */
+static uint16_t take_number(Roster *roster)
+{
+    do {
+        roster->last_number++;
+    } while (roster->last_number == 0 ||
+             (roster->numbers[roster->last_number / 64] & bit_of(roster->last_number)) != 0);
+    roster->numbers[roster->last_number / 64] |= bit_of(roster->last_number);
+    return roster->last_number;
+}
+
+void roster_enter(Metaverse *metaverse, Session *session, const char *wished_name)
+{
+    Roster *roster = &metaverse->roster;
+    session->number = take_number(roster);
+    grant_name(&roster->names, wished_name, session->name);
+    name_set_add(&roster->names, session->name);
+}
+
+void roster_quit(Metaverse *metaverse, const Session *session)
+{
+    Roster *roster = &metaverse->roster;
+    roster->numbers[session->number / 64] &= ~bit_of(session->number);
+    name_set_remove(&roster->names, session->name);
+}
+
+/* ---- telling ---- */
+
+static RosterEntry entry_of(const Session *session)
+{
+    RosterEntry entry = { .session = session->number };
+    memcpy(entry.name, session->name, NAME_SIZE);
+    return entry;
+}
+
+/* To the live sessions that have been told who is here, or to those that have not. */
+static void send_entries(Metaverse *metaverse, const ByteBuffer *entries, bool listed)
+{
+    ByteBuffer *out = &metaverse->roster.out;
+    const Message message = { .id = MESSAGE_ROSTER,
+                              .roster = { .entries = bytes_of(entries->data, entries->size) } };
+    if (entries->size == 0 || message_encode(&message, out) != STATUS_OK) {
+        return;
+    }
     for (uint16_t i = 0; i < metaverse->live_count; i++) {
         Session *session = &metaverse->sessions[metaverse->live[i]];
-        session_send(metaverse, session, &news);
-        if (session != joined) {
-            Message known = join_message(session);
-            session_send(metaverse, joined, &known);
+        if (session->listed == listed) {
+            session_send_bytes(metaverse, session, MESSAGE_ROSTER, bytes_of(out->data, out->size));
         }
     }
 }
 
-void roster_tell(Metaverse *metaverse, Session *session)
+static bool has_newcomers(const Metaverse *metaverse)
 {
+    bool any = false;
     for (uint16_t i = 0; i < metaverse->live_count; i++) {
-        Message known = join_message(&metaverse->sessions[metaverse->live[i]]);
-        session_send(metaverse, session, &known);
+        any |= !metaverse->sessions[metaverse->live[i]].listed;
     }
+    return any;
+}
+
+/* Newcomers of the same moment share the bytes of the list. */
+static void send_list(Metaverse *metaverse)
+{
+    ByteBuffer *list = &metaverse->roster.list;
+    list->size = 0;
+    for (uint16_t i = 0; i < metaverse->live_count; i++) {
+        RosterEntry entry = entry_of(&metaverse->sessions[metaverse->live[i]]);
+        if (roster_entry_write(&entry, list) == STATUS_CAPACITY) {
+            send_entries(metaverse, list, false);
+            list->size = 0;
+            i--; /* again, into the empty list */
+        }
+    }
+    send_entries(metaverse, list, false);
+    for (uint16_t i = 0; i < metaverse->live_count; i++) {
+        metaverse->sessions[metaverse->live[i]].listed = true;
+    }
+}
+
+static void tell_now(Metaverse *metaverse)
+{
+    Roster *roster = &metaverse->roster;
+    send_entries(metaverse, &roster->news, true);
+    roster->news.size = 0;
+    roster->again = false;
+    if (has_newcomers(metaverse)) {
+        send_list(metaverse);
+    }
+    roster->told = metaverse->now;
+}
+
+void roster_tell(Metaverse *metaverse)
+{
+    const Roster *roster = &metaverse->roster;
+    if ((roster->news.size > 0 || roster->again) &&
+        (roster->told == TIME_NONE || metaverse->now - roster->told >= ROSTER_INTERVAL)) {
+        tell_now(metaverse);
+    }
+}
+
+static void add_news(Metaverse *metaverse, const RosterEntry *entry)
+{
+    ByteBuffer *news = &metaverse->roster.news;
+    if (roster_entry_write(entry, news) == STATUS_CAPACITY) { /* hundreds at once */
+        tell_now(metaverse);
+        Status status = roster_entry_write(entry, news);
+        (void)status; /* it is empty now */
+    }
+}
+
+void roster_join(Metaverse *metaverse, const Session *joined)
+{
+    RosterEntry entry = entry_of(joined);
+    add_news(metaverse, &entry);
+}
+
+void roster_list_again(Metaverse *metaverse, Session *session)
+{
+    session->listed = false;
+    metaverse->roster.again = true;
 }
 
 void roster_leave(Metaverse *metaverse, uint16_t number)
 {
-    Message message = { .id = MESSAGE_ROSTER_LEAVE, .roster_leave = { .session = number } };
-    for (uint16_t i = 0; i < metaverse->live_count; i++) {
-        session_send(metaverse, &metaverse->sessions[metaverse->live[i]], &message);
-    }
+    add_news(metaverse, &(RosterEntry){ .session = number });
 }

@@ -16,8 +16,14 @@ Status sessions_create(Metaverse *metaverse)
     metaverse->slot_count = (uint16_t)count;
     metaverse->sessions = arena_new_array(&metaverse->arena, Session, count);
     metaverse->live = arena_new_array(&metaverse->arena, uint16_t, count);
-    if (metaverse->sessions == NULL || metaverse->live == NULL) {
+    metaverse->pumped = arena_new_array(&metaverse->arena, uint16_t, count);
+    metaverse->free_slots = arena_new_array(&metaverse->arena, uint16_t, count);
+    if (metaverse->sessions == NULL || metaverse->live == NULL || metaverse->pumped == NULL ||
+        metaverse->free_slots == NULL) {
         return STATUS_OUT_OF_MEMORY;
+    }
+    for (uint32_t slot = count; slot-- > 0;) {
+        metaverse->free_slots[metaverse->free_count++] = (uint16_t)slot;
     }
     return peer_map_create(&metaverse->peers, count, &metaverse->arena);
 }
@@ -103,6 +109,10 @@ void session_close(Metaverse *metaverse, Session *session, RejectCode code, cons
     if (was_live) {
         avatar_remove(metaverse, session);
     }
+    if (session->state != STATE_HELLO) {
+        roster_quit(metaverse, session);
+    }
+    join_rest(metaverse, session);
     peer_map_remove(&metaverse->peers, session->peer);
     session_free(metaverse, session);
     if (was_live) {
@@ -116,7 +126,7 @@ void session_free(Metaverse *metaverse, Session *session)
     if (session->state != STATE_HELLO) {
         metaverse->people_count--;
     }
-    metaverse->used_count--;
+    metaverse->free_slots[metaverse->free_count++] = (uint16_t)(session - metaverse->sessions);
     resume_forget(session);
     *session = (Session){ 0 };
 }
@@ -129,6 +139,16 @@ void session_send(Metaverse *metaverse, Session *session, const Message *message
     Status status = message_send(metaverse->transport, session->peer, message, &metaverse->scratch);
     if (status != STATUS_OK && message_rule((uint8_t)message->id)->delivery == DELIVERY_RELIABLE) {
         session->broken = true;
+    }
+}
+
+void session_send_bytes(Metaverse *metaverse, Session *session, MessageId id, Bytes encoded)
+{
+    const MessageRule *rule = message_rule((uint8_t)id);
+    if (!session->broken && session->peer != 0 &&
+        transport_send(metaverse->transport, session->peer, rule->channel, rule->delivery, encoded) !=
+            STATUS_OK) {
+        session->broken = rule->delivery == DELIVERY_RELIABLE;
     }
 }
 
@@ -150,20 +170,10 @@ static const char *refusal(const Metaverse *metaverse, uint32_t data, RejectCode
                  (unsigned)PROTOCOL_VERSION, (unsigned)(data & 0xFFFFu));
         return out;
     }
-    if (metaverse->used_count == metaverse->slot_count) {
+    if (metaverse->free_count == 0) {
         *out_code = REJECT_FULL;
         snprintf(out, size, "the server is full: %u people at most", (unsigned)metaverse->config.sessions);
         return out;
-    }
-    return NULL;
-}
-
-static Session *free_session(Metaverse *metaverse)
-{
-    for (uint32_t i = 0; i < metaverse->slot_count; i++) {
-        if (metaverse->sessions[i].state == 0) {
-            return &metaverse->sessions[i];
-        }
     }
     return NULL;
 }
@@ -178,13 +188,13 @@ void session_open(Metaverse *metaverse, const TransportEvent *event)
     RejectCode code = REJECT_NONE;
     char text[REASON_SIZE];
     const char *reason = refusal(metaverse, event->data, &code, text, sizeof text);
-    Session *session = reason == NULL ? free_session(metaverse) : NULL;
-    if (session == NULL) {
+    if (reason != NULL) {
         count_close(&metaverse->counters, code);
-        session_warn(metaverse, address, reason == NULL ? "no free session" : reason);
-        send_reject(metaverse, event->peer, code, reason == NULL ? "no free session" : reason);
+        session_warn(metaverse, address, reason);
+        send_reject(metaverse, event->peer, code, reason);
         return;
     }
+    Session *session = &metaverse->sessions[metaverse->free_slots[--metaverse->free_count]];
     const RoleSource *roles = &metaverse->config.roles;
     *session = (Session){ .peer = event->peer,
                           .state = STATE_HELLO,
@@ -196,7 +206,6 @@ void session_open(Metaverse *metaverse, const TransportEvent *event)
     snprintf(session->address, sizeof session->address, "%s", address);
     resume_note_key(metaverse, session);
     peer_map_add(&metaverse->peers, event->peer, (uint16_t)(session - metaverse->sessions));
-    metaverse->used_count++;
     log_debug(LOG_MODULE, "%s: connected", address);
 }
 
@@ -362,6 +371,10 @@ static void sweep(Metaverse *metaverse, Session *session)
 
 void sessions_sweep(Metaverse *metaverse)
 {
+    if (metaverse->swept != TIME_NONE && metaverse->now - metaverse->swept < SWEEP_INTERVAL) {
+        return;
+    }
+    metaverse->swept = metaverse->now;
     for (uint32_t i = 0; i < metaverse->slot_count; i++) {
         if (metaverse->sessions[i].state != 0) {
             sweep(metaverse, &metaverse->sessions[i]);

@@ -3,6 +3,7 @@
 #define SERVER_METAVERSE_STATE_H
 #include "server/metaverse/input_queue.h"
 #include "server/metaverse/metaverse.h"
+#include "server/metaverse/name_set.h"
 #include "server/metaverse/peer_map.h"
 #include "server/metaverse/replication.h"
 #include "shared/wire/messages.h"
@@ -19,6 +20,9 @@
 #define BODY_MAX            (MESSAGE_SIZE_MAX - 1024) /* room for the message around it and for the seal */
 #define RESUME_SPARE        64    /* connections beyond the people, among them who comes back */
 #define EVENTS_MAX          65536 /* taken in by one receive, so that a flood cannot hold the tick up */
+#define SWEEP_INTERVAL      (100 * TIME_MS)
+#define ROSTER_INTERVAL     (250 * TIME_MS) /* news of who is here are gathered for so long */
+#define NUMBERS             65536           /* of sessions */
 
 /* What a session is resumed by. */
 typedef struct Resume {
@@ -46,22 +50,25 @@ typedef struct Session {
 
     /* JOIN */
     uint32_t manifest_sent;
-    FileRequestMessage requests[FILE_REQUESTS_MAX]; /* a ring */
-    uint32_t request_first, request_count;
-    uint64_t chunks_asked; /* so far, all requests together */
-    bool ready;            /* READY was right; goes live once it has all texts */
-    bool broken;           /* could not take a reliable message; closed by the sweep */
+    uint32_t request_first, request_count; /* in the ring at the end */
+    uint64_t chunks_asked;                 /* so far, all requests together */
+    bool ready;                            /* READY was right; goes live once it has all texts */
+    bool broken;                           /* could not take a reliable message; closed by the sweep */
 
     /* Texts go out in order, at first all there are, then as they are added. */
     uint32_t texts_sent;
+    uint16_t pump_place; /* in Metaverse.pumped, plus one; 0: it has all that there is to get */
 
     /* LIVE */
+    bool listed; /* has been told who is here; from then on gets the news */
     EntityHandle avatar;
     AvatarState body;
     InputQueue inputs;
     Outbox *outbox;        /* what it is told of the world */
     uint32_t cell;         /* that its avatar is in, or NO_CELL */
     uint16_t next_in_cell; /* slot, or NO_SESSION */
+
+    FileRequestMessage requests[FILE_REQUESTS_MAX]; /* last: large, and of no use once the world is there */
 } Session;
 
 /* One file of the world, as clients get it. */
@@ -103,6 +110,16 @@ typedef struct AvatarSlots {
     uint32_t free_first, free_count, count;
 } AvatarSlots;
 
+typedef struct Roster {
+    NameSet names;                  /* of all sessions from HELLO on */
+    uint64_t numbers[NUMBERS / 64]; /* a bit each: in use */
+    uint16_t last_number;
+    ByteBuffer news;      /* entries of the next ROSTER */
+    ByteBuffer list, out; /* entries for newcomers; an encoded ROSTER */
+    TimeNs told;          /* when news last went out; TIME_NONE: never */
+    bool again;           /* somebody is to be told the list, news or not */
+} Roster;
+
 typedef struct LogBudget {
     TimeNs second; /* when the current second began */
     uint32_t used, suppressed;
@@ -119,11 +136,16 @@ struct Metaverse {
     Session *sessions;
     uint16_t *live; /* slots in LIVE, by ascending entity index of their avatars */
     uint16_t live_count;
-    uint16_t used_count;   /* slots that are not free */
-    uint16_t people_count; /* of them, those who have said HELLO */
     uint16_t slot_count;
+    uint16_t people_count; /* sessions that have said HELLO */
+    uint16_t *pumped;      /* slots of sessions that have something to get reliably, in no order */
+    uint16_t pumped_count;
+    uint16_t *free_slots; /* the last one is taken next */
+    uint16_t free_count;
+    TimeNs swept; /* TIME_NONE: never */
     PeerMap peers;
-    uint16_t last_number;
+    Roster roster;
+    uint32_t texts_known; /* texts that the live sessions have been woken for */
     bool stopping;
     TimeNs stepped_until; /* avatars have made all steps due by then; TIME_NONE: none yet */
 
@@ -159,7 +181,10 @@ void session_close(Metaverse *metaverse, Session *session, RejectCode code, cons
  * sweep closes it, so that nobody disappears while somebody walks over the sessions. */
 void session_send(Metaverse *metaverse, Session *session, const Message *message);
 
-/* Closes what is broken or has been silent for too long. */
+/* The same for one that is encoded already, for many. */
+void session_send_bytes(Metaverse *metaverse, Session *session, MessageId id, Bytes encoded);
+
+/* Ten times a second closes what is broken or has been silent for too long. */
 void sessions_sweep(Metaverse *metaverse);
 
 /* ---- resume.c: sessions that outlive their connection ---- */
@@ -194,20 +219,36 @@ void join_hello(Metaverse *metaverse, Session *session, const HelloMessage *hell
 void join_file_request(Metaverse *metaverse, Session *session, const FileRequestMessage *request);
 void join_ready(Metaverse *metaverse, Session *session, const ReadyMessage *ready);
 
-/* Sends what a session still has to get reliably (manifest, file chunks, texts), as far as there is room, and
- * lets it go live once it is ready and has everything. */
-void join_pump(Metaverse *metaverse, Session *session);
+/* Sends what sessions still have to get reliably (manifest, file chunks, texts), as far as there is room, and
+ * lets those go live that are ready and have everything. Looks only at those that were woken. */
+void join_pump(Metaverse *metaverse);
+
+/* Puts a session among those that join_pump looks at: there may be something to do for it. */
+void join_wake(Metaverse *metaverse, Session *session);
+
+/* Takes it from among them. */
+void join_rest(Metaverse *metaverse, Session *session);
 
 /* ---- roster.c: who is here ---- */
 
-/* Makes the wished name printable and unique among the sessions; `out` holds NAME_SIZE bytes. */
-void roster_grant_name(const Metaverse *metaverse, const char *wished, char *out);
+NODISCARD Status roster_create(Metaverse *metaverse);
 
-/* Tells everybody of `joined`, and `joined` of everybody, itself included. */
-void roster_join(Metaverse *metaverse, Session *joined);
-/* Tells `session` of everybody. */
-void roster_tell(Metaverse *metaverse, Session *session);
+/* Gives the session a number, and a name that is printable and unique among the sessions. */
+void roster_enter(Metaverse *metaverse, Session *session, const char *wished_name);
+
+/* Name and number are free again. */
+void roster_quit(Metaverse *metaverse, const Session *session);
+
+/* News: told to everybody by roster_tell. */
+void roster_join(Metaverse *metaverse, const Session *joined);
+
+/* The session is to be told anew who is here. */
+void roster_list_again(Metaverse *metaverse, Session *session);
 void roster_leave(Metaverse *metaverse, uint16_t number);
+
+/* When ROSTER_INTERVAL has passed since the last time and there is news, sends them, encoded once, to all who
+ * have been told who is here, and the whole list to those who have not. */
+void roster_tell(Metaverse *metaverse);
 
 /* ---- avatars.c: where people stand and how they move ---- */
 

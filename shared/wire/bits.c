@@ -48,6 +48,13 @@ static void put(BitStream *stream, uint64_t value, unsigned count)
 
 static uint64_t get(BitStream *stream, unsigned count)
 {
+    size_t first = stream->position >> 3;
+    unsigned from = stream->position & 7;
+    if (from + count <= 64 && count < 64 && (stream->limit >> 3) - first >= sizeof(uint64_t)) {
+        uint64_t word = bytes_load_u64(stream->in + first); /* far from the end: all at once */
+        stream->position += count;
+        return word >> from & ((UINT64_C(1) << count) - 1);
+    }
     uint64_t value = 0;
     for (unsigned filled = 0; filled < count;) {
         unsigned shift = stream->position & 7;
@@ -178,7 +185,7 @@ static unsigned read_ones(BitStream *stream, unsigned most)
 
 void bits_golomb(BitStream *stream, uint64_t *value, unsigned k)
 {
-    assert(k <= BITS_GOLOMB_MAX);
+    assert(k <= 32);
     const unsigned longest = 64 - k;
     if (stream->mode != BIT_READ) {
         unsigned prefix = golomb_prefix(*value, k);
@@ -249,7 +256,7 @@ void bits_text(BitStream *stream, char *text, size_t size)
     if (stream->mode == BIT_READ) {
         memset(text + length, 0, size - length);
     }
-    if (stream->status == STATUS_OK && !stream->lengths_only) {
+    if (stream->status == STATUS_OK) {
         bits_check(stream, bits_text_valid(text, length), STATUS_MALFORMED);
     }
 }
@@ -293,8 +300,10 @@ bool bits_text_valid(const char *text, size_t size)
 
 void bits_check(BitStream *stream, bool condition, Status status)
 {
-    if (!stream->lengths_only) {
+    if (!stream->length_first) {
         bits_require(stream, condition, status);
+    } else if (!condition && stream->status == STATUS_OK && stream->complaint == STATUS_OK) {
+        stream->complaint = status;
     }
 }
 
@@ -318,5 +327,5 @@ Status bits_finish(const BitStream *stream)
     if (stream->status == STATUS_OK && stream->mode == BIT_READ && stream->position != stream->limit) {
         return STATUS_MALFORMED;
     }
-    return stream->status;
+    return stream->status == STATUS_OK ? stream->complaint : stream->status;
 }

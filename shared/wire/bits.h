@@ -14,7 +14,8 @@ typedef enum BitMode { BIT_READ, BIT_WRITE, BIT_MEASURE } BitMode;
 typedef struct BitStream {
     BitMode mode;
     Status status;     /* first failure; see bits_check for what a codec may set */
-    bool lengths_only; /* BIT_READ: bits_check and the content of texts are not looked at */
+    bool length_first; /* BIT_READ: what bits_check and the content of texts complain of waits for the end */
+    Status complaint;  /* the first such; told by bits_finish when the length is right */
     const uint8_t *in; /* BIT_READ, borrowed */
     uint8_t *out;      /* BIT_WRITE, borrowed */
     size_t position;   /* bits */
@@ -39,10 +40,9 @@ void bits_i8(BitStream *stream, int8_t *value);
 void bits_i16(BitStream *stream, int16_t *value);
 void bits_i64(BitStream *stream, int64_t *value);
 
-/* Exponential Golomb code of order `k` (0..BITS_GOLOMB_MAX), small values short, any uint64 exact: p one bits (p ≤ 64 - k)
+/* Exponential Golomb code of order `k` (0..32), small values short, any uint64 exact: p one bits (p ≤ 64 - k)
  * and a zero (left out when p is 64 - k), then p + k bits (k bits when p is 64 - k) that are added to
  * (2^p - 1) × 2^k. Every value has exactly one code. */
-#define BITS_GOLOMB_MAX 32u
 void bits_golomb(BitStream *stream, uint64_t *value, unsigned k);
 
 /* Bits that bits_golomb takes for `value`. */
@@ -82,7 +82,7 @@ bool bits_text_valid(const char *text, size_t size);
 /* Fails the stream with `status` unless `condition` holds, when reading and when writing alike. */
 void bits_check(BitStream *stream, bool condition, Status status);
 
-/* As bits_check, but also in lengths_only: for counts that the codec loops over or indexes with. */
+/* As bits_check, but at once also with length_first: for counts that the codec loops over or indexes with. */
 void bits_require(BitStream *stream, bool condition, Status status);
 
 /* Zero bits up to the next byte. Read: STATUS_MALFORMED when they are not zero. */

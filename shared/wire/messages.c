@@ -80,7 +80,7 @@ static void codec_manifest_entry(BitStream *stream, ManifestEntryMessage *messag
     bits_text(stream, message->name, sizeof message->name);
     bits_check(stream, message->index < MANIFEST_COUNT_MAX, STATUS_OUT_OF_RANGE);
     bits_check(stream, message->size <= FILE_SIZE_MAX, STATUS_OUT_OF_RANGE);
-    if (stream->status == STATUS_OK && !stream->lengths_only) {
+    if (stream->status == STATUS_OK) {
         bits_check(stream, asset_name_valid(message->name), STATUS_MALFORMED);
     }
 }
@@ -152,15 +152,25 @@ static void codec_snapshot(BitStream *stream, SnapshotMessage *message)
     bits_rest(stream, &message->body, MESSAGE_SIZE_MAX);
 }
 
-static void codec_roster_join(BitStream *stream, RosterJoinMessage *message)
+static void codec_roster_entry(BitStream *stream, RosterEntry *entry)
 {
-    bits_u16(stream, &message->session, 16);
-    bits_text(stream, message->name, sizeof message->name);
+    bits_u16(stream, &entry->session, 16);
+    bits_text(stream, entry->name, sizeof entry->name);
 }
 
-static void codec_roster_leave(BitStream *stream, RosterLeaveMessage *message)
+/* The entries stay bytes, but are all looked at, so that reading them later cannot fail. */
+static void codec_roster(BitStream *stream, RosterMessage *message)
 {
-    bits_u16(stream, &message->session, 16);
+    bits_rest(stream, &message->entries, ROSTER_SIZE_MAX);
+    bits_require(stream, message->entries.size > 0, STATUS_TRUNCATED);
+    BitStream entries = bits_reader(message->entries);
+    entries.length_first = stream->length_first;
+    while (stream->status == STATUS_OK && bits_size(&entries) < message->entries.size) {
+        RosterEntry entry;
+        codec_roster_entry(&entries, &entry);
+        bits_require(stream, entries.status == STATUS_OK, entries.status);
+    }
+    bits_check(stream, entries.complaint == STATUS_OK, entries.complaint);
 }
 
 static void codec_text_define(BitStream *stream, TextDefineMessage *message)
@@ -219,10 +229,10 @@ Status message_encode(const Message *message, ByteBuffer *out)
     return STATUS_OK;
 }
 
-static Status read_message(Bytes bytes, bool lengths_only, Message *out_message)
+static Status read_message(Bytes bytes, Message *out_message)
 {
     BitStream stream = bits_reader(bytes);
-    stream.lengths_only = lengths_only;
+    stream.length_first = true;
     uint8_t id = 0;
     bits_u8(&stream, &id, 8);
     out_message->id = (MessageId)id;
@@ -245,10 +255,7 @@ Status message_decode(Bytes bytes, Sender sender, uint8_t channel, uint32_t stat
         return STATUS_NOT_ALLOWED;
     }
     Message message = { 0 };
-    Status status = read_message(bytes, true, &message);
-    if (status == STATUS_OK) {
-        status = read_message(bytes, false, &message);
-    }
+    Status status = read_message(bytes, &message);
     if (status == STATUS_OK) {
         *out_message = message;
     }
@@ -264,6 +271,31 @@ Status message_send(Transport transport, PeerId peer, const Message *message, By
     const MessageRule *rule = message_rule((uint8_t)message->id);
     return transport_send(transport, peer, rule->channel, rule->delivery,
                           bytes_of(scratch->data, scratch->size));
+}
+
+Status roster_entry_write(const RosterEntry *entry, ByteBuffer *entries)
+{
+    RosterEntry copy = *entry;
+    BitStream stream = bits_writer(entries->data + entries->size, entries->capacity - entries->size);
+    codec_roster_entry(&stream, &copy);
+    Status status = bits_finish(&stream);
+    if (status == STATUS_OK) {
+        entries->size += bits_size(&stream);
+    }
+    return status;
+}
+
+bool roster_entry_read(Bytes *entries, RosterEntry *out_entry)
+{
+    BitStream stream = bits_reader(*entries);
+    RosterEntry entry = { 0 };
+    codec_roster_entry(&stream, &entry);
+    if (stream.status != STATUS_OK) {
+        return false;
+    }
+    *entries = bytes_slice(*entries, bits_size(&stream), entries->size - bits_size(&stream));
+    *out_entry = entry;
+    return true;
 }
 
 void message_clean_text(const char *text, char *out, size_t size)

@@ -33,8 +33,7 @@ typedef enum Sender { SENDER_CLIENT = 1, SENDER_SERVER = 2 } Sender;
     X(9, TIME_RESPONSE, time_response, SENDER_SERVER, 2, UNRELIABLE, NONE, STATE_JOIN | STATE_LIVE) \
     X(10, INPUT, input, SENDER_CLIENT, 1, UNRELIABLE, NONE, STATE_LIVE)                             \
     X(11, SNAPSHOT, snapshot, SENDER_SERVER, 1, UNRELIABLE, NONE, STATE_LIVE)                       \
-    X(12, ROSTER_JOIN, roster_join, SENDER_SERVER, 0, RELIABLE, NONE, STATE_JOIN | STATE_LIVE)      \
-    X(13, ROSTER_LEAVE, roster_leave, SENDER_SERVER, 0, RELIABLE, NONE, STATE_JOIN | STATE_LIVE)    \
+    X(12, ROSTER, roster, SENDER_SERVER, 0, RELIABLE, NONE, STATE_JOIN | STATE_LIVE)                \
     X(14, TEXT_DEFINE, text_define, SENDER_SERVER, 0, RELIABLE, NONE, STATE_JOIN | STATE_LIVE)      \
     X(15, BYE, bye, SENDER_CLIENT, 0, RELIABLE, NONE, STATE_HELLO | STATE_JOIN | STATE_LIVE)        \
     X(16, TICKET, ticket, SENDER_SERVER, 0, RELIABLE, NONE, STATE_HELLO | STATE_LIVE)
@@ -47,12 +46,13 @@ typedef enum MessageId {
         MESSAGE_ID_COUNT
 } MessageId;
 
-#define NAME_SIZE        64   /* user name in UTF-8, with the terminator */
-#define REASON_SIZE      256  /* text of a REJECT */
-#define FILE_NAME_SIZE   256  /* as ASSET_NAME_SIZE */
-#define FILE_CHUNK_MAX   1024 /* bytes of one FILE_CHUNK: one datagram */
-#define FILE_REQUEST_MAX 64   /* chunks of one FILE_REQUEST: the client's window */
-#define INPUTS_MAX       8    /* inputs repeated in one INPUT message: survives 7 lost in a row */
+#define NAME_SIZE        64    /* user name in UTF-8, with the terminator */
+#define REASON_SIZE      256   /* text of a REJECT */
+#define FILE_NAME_SIZE   256   /* as ASSET_NAME_SIZE */
+#define FILE_CHUNK_MAX   1024  /* bytes of one FILE_CHUNK: one datagram */
+#define FILE_REQUEST_MAX 64    /* chunks of one FILE_REQUEST: the client's window */
+#define INPUTS_MAX       8     /* inputs repeated in one INPUT message: survives 7 lost in a row */
+#define ROSTER_SIZE_MAX  16384 /* bytes of the entries of one ROSTER */
 #define HASH_SIZE        32
 #define TICKET_SIZE      32 /* secret bytes of a ticket */
 
@@ -168,14 +168,15 @@ typedef struct SnapshotMessage {
     Bytes body; /* snapshot_packet.h */
 } SnapshotMessage;
 
-typedef struct RosterJoinMessage {
+/* One piece of news about who is here. */
+typedef struct RosterEntry {
     uint16_t session;
-    char name[NAME_SIZE];
-} RosterJoinMessage;
+    char name[NAME_SIZE]; /* "": has left */
+} RosterEntry;
 
-typedef struct RosterLeaveMessage {
-    uint16_t session;
-} RosterLeaveMessage;
+typedef struct RosterMessage {
+    Bytes entries; /* at least one: roster_entry_write's bytes, one after the other */
+} RosterMessage;
 
 typedef struct TextDefineMessage {
     uint32_t id; /* ids arrive in order from 0 */
@@ -209,8 +210,7 @@ typedef struct Message {
         TimeResponseMessage time_response;
         InputMessage input;
         SnapshotMessage snapshot;
-        RosterJoinMessage roster_join;
-        RosterLeaveMessage roster_leave;
+        RosterMessage roster;
         TextDefineMessage text_define;
         ByeMessage bye;
         TicketMessage ticket;
@@ -247,6 +247,12 @@ NODISCARD Status message_decode(Bytes bytes, Sender sender, uint8_t channel, uin
 /* Encodes and sends on the channel and with the delivery that the table names. Statuses of message_encode and
  * transport_send. `scratch` is used for the bytes. */
 NODISCARD Status message_send(Transport transport, PeerId peer, const Message *message, ByteBuffer *scratch);
+
+/* Appends an entry to the bytes of a ROSTER. STATUS_CAPACITY when `entries` is full; it is then unchanged. */
+NODISCARD Status roster_entry_write(const RosterEntry *entry, ByteBuffer *entries);
+
+/* Takes the first entry off *entries, which a decoded RosterMessage holds; false when none is left. */
+bool roster_entry_read(Bytes *entries, RosterEntry *out_entry);
 
 /* Copies `text` (any bytes) into `out` (size ≥ 1) as text that a message may carry: each byte of what is
  * not UTF-8 or a control character becomes '?', and what does not fit is cut at a character. Always

@@ -135,6 +135,32 @@ uint64_t range_bits(RangeCoder *coder, uint64_t value, unsigned count)
     return coder->status == STATUS_OK ? result : 0;
 }
 
+unsigned range_symbol(RangeCoder *coder, const uint16_t *starts, unsigned count, unsigned symbol)
+{
+    if (coder->status != STATUS_OK) {
+        return 0;
+    }
+    uint32_t unit = coder->range >> RANGE_SYMBOL_BITS;
+    if (coder->mode == RANGE_READ) {
+        uint32_t value = coder->low / unit;
+        while (symbol + 1 < count && value >= starts[symbol + 1]) {
+            symbol++;
+        }
+        while (value < starts[symbol]) {
+            symbol--;
+        }
+    }
+    uint32_t start = starts[symbol] * unit;
+    if (coder->mode == RANGE_READ) {
+        coder->low -= start;
+    } else {
+        raise_low(coder, start);
+    }
+    coder->range = symbol + 1 < count ? starts[symbol + 1] * unit - start : coder->range - start;
+    normalise(coder);
+    return symbol;
+}
+
 void range_number_init(RangeNumber *number, uint16_t probability)
 {
     for (unsigned i = 0; i < RANGE_NUMBER_CLASSES - 1; i++) {

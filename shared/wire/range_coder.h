@@ -64,6 +64,12 @@ bool range_bit(RangeCoder *coder, RangeBit *model, bool bit);
 /* The low `count` (0..64) bits of `value`, each as likely 0 as 1. */
 uint64_t range_bits(RangeCoder *coder, uint64_t value, unsigned count);
 
+#define RANGE_SYMBOL_BITS 15
+
+/* One of `count` symbols: symbol i takes the share from starts[i] (starts[0] is 0) to starts[i + 1] of
+ * 2^RANGE_SYMBOL_BITS, the last one what is left. Reading, `symbol` is where to look first. */
+unsigned range_symbol(RangeCoder *coder, const uint16_t *starts, unsigned count, unsigned symbol);
+
 /* Any uint64; small ones are short at first, and what comes often becomes short. */
 uint64_t range_number(RangeCoder *coder, RangeNumber *model, uint64_t value);
 

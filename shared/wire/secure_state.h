@@ -22,16 +22,17 @@ typedef struct PeerLink {
 } PeerLink;
 
 struct SecurePeer {
+    /* First what every packet needs. */
     PeerId id;
     PeerPhase phase;
+    SecureChannel *channel;               /* NULL before public-key work */
+    uint8_t failures[TRANSPORT_CHANNELS]; /* reliable packets in a row */
     bool incoming;
     uint32_t connect_data, bucket;
     TimeNs deadline;
     PeerLink half_open, waiting;
     char *name;                             /* what we connect to; NULL for one that came */
     uint8_t initiate[SECURE_INITIATE_SIZE]; /* of one that waits */
-    uint8_t failures[TRANSPORT_CHANNELS];   /* reliable packets in a row */
-    SecureChannel *channel;                 /* NULL before public-key work */
 };
 
 /* Peers by age; the links are of one kind. */

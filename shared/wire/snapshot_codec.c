@@ -7,36 +7,30 @@
  *     while baseline entities are left   SAME | CHANGED body | REMOVED | ADDED identity body
  *     when none are left                 END | ADDED identity body */
 #include "shared/wire/bits.h"
+#include "shared/wire/channel_codec.h"
 #include "shared/wire/motion.h"
 #include "shared/wire/range_coder.h"
 #include "shared/wire/snapshot.h"
 
 #include <assert.h>
 
-#define K_STEP  3 /* Golomb orders by which the writer chooses among codes */
-#define K_TIME  4
 #define AGE_MAX 255
 
 #define GENERATION_MAX ((1u << (32 - ENTITY_INDEX_BITS)) - 1)
 
-typedef struct ChannelModels {
-    RangeBit changed[4][2]; /* by how the entity moved lately, and whether the channel before changed */
-    RangeBit code_changed, quality_changed, by_xor;
-    RangeNumber step;
-} ChannelModels;
-
 typedef struct Models {
-    RangeBit same[4][3]; /* by how it moved lately, and by how many of those before changed */
+    RangeBit same[4][3];                 /* by how it moved lately, and by how many of those before changed */
+    RangeBit same_aged[CHANNEL_AGES][3]; /* of those with channels that rest: by their age */
     RangeBit usual, other, added, more;
-    RangeBit time_differs, time_changed, time_from_recent, rotation_same;
-    RangeNumber distance, age, carrier, index, generation, place, count;
-    ChannelModels channels[ENTITY_CHANNELS_MAX];
+    RangeBit rotation_same;
+    RangeNumber distance, age, carrier, index, generation, place;
 } Models;
 
 typedef struct Codec {
     RangeCoder *stream;
     Models models;
     Motion motion;
+    ChannelCodec *channels;
     EntityState added;        /* the last one */
     uint32_t changes;         /* entities changed of late */
     const Snapshot *baseline; /* an empty one where there is none */
@@ -46,16 +40,19 @@ typedef struct Codec {
     uint32_t cursor;          /* next entity of the baseline */
     uint32_t next;            /* writing: next entity of the source */
     uint32_t floor;           /* smallest index the next entity may have */
-    TimeNs recent;            /* last source time that was coded; at first SnapshotBase.source_time */
 } Codec;
 
-/* A channel nobody has reported yet, and the base of everything that is new. */
-static const ChannelState no_channel = { .source_time = TIME_NONE };
+/* The base of everything that is new. */
 static const Snapshot no_snapshot = { .source_time = TIME_NONE };
 
 /* First probabilities that an entity stays as it is. */
 static const uint16_t first_same[4][3] = {
     { 65000, 40000, 20000 }, { 65300, 64200, 63000 }, { 48000, 48000, 48000 }, { 600, 300, 300 }
+};
+
+/* And of those that rest and have channels: not due, due, older, unknown. */
+static const uint16_t first_same_aged[4][3] = {
+    { 65000, 64200, 63000 }, { 30000, 20000, 10000 }, { 60000, 50000, 40000 }, { 65000, 40000, 20000 }
 };
 
 static bool is_writing(const Codec *codec)
@@ -82,39 +79,23 @@ static void models_init(Models *models)
             init_bit(&models->same[recent][changes], first_same[recent][changes]);
         }
     }
+    for (unsigned age = 0; age < CHANNEL_AGES; age++) {
+        unsigned stage = age < 16 ? 0 : age < CHANNEL_AGES - 2 ? 1 : age < CHANNEL_AGES - 1 ? 2 : 3;
+        for (unsigned changes = 0; changes < 3; changes++) {
+            init_bit(&models->same_aged[age][changes], first_same_aged[stage][changes]);
+        }
+    }
     init_bit(&models->usual, 60000);
     init_bit(&models->other, 1000);
     init_bit(&models->added, 1u << 15);
     init_bit(&models->more, 1000);
-    init_bit(&models->time_differs, 4000);
-    init_bit(&models->time_changed, 50000);
-    init_bit(&models->time_from_recent, 1u << 15);
     init_bit(&models->rotation_same, 1u << 15);
-    RangeNumber *const numbers[] = { &models->distance,   &models->age,   &models->carrier, &models->index,
-                                     &models->generation, &models->place, &models->count };
-    static const uint16_t longer[] = { 50000, 50000, 8000, 6000, 6000, 60000, 55000 };
+    RangeNumber *const numbers[] = { &models->distance, &models->age,        &models->carrier,
+                                     &models->index,    &models->generation, &models->place };
+    static const uint16_t longer[] = { 50000, 50000, 8000, 6000, 6000, 60000 };
     for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++) {
         range_number_init(numbers[i], longer[i]);
     }
-    for (unsigned i = 0; i < ENTITY_CHANNELS_MAX; i++) {
-        ChannelModels *channel = &models->channels[i];
-        for (unsigned recent = 0; recent < 4; recent++) {
-            init_bit(&channel->changed[recent][0], recent == 3 ? 2500 : 1u << 15);
-            init_bit(&channel->changed[recent][1], 1u << 15);
-        }
-        init_bit(&channel->code_changed, 60000);
-        init_bit(&channel->quality_changed, 1000);
-        init_bit(&channel->by_xor, 2000);
-        range_number_init(&channel->step, 45000);
-    }
-}
-
-/* `value` as its wrapped difference to `base`. */
-static void code_difference(Codec *codec, RangeNumber *model, int64_t *value, int64_t base)
-{
-    uint64_t difference = bits_zigzag((int64_t)((uint64_t)*value - (uint64_t)base));
-    difference = range_number(codec->stream, model, difference);
-    *value = (int64_t)((uint64_t)base + (uint64_t)bits_unzigzag(difference));
 }
 
 static bool same_transform(const EntityState *a, const EntityState *b)
@@ -147,134 +128,6 @@ static void code_new_transform(Codec *codec, EntityState *entity)
     codec->added = *entity;
 }
 
-/* ---- channels ---- */
-
-static unsigned leading_zero_bytes(uint64_t value)
-{
-    unsigned count = 0;
-    while (count < 7 && value >> (56 - 8 * count) == 0) {
-        count++;
-    }
-    return count;
-}
-
-static unsigned trailing_zero_bytes(uint64_t value)
-{
-    unsigned count = 0;
-    while (count < 7 && (value >> (8 * count) & 0xFF) == 0) {
-        count++;
-    }
-    return count;
-}
-
-/* The bits in which a floating-point number differs: a byte range of the exclusive or. */
-static void code_xor(Codec *codec, int64_t *code, int64_t base)
-{
-    uint64_t difference = (uint64_t)*code ^ (uint64_t)base;
-    uint64_t leading = range_bits(codec->stream, leading_zero_bytes(difference), 3);
-    uint64_t trailing = range_bits(codec->stream, trailing_zero_bytes(difference), 3);
-    range_require(codec->stream, leading + trailing < 8, STATUS_MALFORMED);
-    if (ok(codec)) {
-        unsigned shift = 8 * (unsigned)trailing;
-        uint64_t middle = range_bits(codec->stream, difference >> shift, 64 - 8 * (unsigned)leading - shift);
-        *code = (int64_t)((uint64_t)base ^ middle << shift);
-    }
-}
-
-/* Steps and small integers change by little; IEEE doubles by a few low bytes. The writer takes the shorter.
- */
-static void code_code(Codec *codec, ChannelModels *models, int64_t *code, int64_t base)
-{
-    bool by_xor = false;
-    if (is_writing(codec)) {
-        uint64_t step = bits_zigzag((int64_t)((uint64_t)*code - (uint64_t)base));
-        uint64_t difference = (uint64_t)*code ^ (uint64_t)base;
-        unsigned zero_bytes = leading_zero_bytes(difference) + trailing_zero_bytes(difference);
-        by_xor = zero_bytes < 8 && 6 + 64 - 8 * zero_bytes < bits_golomb_size(step, K_STEP);
-    }
-    if (range_bit(codec->stream, &models->by_xor, by_xor)) {
-        code_xor(codec, code, base);
-    } else {
-        code_difference(codec, &models->step, code, base);
-    }
-}
-
-static const int64_t time_units[4] = { 1, TIME_US, TIME_MS, TIME_SECOND };
-
-static unsigned best_unit(int64_t difference)
-{
-    unsigned unit = 3;
-    while (difference % time_units[unit] != 0) {
-        unit--;
-    }
-    return unit;
-}
-
-static unsigned time_size(TimeNs time, TimeNs reference)
-{
-    int64_t difference = (int64_t)((uint64_t)time - (uint64_t)reference);
-    return bits_golomb_size(bits_zigzag(difference / time_units[best_unit(difference)]), K_TIME);
-}
-
-/* A time as a count of the coarsest unit that is exact, from the channel's own last time or the last one
- * coded, whichever is nearer. */
-static void code_time_difference(Codec *codec, TimeNs *time, TimeNs base)
-{
-    bool from_recent = is_writing(codec) && time_size(*time, codec->recent) < time_size(*time, base);
-    from_recent = range_bit(codec->stream, &codec->models.time_from_recent, from_recent);
-    uint64_t reference = (uint64_t)(from_recent ? codec->recent : base);
-    int64_t difference = (int64_t)((uint64_t)*time - reference);
-    uint64_t unit = range_bits(codec->stream, is_writing(codec) ? best_unit(difference) : 0, 2);
-    uint64_t count = bits_zigzag(difference / time_units[unit]);
-    count = range_number(codec->stream, &codec->models.count, count);
-    /* Unsigned: a hostile count may wrap, which yields some other time and no more. */
-    *time = (TimeNs)(reference + (uint64_t)bits_unzigzag(count) * (uint64_t)time_units[unit]);
-}
-
-/* Most samples of a tick share one source time. */
-static void code_source_time(Codec *codec, TimeNs *time, TimeNs base)
-{
-    Models *models = &codec->models;
-    if (!range_bit(codec->stream, &models->time_differs, *time != codec->recent)) {
-        *time = codec->recent;
-        return;
-    }
-    if (!range_bit(codec->stream, &models->time_changed, *time != base)) {
-        *time = base;
-        return;
-    }
-    code_time_difference(codec, time, base);
-    codec->recent = *time;
-}
-
-static bool same_channel(const ChannelState *a, const ChannelState *b)
-{
-    return a->code == b->code && a->source_time == b->source_time && a->quality == b->quality;
-}
-
-/* Returns whether it changed. */
-static bool code_channel(Codec *codec, ChannelModels *models, RangeBit *changed, ChannelState *channel,
-                         const ChannelState *base)
-{
-    RangeCoder *stream = codec->stream;
-    if (!range_bit(stream, changed, !same_channel(channel, base))) {
-        *channel = *base;
-        return false;
-    }
-    if (range_bit(stream, &models->code_changed, channel->code != base->code)) {
-        code_code(codec, models, &channel->code, base->code);
-    } else {
-        channel->code = base->code;
-    }
-    if (range_bit(stream, &models->quality_changed, channel->quality != base->quality)) {
-        channel->quality = (uint8_t)range_bits(stream, channel->quality, 2);
-    } else {
-        channel->quality = base->quality;
-    }
-    code_source_time(codec, &channel->source_time, base->source_time);
-    return true;
-}
-
 /* ---- entities ---- */
 
 /* Room for one more entity with `channel_count` channels in the target; NULL fails the stream. */
@@ -295,6 +148,24 @@ static EntityState *append(Codec *codec, const EntityState *entity)
     return added;
 }
 
+/* The channels of the baseline's entity at `index` in older snapshots. */
+static void look_back(const Codec *codec, uint32_t index, ChannelHistory *history)
+{
+    const Snapshot *const older[] = { codec->motion.recent, codec->motion.old };
+    const EntityState *base = &codec->baseline->entities[index];
+    for (unsigned i = 0, count = 1; i < ARRAY_COUNT(older); i++) {
+        const EntityState *entity = motion_find(older[i], index, base->handle);
+        if (entity && entity->channel_count == base->channel_count) {
+            history->at[count++] = older[i]->channels + entity->first_channel;
+        }
+    }
+}
+
+static bool same_channel(const ChannelState *a, const ChannelState *b)
+{
+    return a->code == b->code && a->source_time == b->source_time && a->quality == b->quality;
+}
+
 /* Transform and channels of `entity` (identity already known) against the baseline's entity at `index`, or
  * against nothing when `base_channels` is NULL. Reading: appended to the target. */
 static void code_body(Codec *codec, EntityState *entity, uint32_t index, const ChannelState *base_channels)
@@ -305,21 +176,21 @@ static void code_body(Codec *codec, EntityState *entity, uint32_t index, const C
     } else {
         code_new_transform(codec, entity);
     }
-    ChannelState *into = NULL;
+    ChannelState channels[ENTITY_CHANNELS_MAX], *into = NULL;
     if (!is_writing(codec)) {
         EntityState *added = ok(codec) ? append(codec, entity) : NULL;
         into = added ? codec->target->channels + added->first_channel : NULL;
     }
-    bool changed = false;
-    unsigned recent = base_channels ? motion_recent(&codec->motion, index) : 0;
-    for (unsigned i = 0; ok(codec) && i < entity->channel_count; i++) {
-        ChannelState channel = from ? from[i] : no_channel;
-        const ChannelState *base = base_channels ? &base_channels[i] : &no_channel;
-        ChannelModels *models = &codec->models.channels[i];
-        changed = code_channel(codec, models, &models->changed[recent][changed], &channel, base);
-        if (into) {
-            into[i] = channel;
+    if (ok(codec)) {
+        ChannelHistory history = { { base_channels } };
+        if (base_channels) {
+            look_back(codec, index, &history);
         }
+        if (from && entity->channel_count > 0) {
+            memcpy(channels, from, entity->channel_count * sizeof *channels);
+        }
+        channel_codec_code(codec->channels, codec->stream, entity->channel_count, &history,
+                           into ? into : channels);
     }
 }
 
@@ -392,7 +263,13 @@ static EntityOp code_op(Codec *codec)
     }
     unsigned recent = motion_recent(&codec->motion, codec->cursor);
     unsigned changes = codec->changes < 2 ? codec->changes : 2;
-    if (range_bit(codec->stream, &models->same[recent][changes], op == OP_SAME)) {
+    const EntityState *base = &codec->baseline->entities[codec->cursor];
+    RangeBit *same = &models->same[recent][changes];
+    if (base->channel_count > 0 && recent < 2) {
+        const ChannelState *channels = codec->baseline->channels + base->first_channel;
+        same = &models->same_aged[channel_codec_age(codec->channels, base->channel_count, channels)][changes];
+    }
+    if (range_bit(codec->stream, same, op == OP_SAME)) {
         codec->changes /= 2;
         return OP_SAME;
     }
@@ -530,7 +407,9 @@ static Status write_snapshot(RangeCoder *coder, const Snapshot *snapshot, const 
 {
     const Snapshot *baseline = base->baseline ? base->baseline : &no_snapshot;
     assert(!base->baseline || snapshot_newer(snapshot->sequence, baseline->sequence));
-    Codec codec = { .stream = coder, .source = snapshot, .baseline = baseline, .recent = base->source_time };
+    ChannelCodec channels; /* the most of it never begins */
+    channel_codec_init(&channels, base->source_time);
+    Codec codec = { .stream = coder, .channels = &channels, .source = snapshot, .baseline = baseline };
     models_init(&codec.models);
     const Snapshot *recent = base->recent, *old = base->old;
     uint32_t distance = code_distance(&codec, snapshot->sequence, baseline->sequence);
@@ -601,7 +480,9 @@ Status snapshot_decode(SnapshotSource known, uint32_t sequence, TimeNs source_ti
     assert(sequence != 0);
     snapshot_clear(target, sequence);
     RangeCoder coder = range_reader(bytes);
-    Codec codec = { .stream = &coder, .target = target, .limits = limits, .recent = source_time };
+    ChannelCodec channels;
+    channel_codec_init(&channels, source_time);
+    Codec codec = { .stream = &coder, .channels = &channels, .target = target, .limits = limits };
     models_init(&codec.models);
     SnapshotBase base = code_base(&codec, known, sequence);
     codec.baseline = base.baseline ? base.baseline : &no_snapshot;

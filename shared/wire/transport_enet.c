@@ -1,5 +1,7 @@
 #include "shared/wire/transport_enet.h"
 
+#include "shared/wire/direct_enet.h"
+
 #include <assert.h>
 #include <enet/enet.h>
 #include <errno.h>
@@ -14,9 +16,12 @@
 #define TIMEOUT_LIMIT        32u                 /* retransmissions, as ENet counts them */
 #define TIMEOUT_MIN_MS       3000u
 #define TIMEOUT_MAX_MS       4500u /* plus the ping interval: a peer that is gone is noticed within 5 s */
+#define PING_MIN_MS          500u
+#define PING_MAX_MS          5000u
 #define LINGER_MS            250u
 #define SOCKET_BUFFER        (4 * 1024 * 1024)
-#define COMMAND_OVERHEAD     12u /* header bytes of one packet, for per-peer figures */
+#define COMMAND_OVERHEAD     12u  /* header bytes of one packet, for per-peer figures */
+#define RECEIVED_AT_ONCE     256u /* datagrams that ENet reads from the socket in one go */
 
 typedef enum SlotState { SLOT_FREE, SLOT_CONNECTING, SLOT_CONNECTED, SLOT_LEAVING } SlotState;
 
@@ -28,10 +33,22 @@ typedef struct Slot {
     TransportStats stats; /* queued: reliable packets that ENet has not freed yet */
 } Slot;
 
+/* What ENet answered. */
+typedef struct Reported {
+    bool any;
+    int result;
+    ENetEvent event;
+} Reported;
+
 typedef struct EnetTransport {
     ENetHost *host;
     Slot *slots;         /* host->peerCount of them */
     ENetPacket *current; /* its bytes are in the last event */
+    DirectEnet *direct;
+    Reported held;                       /* to be told once all that came before it is */
+    uint32_t looked_at;                  /* datagrams since ENet was last asked to read */
+    uint32_t sent_blindly, most_blindly; /* packets sent since then, and before it is asked again */
+    bool drained;                        /* the socket was empty after that */
     bool server;
     enet_uint32 patience_ms;
     size_t next_victim;   /* of who may have to give way */
@@ -78,7 +95,9 @@ static void give_little_time(ENetPeer *peer)
 static void give_patience(const EnetTransport *transport, ENetPeer *peer)
 {
     enet_uint32 most = transport->patience_ms;
+    enet_uint32 ping = most / 9; /* ENet's own half second for the usual patience */
     enet_peer_timeout(peer, TIMEOUT_LIMIT, most - most / 3, most);
+    enet_peer_ping_interval(peer, ping < PING_MIN_MS ? PING_MIN_MS : ping < PING_MAX_MS ? ping : PING_MAX_MS);
 }
 
 /* ---- datagrams that belong to no connection ---- */
@@ -150,6 +169,7 @@ static int ENET_CALLBACK intercept(ENetHost *host, ENetEvent *event)
 {
     (void)event;
     EnetTransport *transport = host->peers[0].data; /* the host itself has no place for a context */
+    transport->looked_at++;
     if (is_stray(transport)) {
         transport->totals.strays++;
         return 1;
@@ -158,10 +178,15 @@ static int ENET_CALLBACK intercept(ENetHost *host, ENetEvent *event)
         (unsigned)(host->receivedData[0] << 8 | host->receivedData[1]) & ENET_PROTOCOL_MAXIMUM_PEER_ID;
     if (id == ENET_PROTOCOL_MAXIMUM_PEER_ID) {
         make_room(transport);
-    } else {
-        transport->slots[id].stats.bytes_received += host->receivedDataLength;
+        return 0;
     }
-    return 0;
+    Slot *slot = &transport->slots[id];
+    ENetPeer *peer = &host->peers[id];
+    slot->stats.bytes_received += host->receivedDataLength;
+    /* Only where the layer above knows of the connection: what comes before CONNECTED waits in ENet's queue.
+     */
+    bool open = slot->state == SLOT_CONNECTED && peer->state == ENET_PEER_STATE_CONNECTED;
+    return open && direct_enet_take(transport->direct, peer, peer_id(transport, peer)) ? 1 : 0;
 }
 
 /* A send failed: most likely a forged address that nothing can be sent to. Those who have not completed the
@@ -211,12 +236,33 @@ static Status enet_connect_to(void *context, const char *host_name, uint16_t por
     return STATUS_OK;
 }
 
+/* Lets ENet send what is due and read from the socket. With `event` NULL what it has to say waits in it. */
+static int service(EnetTransport *transport, ENetEvent *event)
+{
+    transport->looked_at = transport->sent_blindly = 0;
+    direct_enet_flush(transport->direct);
+    int result = enet_host_service(transport->host, event, 0);
+    transport->drained = result == 0 && transport->looked_at < RECEIVED_AT_ONCE;
+    return result;
+}
+
 /* ENet has delivered a reliable packet, or given it up. */
 static void ENET_CALLBACK packet_done(ENetPacket *packet)
 {
     Slot *slot = packet->userData;
     slot->stats.queued -= slot->stats.queued > 0;
     slot->queued_bytes -= packet->dataLength < slot->queued_bytes ? packet->dataLength : slot->queued_bytes;
+}
+
+/* While thousands are sent to, thousands answer: what has come in is taken from the socket now and then. */
+static void note_sent(EnetTransport *transport, Slot *slot, size_t size)
+{
+    slot->stats.packets_sent++;
+    slot->stats.bytes_sent += size + COMMAND_OVERHEAD;
+    if (++transport->sent_blindly >= transport->most_blindly && !transport->held.any) {
+        service(transport, NULL);
+        transport->drained = false; /* ENet may have something to say */
+    }
 }
 
 static Status enet_send(void *context, PeerId id, uint8_t channel, Delivery delivery, Bytes bytes)
@@ -233,6 +279,10 @@ static Status enet_send(void *context, PeerId id, uint8_t channel, Delivery deli
                              bytes.size > QUEUE_BYTES_MAX - slot->queued_bytes);
     if (full || bytes.size > PACKET_MAX || channel >= TRANSPORT_CHANNELS) {
         return STATUS_CAPACITY;
+    }
+    if (!reliable && direct_enet_send(transport->direct, peer, channel, bytes)) {
+        note_sent(transport, slot, bytes.size);
+        return STATUS_OK;
     }
     /* Unreliable: no order either (the layers above sort by sequence), and a packet above the datagram size
      * goes as unreliable fragments instead of ENet's default of reliable ones. */
@@ -253,8 +303,7 @@ static Status enet_send(void *context, PeerId id, uint8_t channel, Delivery deli
         slot->stats.queued++;
         slot->queued_bytes += bytes.size;
     }
-    slot->stats.packets_sent++;
-    slot->stats.bytes_sent += bytes.size + COMMAND_OVERHEAD;
+    note_sent(transport, slot, bytes.size);
     return STATUS_OK;
 }
 
@@ -331,22 +380,53 @@ static void collect_totals(EnetTransport *transport)
     host->totalSentData = host->totalReceivedData = host->totalSentPackets = host->totalReceivedPackets = 0;
 }
 
+/* The next packet that came the short way, of a connection that still is. */
+static bool next_direct(EnetTransport *transport, TimeNs now, TransportEvent *out_event)
+{
+    DirectPacket packet;
+    while (direct_enet_next(transport->direct, &packet)) {
+        const ENetPeer *peer = find_peer(transport, packet.peer);
+        Slot *slot = peer != NULL ? slot_of(transport, peer) : NULL;
+        if (slot != NULL && slot->state == SLOT_CONNECTED) {
+            slot->stats.packets_received++;
+            *out_event = (TransportEvent){ .type = TRANSPORT_RECEIVED,
+                                           .peer = packet.peer,
+                                           .channel = packet.channel,
+                                           .bytes = packet.bytes,
+                                           .received = now };
+            return true;
+        }
+    }
+    return false;
+}
+
 static Status enet_poll(void *context, TimeNs now, TransportEvent *out_event)
 {
     EnetTransport *transport = context;
     for (;;) {
         release_current(transport);
-        ENetEvent event = { .type = ENET_EVENT_TYPE_NONE };
-        int result = enet_host_service(transport->host, &event, 0);
-        if (result < 0) {
+        if (next_direct(transport, now, out_event)) {
+            return STATUS_OK;
+        }
+        Reported *held = &transport->held;
+        if (!held->any) {
+            bool drained = transport->drained;
+            transport->drained = false;
+            if (drained) {
+                return STATUS_EMPTY;
+            }
+            held->any = true;
+            held->event = (ENetEvent){ .type = ENET_EVENT_TYPE_NONE };
+            held->result = service(transport, &held->event);
+            collect_totals(transport);
+            continue; /* first what came the short way before that */
+        }
+        held->any = false;
+        if (held->result < 0) {
             drop_half_open(transport);
             return STATUS_IO_ERROR;
         }
-        if (result == 0) {
-            collect_totals(transport);
-            return STATUS_EMPTY;
-        }
-        if (translate(transport, &event, now, out_event)) {
+        if (held->result > 0 && translate(transport, &held->event, now, out_event)) {
             return STATUS_OK;
         }
     }
@@ -356,6 +436,7 @@ static void enet_flush(void *context, TimeNs now)
 {
     (void)now;
     EnetTransport *transport = context;
+    direct_enet_flush(transport->direct);
     enet_host_flush(transport->host);
     collect_totals(transport);
 }
@@ -445,6 +526,10 @@ static void enet_destroy(void *context)
 {
     EnetTransport *transport = context;
     release_current(transport);
+    if (transport->held.any && transport->held.event.type == ENET_EVENT_TYPE_RECEIVE) {
+        enet_packet_destroy(transport->held.event.packet);
+    }
+    direct_enet_flush(transport->direct);
     enet_host_flush(transport->host);
     linger(transport);
     for (size_t i = 0; i < transport->host->peerCount; i++) {
@@ -453,6 +538,7 @@ static void enet_destroy(void *context)
         }
     }
     enet_host_destroy(transport->host);
+    direct_enet_destroy(transport->direct);
     free(transport->slots);
     free(transport);
     enet_deinitialize();
@@ -547,13 +633,16 @@ Status transport_enet_create(const EnetConfig *config, Transport *out_transport,
     }
     EnetTransport *transport = calloc(1, sizeof *transport);
     Slot *slots = calloc(host->peerCount, sizeof *slots);
-    if (!transport || !slots) {
+    DirectEnet *direct = NULL;
+    if (!transport || !slots || direct_enet_create(host, &direct) != STATUS_OK) {
         status = diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "out of memory");
         goto destroy_host;
     }
     TimeNs patience = config->patience > 0 ? config->patience : TIMEOUT_MAX_MS * TIME_MS;
     *transport = (EnetTransport){ .host = host,
                                   .slots = slots,
+                                  .direct = direct,
+                                  .most_blindly = direct_enet_room(host) / 2,
                                   .server = config->server,
                                   .patience_ms = (enet_uint32)(patience / TIME_MS) };
     host->peers[0].data = transport;

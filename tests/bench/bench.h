@@ -16,6 +16,9 @@ typedef struct BenchOptions {
     int64_t count;          /* --count N */
     int64_t clients, twins; /* --clients K, --twins N */
     int64_t tick_rate;      /* --tick-rate HZ: of the server */
+    int64_t input_rate;     /* --input-rate HZ: INPUT messages of each client */
+    double change_rate;     /* --change-rate F: of the twins that change at each update */
+    bool interest;          /* --interest: clients see their surroundings only */
     bool plaintext;         /* --plaintext: without the secure channel */
 } BenchOptions;
 
@@ -23,13 +26,14 @@ typedef Status (*BenchRun)(const BenchOptions *options, Diag *diag);
 
 /* Frames of cubes over the snapshot codec; PERFORMANCE.md, "cubes". */
 Status bench_cubes(const BenchOptions *options, Diag *diag);
-/* Snapshots of --count twins with three channels, all of them changing; size and time against a one-step
- * baseline. */
+/* Snapshots of --count twins whose channels all change, size and time, by what is acknowledged. */
 Status bench_snapshot(const BenchOptions *options, Diag *diag);
 /* Samples a second from a feed in memory into things; PERFORMANCE.md, "ingest", in-process part. */
 Status bench_ingest(const BenchOptions *options, Diag *diag);
 /* Sealing and opening packets of several sizes, and handshakes. */
 Status bench_secure(const BenchOptions *options, Diag *diag);
+/* Packets between one server and --clients peers over loopback, without a world. */
+Status bench_transport(const BenchOptions *options, Diag *diag);
 /* A real server, --clients over real sockets, --twins that all change; PERFORMANCE.md, "fanout". */
 Status bench_fanout(const BenchOptions *options, Diag *diag);
 /* Sample to client; PERFORMANCE.md, "latency", without the broker. */
@@ -43,6 +47,7 @@ void bench_open(const char *name);
 void bench_number(const char *key, double value);
 void bench_integer(const char *key, int64_t value);
 void bench_flag(const char *key, bool value);
+void bench_text(const char *key, const char *plain);
 void bench_close(void);
 
 /* Reads `path`, decompressed when its name ends in ".zst" (at most `max_size` bytes), into `arena`. */

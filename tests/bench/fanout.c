@@ -3,7 +3,9 @@
  *
  * The server is a child process; its CPU time is its own. kB_s_client is what reaches a client, 28 bytes of
  * UDP and IP a datagram included. us_per_packet is the server's CPU time, all of it, over the datagrams it
- * sent; ns_per_visible_object the same over snapshots × twins. tick_ms are the server's own figures of its
+ * sent; ns_per_visible_object the same over snapshots × twins that a verified client saw on average. With
+ * --interest the server is told a view distance whose circle holds some 200 twins, people stand all over the
+ * plane, and visible_* say what the verified clients saw. tick_ms are the server's own figures of its
  * last 1,024 ticks, of which only those at the snapshot rate send anything. */
 #include "shared/base/clock_file.h"
 #include "shared/base/disk_file.h"
@@ -14,6 +16,7 @@
 #include "tests/bench/twins.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,7 +24,9 @@
 #define SNAPSHOT_RATE  20
 #define TICKS_REPORTED 1024
 #define VERIFIED       16
-#define JOIN_PATIENCE  (60 * TIME_SECOND)
+#define JOIN_PATIENCE  (20 * TIME_SECOND)
+#define JOINS_EXPECTED 80 /* a second; slower ones do not join in time */
+#define VISIBLE_WISHED 200
 #define IDLE           (300 * TIME_US)
 #define SPACING_M      10.0
 #define SETTLE         (2 * TIME_SECOND)
@@ -31,6 +36,8 @@ typedef struct Check {
     const Twins *twins;
     uint8_t channels[TWIN_CHANNELS]; /* by property */
     uint64_t values, wrong;
+    uint64_t snapshots, visible; /* twins in those snapshots, together */
+    uint32_t visible_min, visible_max;
 } Check;
 
 typedef struct Fanout {
@@ -44,7 +51,9 @@ typedef struct Fanout {
     ServerProcess server;
     Load *load;
     LoadConfig load_config;
-    TimeNs joined; /* how long it took until all were live */
+    TimeNs joined;     /* how long it took until all were live */
+    TimeNs replay_end; /* when the twins will have nothing to report any more, or later */
+    double change_rate;
 } Fanout;
 
 /* One moment of the measurement. */
@@ -56,7 +65,7 @@ typedef struct Mark {
 
 static bool is_right(const Check *check, uint32_t twin, uint32_t property, const ChannelState *channel)
 {
-    TimeNs since = channel->source_time - TWINS_EPOCH;
+    TimeNs since = channel->source_time - TWINS_EPOCH; /* one that rests keeps the time it last reported at */
     if (channel->quality == 0) {
         return channel->source_time == TIME_NONE; /* nothing reported yet */
     }
@@ -71,34 +80,54 @@ static bool is_right(const Check *check, uint32_t twin, uint32_t property, const
 static void check_snapshot(void *context, uint32_t client, const Snapshot *snapshot)
 {
     Check *check = context;
+    uint32_t visible = 0;
     (void)client;
     for (uint32_t i = 0; i < snapshot->entity_count; i++) {
         const EntityState *entity = &snapshot->entities[i];
         if (entity->kind != ENTITY_TWIN || entity->subject >= check->twins->count) {
             continue;
         }
+        visible++;
         for (uint32_t k = 0; k < entity->channel_count && k < TWIN_CHANNELS; k++) {
             check->values++;
             check->wrong +=
                 !is_right(check, entity->subject, k, &snapshot->channels[entity->first_channel + k]);
         }
     }
+    check->visible_min = check->snapshots == 0 || visible < check->visible_min ? visible : check->visible_min;
+    check->visible_max = visible > check->visible_max ? visible : check->visible_max;
+    check->visible += visible;
+    check->snapshots++;
 }
 
 /* ---- getting ready ---- */
 
+/* The server's tick times are of its last TICKS_REPORTED: none of them shall be from the joining. */
+static double settle_seconds(const Fanout *fanout)
+{
+    double warm_up = (double)TICKS_REPORTED / fanout->tick_rate + 1 - fanout->seconds;
+    return warm_up > time_to_seconds(SETTLE) ? warm_up : time_to_seconds(SETTLE);
+}
+
 static uint32_t steps_needed(const Fanout *fanout)
 {
-    double joining = (double)fanout->clients / 50 + time_to_seconds(JOIN_PATIENCE);
-    return (uint32_t)((joining + fanout->seconds + 30) / time_to_seconds(TWINS_PERIOD));
+    double joining = (double)fanout->clients / JOINS_EXPECTED + time_to_seconds(JOIN_PATIENCE);
+    return (uint32_t)((joining + settle_seconds(fanout) + fanout->seconds + 10) /
+                      time_to_seconds(TWINS_PERIOD));
+}
+
+/* How far one has to see so that VISIBLE_WISHED twins are in the circle. */
+static unsigned view_distance(void)
+{
+    return (unsigned)lround(sqrt(VISIBLE_WISHED * SPACING_M * SPACING_M / 3.14159265));
 }
 
 static Status make_world(Fanout *fanout, uint32_t twin_count, Diag *diag)
 {
     const char *base = getenv("TMPDIR");
     snprintf(fanout->folder, sizeof fanout->folder, "%.30s/dtmv-fanout-XXXXXX", base != NULL ? base : "/tmp");
-    if (twins_generate(twin_count, steps_needed(fanout), SPACING_M, &fanout->arena, &fanout->twins) !=
-        STATUS_OK) {
+    if (twins_generate(twin_count, steps_needed(fanout), SPACING_M, fanout->change_rate, &fanout->arena,
+                       &fanout->twins) != STATUS_OK) {
         return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for %u twins", (unsigned)twin_count);
     }
     if (mkdtemp(fanout->folder) == NULL) {
@@ -129,7 +158,7 @@ static Status know_world(Fanout *fanout, Diag *diag)
 
 static Status start_server(Fanout *fanout, Diag *diag)
 {
-    char clients[16], tick_rate[16], snapshot_rate[16], seconds[32];
+    char clients[16], tick_rate[16], snapshot_rate[16], seconds[32], distance[16];
     snprintf(clients, sizeof clients, "%u", (unsigned)fanout->clients);
     snprintf(tick_rate, sizeof tick_rate, "%u", (unsigned)fanout->tick_rate);
     snprintf(snapshot_rate, sizeof snapshot_rate, "%d", SNAPSHOT_RATE);
@@ -147,7 +176,13 @@ static Status start_server(Fanout *fanout, Diag *diag)
         arguments[count++] = "--profile";
         arguments[count++] = fanout->options->profile;
     }
+    if (fanout->options->interest) {
+        snprintf(distance, sizeof distance, "%u", view_distance());
+        arguments[count++] = "--view-distance";
+        arguments[count++] = distance;
+    }
     arguments[count] = NULL;
+    fanout->replay_end = clock_monotonic() + (TimeNs)fanout->twins.steps * TWINS_PERIOD;
     return server_process_start(fanout->folder, arguments, &fanout->server, diag);
 }
 
@@ -176,7 +211,8 @@ static Status join_all(Fanout *fanout, Diag *diag)
             fanout->joined = now - began;
             return STATUS_OK;
         }
-        if (counters.ended > 0 || now - began > JOIN_PATIENCE + fanout->clients * TIME_SECOND / 50) {
+        if (counters.ended > 0 ||
+            now - began > JOIN_PATIENCE + fanout->clients * TIME_SECOND / JOINS_EXPECTED) {
             return diag_set(diag, STATUS_DISCONNECTED, "", 0,
                             "%u of %u clients are in the world after %.1f s; %s", counters.live,
                             fanout->clients, time_to_seconds(now - began),
@@ -224,7 +260,9 @@ static void report(const Fanout *fanout, const Mark *from, const Mark *to)
     double datagrams = (double)(b->datagrams_in - a->datagrams_in);
     double datagrams_up = (double)(b->datagrams_out - a->datagrams_out);
     double snapshots = (double)(b->snapshots - a->snapshots);
-    double visible = snapshots * fanout->twins.count;
+    const Check *check = &fanout->check;
+    double visible_mean = check->snapshots > 0 ? (double)check->visible / (double)check->snapshots : 0;
+    double visible = snapshots * visible_mean;
     bench_open("fanout");
     bench_integer("clients", fanout->clients);
     bench_integer("twins", fanout->twins.count);
@@ -233,6 +271,10 @@ static void report(const Fanout *fanout, const Mark *from, const Mark *to)
     bench_number("server_cpu_pct", cpu / 1e7 / seconds);
     bench_number("us_per_packet", datagrams > 0 ? cpu / 1e3 / datagrams : 0);
     bench_number("ns_per_visible_object", visible > 0 ? cpu / visible : 0);
+    bench_flag("interest", fanout->options->interest);
+    bench_number("visible_mean", visible_mean);
+    bench_integer("visible_min", check->visible_min);
+    bench_integer("visible_max", check->visible_max);
     report_ticks(fanout);
     bench_number("rss_mb", to->usage.rss_mb);
     bench_number("rss_growth_mb", to->usage.rss_mb - from->usage.rss_mb);
@@ -251,21 +293,25 @@ static void report(const Fanout *fanout, const Mark *from, const Mark *to)
     bench_number("load_cpu_pct", (double)(to->load_cpu - from->load_cpu) / 1e7 / seconds);
     bench_number("join_s", time_to_seconds(fanout->joined));
     bench_integer("tick_rate_hz", fanout->tick_rate);
+    bench_integer("input_rate_hz", fanout->load_config.input_rate_hz);
+    bench_number("change_rate", fanout->change_rate);
     bench_number("ack_delay_ms", fanout->options->ack_delay_ms);
     bench_close();
 }
 
 static Status measure(Fanout *fanout, Diag *diag)
 {
-    /* The server's tick times are of its last TICKS_REPORTED: none of them shall be from the joining. */
-    double warm_up = (double)TICKS_REPORTED / fanout->tick_rate + 1 - fanout->seconds;
-    TimeNs settle = warm_up > 0 ? time_from_seconds(warm_up) : 0;
-    run_until(fanout, clock_monotonic() + (settle > SETTLE ? settle : SETTLE));
+    run_until(fanout, clock_monotonic() + time_from_seconds(settle_seconds(fanout)));
+    fanout->check.snapshots = fanout->check.visible = fanout->check.visible_max = 0;
     Mark from, to;
     Status status = take_mark(fanout, &from, diag);
     if (status == STATUS_OK) {
         run_until(fanout, from.at + time_from_seconds(fanout->seconds));
         status = take_mark(fanout, &to, diag);
+    }
+    if (status == STATUS_OK && to.at > fanout->replay_end) {
+        status =
+            diag_set(diag, STATUS_END, "", 0, "it took so long that the twins had nothing more to report");
     }
     if (status == STATUS_OK) {
         report(fanout, &from, &to);
@@ -278,18 +324,25 @@ Status bench_fanout(const BenchOptions *options, Diag *diag)
     Fanout fanout = { .options = options,
                       .clients = options->clients > 0 ? (uint32_t)options->clients : 200,
                       .tick_rate = options->tick_rate > 0 ? (uint32_t)options->tick_rate : 60,
+                      .change_rate = options->change_rate > 0 ? options->change_rate : 1,
                       .seconds = options->seconds > 0 ? options->seconds : 10 };
     uint32_t twins = options->twins > 0 ? (uint32_t)options->twins : 1000;
     if (fanout.clients > LOAD_CLIENTS_MAX || twins > TWINS_MAX || fanout.seconds > 3600) {
         return diag_set(diag, STATUS_OUT_OF_RANGE, "", 0, "at most %d clients, %d twins and 3600 s",
                         LOAD_CLIENTS_MAX, TWINS_MAX);
     }
-    fanout.load_config = (LoadConfig){ .clients = fanout.clients,
-                                       .verified = fanout.clients < VERIFIED ? fanout.clients : VERIFIED,
-                                       .ack_delay_max = time_from_seconds(options->ack_delay_ms / 1e3),
-                                       .plaintext = options->plaintext,
-                                       .check = check_snapshot,
-                                       .context = &fanout.check };
+    if (options->interest && !server_process_knows("--view-distance")) {
+        return diag_set(diag, STATUS_NOT_FOUND, "dtmv-server", 0,
+                        "interest is not available: this server has no option --view-distance");
+    }
+    fanout.load_config =
+        (LoadConfig){ .clients = fanout.clients,
+                      .verified = fanout.clients < VERIFIED ? fanout.clients : VERIFIED,
+                      .input_rate_hz = options->input_rate > 0 ? (uint32_t)options->input_rate : 20,
+                      .ack_delay_max = time_from_seconds(options->ack_delay_ms / 1e3),
+                      .plaintext = options->plaintext,
+                      .check = check_snapshot,
+                      .context = &fanout.check };
     arena_init(&fanout.arena, (size_t)8 << 30);
     Status status = make_world(&fanout, twins, diag);
     if (status == STATUS_OK) {

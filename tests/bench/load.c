@@ -20,6 +20,7 @@
 #define JOINS_PER_S        200
 #define JOINING_MAX        48 /* clients on their way in at once: a slow server is not hurried */
 #define INPUT_RATE         20
+#define SERVE_INTERVAL     TIME_MS
 
 typedef struct Heard {
     TimeNs at;
@@ -45,6 +46,8 @@ typedef struct Socket {
     Transport transport;
     Client *clients;
     uint32_t count;
+    PeerId peers[CLIENTS_PER_SOCKET]; /* of the clients, close together: looked through for every event */
+    TimeNs served;                    /* when its clients were last asked what is due */
 } Socket;
 
 struct Load {
@@ -308,8 +311,8 @@ static void handle(Load *load, Socket *socket, Client *client, const Message *me
 static Client *find_client(const Socket *socket, PeerId peer)
 {
     for (uint32_t i = 0; i < socket->count; i++) {
-        if (socket->clients[i].peer == peer) {
-            return &socket->clients[i];
+        if (socket->peers[i] == peer) {
+            return socket->clients[i].peer == peer ? &socket->clients[i] : NULL; /* else it has ended */
         }
     }
     return NULL;
@@ -411,6 +414,7 @@ static void start_clients(Load *load, TimeNs now)
             end_client(load, client, "client %u cannot connect: %s", (unsigned)client->index, diag.text);
         }
         client->peer = peer;
+        socket->peers[load->started % CLIENTS_PER_SOCKET] = peer;
     }
 }
 
@@ -426,9 +430,11 @@ bool load_step(Load *load, TimeNs now)
             on_event(load, socket, &event, now);
             busy = true;
         }
-        for (uint32_t k = 0; k < socket->count; k++) {
+        bool serve = now - socket->served >= SERVE_INTERVAL;
+        for (uint32_t k = 0; k < socket->count && serve; k++) {
             serve_client(load, socket, &socket->clients[k], now);
         }
+        socket->served = serve ? now : socket->served;
         transport_flush(socket->transport, now);
     }
     return busy;

@@ -22,7 +22,7 @@ typedef struct LoadConfig {
     uint32_t clients;              /* 1..LOAD_CLIENTS_MAX */
     uint32_t verified;             /* of them decode every snapshot */
     uint32_t joins_per_s;          /* 0: 200 */
-    uint32_t input_rate_hz;        /* INPUT messages a second of each client; 0: 20 */
+    uint32_t input_rate_hz;        /* INPUT messages a second of each client; 0: 20; ≥ 10 by the protocol */
     TimeNs
         ack_delay_max; /* client i acknowledges i / clients of this late, as over links of different length */
     bool plaintext;

@@ -12,8 +12,9 @@ static const struct {
     BenchRun run;
 } benches[] = {
     { "cubes", "901 cubes at 60 Hz over the snapshot codec (--data cubes.bin.zst)", bench_cubes },
-    { "snapshot", "--count twins (1000), all changing, encode and decode", bench_snapshot },
+    { "snapshot", "channels of twins (30 to 1000, or --count), encode and decode", bench_snapshot },
     { "secure", "sealing packets (--count 200000) and handshakes", bench_secure },
+    { "transport", "sending and receiving a packet, one server with --clients (200) peers", bench_transport },
     { "ingest", "samples a second into things, in process (--seconds 2)", bench_ingest },
     { "fanout", "a real server and --clients (200) that see --twins (1000) change (--seconds 10)",
       bench_fanout },
@@ -34,6 +35,11 @@ void bench_number(const char *key, double value)
 void bench_integer(const char *key, int64_t value)
 {
     printf(", \"%s\": %lld", key, (long long)value);
+}
+
+void bench_text(const char *key, const char *plain)
+{
+    printf(", \"%s\": \"%s\"", key, plain);
 }
 
 void bench_flag(const char *key, bool value)
@@ -163,6 +169,22 @@ int main(int argc, char **argv)
           .maximum = 1000,
           .value = "HZ",
           .help = "of the server; 0: 60" },
+        { .name = "input-rate",
+          .kind = CLI_INTEGER,
+          .integer = &options.input_rate,
+          .maximum = 60,
+          .value = "HZ",
+          .help = "INPUT messages a second of each client; 0: 20" },
+        { .name = "change-rate",
+          .kind = CLI_REAL,
+          .real = &options.change_rate,
+          .maximum = 1,
+          .value = "F",
+          .help = "part of the twins that change at each update; 0: all" },
+        { .name = "interest",
+          .kind = CLI_FLAG,
+          .flag = &options.interest,
+          .help = "clients see some 200 twins around them instead of all" },
         { .name = "ack-delay",
           .kind = CLI_REAL,
           .real = &options.ack_delay_ms,

@@ -33,6 +33,25 @@ static bool server_path(char *out, size_t size)
     return true;
 }
 
+bool server_process_knows(const char *option)
+{
+    char path[PATH_SIZE], command[PATH_SIZE + 16], line[256];
+    bool known = false;
+    if (!server_path(path, sizeof path) || strchr(path, '\'') != NULL) {
+        return false;
+    }
+    snprintf(command, sizeof command, "'%s' --help", path);
+    FILE *help = popen(command, "r");
+    while (help != NULL && fgets(line, sizeof line, help) != NULL) {
+        const char *at = strstr(line, option);
+        known |= at != NULL && strchr(" =\n", at[strlen(option)]) != NULL;
+    }
+    if (help != NULL) {
+        pclose(help);
+    }
+    return known;
+}
+
 static _Noreturn void become_server(const char *path, const char *const *arguments, const char *folder,
                                     int out)
 {
@@ -123,6 +142,20 @@ Status server_process_start(const char *folder, const char *const *arguments, Se
     return STATUS_OK;
 }
 
+/* To the nanosecond, where the kernel keeps such a count of the one thread there is; 0 where it does not. */
+static TimeNs exact_cpu(pid_t pid)
+{
+    char path[64];
+    long long ran = 0;
+    snprintf(path, sizeof path, "/proc/%ld/schedstat", (long)pid);
+    FILE *file = fopen(path, "r");
+    if (file != NULL) {
+        ran = fscanf(file, "%lld", &ran) == 1 ? ran : 0;
+        fclose(file);
+    }
+    return (TimeNs)ran;
+}
+
 Status server_process_usage(const ServerProcess *process, ProcessUsage *out_usage)
 {
     char path[64], line[1024];
@@ -146,7 +179,8 @@ Status server_process_usage(const ServerProcess *process, ProcessUsage *out_usag
         return STATUS_DISCONNECTED;
     }
     TimeNs tick = TIME_SECOND / sysconf(_SC_CLK_TCK);
-    *out_usage = (ProcessUsage){ .cpu = (TimeNs)(user + system) * tick,
+    TimeNs exact = exact_cpu(process->pid);
+    *out_usage = (ProcessUsage){ .cpu = exact > 0 ? exact : (TimeNs)(user + system) * tick,
                                  .rss_mb = (double)pages * (double)sysconf(_SC_PAGESIZE) / 1e6 };
     return STATUS_OK;
 }

@@ -4,6 +4,7 @@
 #include "shared/base/diag.h"
 #include "shared/base/time.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define SERVER_ARGUMENTS_MAX 32
@@ -18,6 +19,9 @@ typedef struct ProcessUsage {
     TimeNs cpu;    /* user + system, so far */
     double rss_mb; /* resident now, 10^6 bytes */
 } ProcessUsage;
+
+/* Whether the dtmv-server beside this program has the option, "--view-distance" for one. */
+bool server_process_knows(const char *option);
 
 /* Starts the dtmv-server beside this program with `arguments` (ended by NULL), on a free port of 127.0.0.1,
  * its log, key and what else it writes in `folder`; returns when it listens. STATUS_IO_ERROR and

@@ -15,6 +15,8 @@
 #define TURN_MEMORY 0.98 /* of the turning rate from step to step: turns of a few seconds */
 #define PATH_SIZE   1200
 
+#define TWIN_ID_SIZE 8
+
 typedef struct Walker {
     double x, z, heading, turn, phase, drift;
     int32_t state;
@@ -70,12 +72,14 @@ static double half_side(uint32_t count, double spacing_m)
     return sqrt((double)count) * spacing_m / 2;
 }
 
-Status twins_generate(uint32_t count, uint32_t steps, double spacing_m, Arena *arena, Twins *out_twins)
+Status twins_generate(uint32_t count, uint32_t steps, double spacing_m, double change_rate, Arena *arena,
+                      Twins *out_twins)
 {
     Twins twins = { .count = count, .steps = steps };
     Walker *walkers = arena_new_array(arena, Walker, count);
     twins.codes = arena_new_array(arena, int32_t, (size_t)steps * count * TWIN_CHANNELS);
-    if (walkers == NULL || twins.codes == NULL) {
+    twins.rests = arena_new_array(arena, bool, (size_t)steps *count);
+    if (walkers == NULL || twins.codes == NULL || twins.rests == NULL) {
         return STATUS_OUT_OF_MEMORY;
     }
     double half = half_side(count, spacing_m);
@@ -84,8 +88,10 @@ Status twins_generate(uint32_t count, uint32_t steps, double spacing_m, Arena *a
         place(&walkers[i], half, &random);
     }
     int32_t *out = twins.codes;
+    bool *rests = twins.rests;
     for (uint32_t step = 0; step < steps; step++) {
-        for (uint32_t i = 0; i < count; i++, out += TWIN_CHANNELS) {
+        for (uint32_t i = 0; i < count; i++, out += TWIN_CHANNELS, rests++) {
+            *rests = step > 0 && change_rate < 1 && random_unit(&random) >= change_rate;
             walk(&walkers[i], half, &random);
             quantise(&walkers[i], step * STEP_S, &random, out);
         }
@@ -152,11 +158,13 @@ static Status write_mapping(const char *folder, Diag *diag)
     fputs("{ \"dtmv_mapping\": 1, \"form\": \"wide\", \"header\": true, \"strict\": true,\n"
           "  \"time\": { \"column\": \"time\", \"format\": \"epoch_ms\" }, \"columns\": [\n",
           file);
-#define TWIN_COLUMN(name, resolution, digits, unit) \
-    fputs("    { \"column\": \"{t}." #name "\", \"thing\": \"{t}\", \"property\": \"" #name "\" },\n", file);
+#define TWIN_COLUMN(name, resolution, digits, unit)                                                     \
+    fprintf(file, "    { \"column\": \"{t}.%d\", \"thing\": \"{t}\", \"property\": \"" #name "\" },\n", \
+            TWIN_##name);
     TWIN_CHANNEL_TABLE(TWIN_COLUMN)
 #undef TWIN_COLUMN
-    fputs("    { \"column\": \"{t}.state\", \"thing\": \"{t}\", \"property\": \"state\" }\n  ] }\n", file);
+    fprintf(file, "    { \"column\": \"{t}.%d\", \"thing\": \"{t}\", \"property\": \"state\" }\n  ] }\n",
+            TWIN_state);
     return finish(file, folder, diag);
 }
 
@@ -165,23 +173,40 @@ static uint32_t file_count(const Twins *twins)
     return (twins->count + TWINS_PER_FILE - 1) / TWINS_PER_FILE;
 }
 
+/* Short, so that many columns have room in a header: "t" and the number to base 36. */
+static const char *twin_id(uint32_t twin, char out[TWIN_ID_SIZE])
+{
+    size_t at = TWIN_ID_SIZE - 1;
+    out[at] = '\0';
+    do {
+        out[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[twin % 36];
+        twin /= 36;
+    } while (twin > 0 && at > 1);
+    out[--at] = 't';
+    return out + at;
+}
+
 static void write_things(FILE *file, const Twins *twins)
 {
+    char id[TWIN_ID_SIZE];
     fputs("  \"things\": [\n", file);
     for (uint32_t i = 0; i < twins->count; i++) {
-        fprintf(file, "    %s{ \"id\": \"t%u\", \"description\": \"twin.td.json\" }\n", i > 0 ? "," : "",
-                (unsigned)i);
+        fprintf(file, "    %s{ \"id\": \"%s\", \"description\": \"twin.td.json\" }\n", i > 0 ? "," : "",
+                twin_id(i, id));
     }
     fputs("  ],\n  \"objects\": [\n", file);
     for (uint32_t i = 0; i < twins->count; i++) {
-        fprintf(file, "    %s{ \"id\": \"t%u\", \"thing\": \"t%u\", \"position\": [%.2f, 0, %.2f] }\n",
-                i > 0 ? "," : "", (unsigned)i, (unsigned)i, twins_code(twins, 0, i, TWIN_x) * 0.01,
+        const char *name = twin_id(i, id);
+        fprintf(file, "    %s{ \"id\": \"%s\", \"thing\": \"%s\", \"position\": [%.2f, 0, %.2f] }\n",
+                i > 0 ? "," : "", name, name, twins_code(twins, 0, i, TWIN_x) * 0.01,
                 twins_code(twins, 0, i, TWIN_z) * 0.01);
     }
     fputs("  ],\n", file);
 }
 
 #define SPAWN_SIDE 16
+#define SPAWN_STRIDE \
+    101 /* people appear at the points in turn: also the first few are spread over the plane */
 
 static Status write_world(const Twins *twins, double spacing_m, const char *folder, Diag *diag)
 {
@@ -197,8 +222,9 @@ static Status write_world(const Twins *twins, double spacing_m, const char *fold
     fputs("  \"spawn_points\": [\n", file);
     for (int i = 0; i < SPAWN_SIDE * SPAWN_SIDE; i++) {
         double step = 2 * half / SPAWN_SIDE;
+        int place = i * SPAWN_STRIDE % (SPAWN_SIDE * SPAWN_SIDE);
         fprintf(file, "    %s{ \"position\": [%.1f, 0, %.1f] }\n", i > 0 ? "," : "",
-                -half + step * (i % SPAWN_SIDE + 0.5), -half + step * (i / SPAWN_SIDE + 0.5));
+                -half + step * (place % SPAWN_SIDE + 0.5), -half + step * (place / SPAWN_SIDE + 0.5));
     }
     fputs("  ],\n", file);
     write_things(file, twins);
@@ -213,20 +239,34 @@ static Status write_world(const Twins *twins, double spacing_m, const char *fold
     return finish(file, folder, diag);
 }
 
+/* Tens of millions of them are written: not by printf. */
 static void write_fixed(FILE *file, int32_t code, int digits)
 {
-    int32_t one = digits == 2 ? 100 : digits == 1 ? 10 : 1;
-    int32_t size = code < 0 ? -code : code;
-    fprintf(file, ",%s%d", code < 0 ? "-" : "", (int)(size / one));
-    if (digits > 0) {
-        fprintf(file, ".%0*d", digits, (int)(size % one));
+    char text[24];
+    size_t at = sizeof text;
+    uint32_t left = code < 0 ? 0u - (uint32_t)code : (uint32_t)code;
+    for (int written = 0; written <= digits || left > 0; written++) {
+        if (written == digits && digits > 0) {
+            text[--at] = '.';
+        }
+        text[--at] = (char)('0' + left % 10);
+        left /= 10;
     }
+    if (code < 0) {
+        text[--at] = '-';
+    }
+    text[--at] = ',';
+    fwrite(text + at, 1, sizeof text - at, file);
 }
 
 static void write_row(FILE *file, const Twins *twins, uint32_t step, uint32_t first, uint32_t end)
 {
     fprintf(file, "%lld", (long long)((TWINS_EPOCH + step * TWINS_PERIOD) / TIME_MS));
     for (uint32_t i = first; i < end; i++) {
+        if (twins->rests[(size_t)step * twins->count + i]) {
+            fputs(",,,,,,", file);
+            continue;
+        }
 #define TWIN_FIELD(name, resolution, digits, unit) \
     write_fixed(file, twins_code(twins, step, i, TWIN_##name), digits);
         TWIN_CHANNEL_TABLE(TWIN_FIELD)
@@ -238,7 +278,7 @@ static void write_row(FILE *file, const Twins *twins, uint32_t step, uint32_t fi
 
 static Status write_trace(const Twins *twins, uint32_t index, const char *folder, Diag *diag)
 {
-    char name[32];
+    char name[32], id[TWIN_ID_SIZE];
     snprintf(name, sizeof name, "%u.csv", (unsigned)index);
     FILE *file = create(folder, name, diag);
     if (file == NULL) {
@@ -248,10 +288,11 @@ static Status write_trace(const Twins *twins, uint32_t index, const char *folder
     uint32_t end = first + TWINS_PER_FILE < twins->count ? first + TWINS_PER_FILE : twins->count;
     fputs("time", file);
     for (uint32_t i = first; i < end; i++) {
-#define TWIN_NAME(name, resolution, digits, unit) fprintf(file, ",t%u." #name, (unsigned)i);
+        const char *twin = twin_id(i, id);
+#define TWIN_NAME(name, resolution, digits, unit) fprintf(file, ",%s.%d", twin, TWIN_##name);
         TWIN_CHANNEL_TABLE(TWIN_NAME)
 #undef TWIN_NAME
-        fprintf(file, ",t%u.state", (unsigned)i);
+        fprintf(file, ",%s.%d", twin, TWIN_state);
     }
     fputc('\n', file);
     for (uint32_t step = 0; step < twins->steps; step++) {

@@ -10,11 +10,11 @@
 #include "shared/base/time.h"
 #include "shared/model/world.h"
 
-#define TWINS_MAX      16000
+#define TWINS_MAX      10400 /* a world has eight feeds */
 #define TWINS_PERIOD   (100 * TIME_MS)
 #define TWINS_EPOCH    (1700000000 * TIME_SECOND) /* source time of step 0 */
 #define TWIN_STATES    4
-#define TWINS_PER_FILE 1000 /* a row of a trace holds at most 64 KiB */
+#define TWINS_PER_FILE 1300 /* a row of a trace holds at most 64 KiB and 8,192 fields */
 
 /* X(name, resolution as text, digits after the point, unit) */
 #define TWIN_CHANNEL_TABLE(X)   \
@@ -35,11 +35,13 @@ typedef enum TwinChannel {
 typedef struct Twins {
     uint32_t count, steps;
     int32_t *codes; /* [step][twin][channel] */
+    bool *rests;    /* [step][twin]: it reports nothing at this step */
 } Twins;
 
-/* `spacing_m` is the side of the square that each twin has on average. STATUS_OUT_OF_MEMORY. */
-NODISCARD Status twins_generate(uint32_t count, uint32_t steps, double spacing_m, Arena *arena,
-                                Twins *out_twins);
+/* `spacing_m` is the side of the square that each twin has on average; `change_rate` of the twins, others
+ * each time, change at a step, the rest report nothing then. STATUS_OUT_OF_MEMORY. */
+NODISCARD Status twins_generate(uint32_t count, uint32_t steps, double spacing_m, double change_rate,
+                                Arena *arena, Twins *out_twins);
 
 static inline int32_t twins_code(const Twins *twins, uint32_t step, uint32_t twin, uint32_t channel)
 {

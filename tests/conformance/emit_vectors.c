@@ -1,6 +1,6 @@
 /* emit_vectors.c - what the program puts on the wire, as JSON lines for verify_protocol.py: the message
  * table, encoded messages and snapshots with their content, damaged ones with the status they must get. With
- * "--corpus FOLDER" it writes the seeds of the fuzzers message and snapshot instead. */
+ * "--corpus FOLDER" it writes the seeds of the fuzzers message, snapshot and replica instead. */
 #include "shared/base/log.h"
 #include "shared/wire/clock_sync.h"
 #include "shared/wire/messages.h"
@@ -70,6 +70,18 @@ static void fill_text(char *text, size_t size, Random *random)
     snprintf(text, size, "%s", words[random_below(random, ARRAY_COUNT(words))]);
 }
 
+static void fill_roster(RosterMessage *roster, Random *random)
+{
+    static uint8_t bytes[256];
+    ByteBuffer entries = { .data = bytes, .capacity = sizeof bytes };
+    for (uint64_t left = 1 + random_below(random, 4); left > 0; left--) {
+        RosterEntry entry = { .session = (uint16_t)random_u64(random) };
+        fill_text(entry.name, sizeof entry.name, random);
+        must(roster_entry_write(&entry, &entries) == STATUS_OK, "an entry does not encode");
+    }
+    roster->entries = bytes_of(bytes, entries.size);
+}
+
 static void fill_handshake(Message *message, Random *random)
 {
     switch (message->id) {
@@ -103,12 +115,8 @@ static void fill_handshake(Message *message, Random *random)
     case MESSAGE_READY:
         fill_hash(message->ready.world_hash, random);
         break;
-    case MESSAGE_ROSTER_JOIN:
-        message->roster_join.session = (uint16_t)random_u64(random);
-        fill_text(message->roster_join.name, NAME_SIZE, random);
-        break;
-    case MESSAGE_ROSTER_LEAVE:
-        message->roster_leave.session = (uint16_t)random_u64(random);
+    case MESSAGE_ROSTER:
+        fill_roster(&message->roster, random);
         break;
     case MESSAGE_TEXT_DEFINE:
         message->text_define.id = (uint32_t)random_u64(random);
@@ -183,6 +191,21 @@ static void fill_transfer(Message *message, Random *random)
     }
 }
 
+static void print_roster(const RosterMessage *roster)
+{
+    Bytes entries = roster->entries;
+    RosterEntry entry;
+    const char *separator = "";
+    printf(", \"people\": [");
+    while (roster_entry_read(&entries, &entry)) {
+        printf("%s{\"session\": %u", separator, entry.session);
+        print_text("name", entry.name);
+        printf("}");
+        separator = ", ";
+    }
+    printf("]");
+}
+
 static void print_handshake(const Message *message)
 {
     switch (message->id) {
@@ -215,12 +238,8 @@ static void print_handshake(const Message *message)
     case MESSAGE_READY:
         print_block("world", message->ready.world_hash, HASH_SIZE);
         break;
-    case MESSAGE_ROSTER_JOIN:
-        print_number("session", message->roster_join.session);
-        print_text("name", message->roster_join.name);
-        break;
-    case MESSAGE_ROSTER_LEAVE:
-        print_number("session", message->roster_leave.session);
+    case MESSAGE_ROSTER:
+        print_roster(&message->roster);
         break;
     case MESSAGE_TEXT_DEFINE:
         print_number("text_id", message->text_define.id);
@@ -478,6 +497,83 @@ static void emit_packets(Random *random)
     }
 }
 
+/* One channel of a twin: by its place a path, noise, a value that rests, one that jumps, a double. */
+static int64_t twin_code(Random *random, uint32_t twin, uint32_t channel, uint32_t step, int64_t before)
+{
+    switch (channel) {
+    case 0:
+        return (int64_t)(twin * 400 + step * (twin % 9) * 5) + (int64_t)(step * step * (twin % 3)) / 4;
+    case 1:
+        return 1000 + (int64_t)random_below(random, 7 * (1 + twin % 40));
+    case 2:
+        return random_below(random, 12) == 0 ? (int64_t)random_below(random, 4) : before;
+    case 3:
+        return step % 7 == 3 ? (int64_t)random_u64(random) >> (twin % 60) : before + (int64_t)twin - 9;
+    default: {
+        static const double parts[] = { 1, 10, 100, 1000, 100000, 0.37 };
+        double part = parts[(twin + random_below(random, 9) / 8) % 6];
+        double real = (double)(2000 + random_below(random, 100 + twin)) / part - (twin % 11 == 1 ? 2030 : 0);
+        real = twin % 7 == 2 ? (double)(float)real : real;
+        memcpy(&before, &real, sizeof before);
+        return before;
+    }
+    }
+}
+
+/* Twins with one to five channels, some of which are sampled on their own, at their own times. */
+static void twin_step(Random *random, uint32_t step, uint32_t count, const Snapshot *old, Snapshot *next)
+{
+    next->server_time = (TimeNs)step * 50 * TIME_MS;
+    next->source_time = TIME_SECOND + next->server_time;
+    for (uint32_t i = 0; i < count; i++) {
+        EntityState *entity = &next->entities[next->entity_count++];
+        *entity = (EntityState){ .handle = { 1u << ENTITY_INDEX_BITS | i },
+                                 .channel_count = (uint8_t)(1 + i % 5),
+                                 .first_channel = next->channel_count };
+        for (uint32_t k = 0; k < entity->channel_count; k++) {
+            ChannelState *channel = &next->channels[next->channel_count++];
+            *channel =
+                old ? old->channels[entity->first_channel + k] : (ChannelState){ .source_time = TIME_NONE };
+            bool alone = i % 4 == 3, now = alone ? random_below(random, 3) == 0 : (step + i % 2) % 2 == 0;
+            if (now && !(k == 2 && i % 3 == 0 && step < 12)) {
+                channel->code = twin_code(random, i, k, step, channel->code);
+                channel->source_time =
+                    next->source_time - (alone ? (TimeNs)random_below(random, 40) : 7) * TIME_MS;
+                channel->quality = random_below(random, 90) == 0 ? 2 : 1;
+            }
+        }
+    }
+}
+
+static void emit_twins(uint64_t seed)
+{
+    const SnapshotLimits many = { .entities = 120, .channels = 360, .depth = 64 };
+    Arena arena;
+    arena_init(&arena, 0);
+    SnapshotRing *ring = NULL;
+    must(snapshot_ring_create(many, &arena, &ring) == STATUS_OK, "no memory");
+    Random random = random_seeded(seed);
+    const Snapshot *old = NULL;
+    printf("{\"kind\": \"forget\"}\n");
+    for (uint32_t step = 1; step <= 20; step++) {
+        Snapshot *next = snapshot_ring_begin(ring, step);
+        twin_step(&random, step, (uint32_t)(seed + 1) * 20 - (step < 9 ? 3 : 0), old, next);
+        snapshot_ring_commit(ring, next);
+        old = next;
+        uint32_t lag = 1 + (uint32_t)(seed + step / 8) % 3;
+        SnapshotBase base = { .source_time = next->source_time };
+        if (step > 7) {
+            base.baseline = snapshot_ring_find(ring, step - lag);
+            base.recent = random_below(&random, 9) ? snapshot_ring_find(ring, step - lag - 2) : NULL;
+            base.old = random_below(&random, 9) ? snapshot_ring_find(ring, step - lag - 4) : NULL;
+        }
+        ByteBuffer out = buffer();
+        must(snapshot_encode_with(next, &base, &out) == STATUS_OK, "a snapshot does not encode");
+        print_vector(next, bytes_of(out.data, out.size), base.baseline);
+    }
+    arena_finish(&arena);
+}
+
 static void emit_rotations(Random *random)
 {
     for (int i = 0; i < 40; i++) {
@@ -546,10 +642,60 @@ static void write_snapshot_seeds(const char *folder)
     arena_finish(&arena);
 }
 
+/* A few packets of two cells, one after the other, as fuzz_replica reads them. */
+static void write_replica_seed(const char *folder, uint64_t seed, double change)
+{
+    Arena arena;
+    arena_init(&arena, 0);
+    SnapshotRing *rings[2] = { NULL, NULL };
+    const Snapshot *old[2] = { NULL, NULL };
+    const SnapshotLimits few = { .entities = 12, .channels = 80, .depth = 16 };
+    static uint8_t stream[1 << 16], code_bytes[1 << 15];
+    size_t size = 0;
+    Random random = random_seeded(seed);
+    SnapshotFrame before = { 0 };
+    for (uint32_t step = 1; step <= 6; step++) {
+        SnapshotFrame frame = { .sequence = step,
+                                .server_time = step * TIME_MS,
+                                .source_time = step * TIME_MS };
+        const PacketHead head = { .number = step, .complete = true, .frame = frame };
+        ByteBuffer packet = { .data = stream + size + 2, .capacity = sizeof stream / 8 };
+        must(packet_head_encode(&head, step > 1 ? &before : NULL, &packet) == STATUS_OK,
+             "a head does not encode");
+        packet.capacity = sizeof stream / 8;
+        for (uint32_t cell = 0; cell < 2; cell++) {
+            must(rings[cell] || snapshot_ring_create(few, &arena, &rings[cell]) == STATUS_OK, "no memory");
+            Snapshot *next = snapshot_ring_begin(rings[cell], step);
+            random_step(&random, old[cell], next, few, change);
+            snapshot_ring_commit(rings[cell], next);
+            const SnapshotBase base = { .baseline = old[cell],
+                                        .recent = step > 2 ? snapshot_ring_find(rings[cell], step - 2) : NULL,
+                                        .source_time = frame.source_time };
+            ByteBuffer code = { .data = code_bytes, .capacity = sizeof code_bytes };
+            must(snapshot_encode_with(next, &base, &code) == STATUS_OK, "a cell does not encode");
+            PacketRecord record = { .cell = cell, .version = step, .code = bytes_of(code.data, code.size) };
+            record.closed = step == 5 && cell == 1;
+            must(packet_record_encode(&record, step, &packet) == STATUS_OK, "no room");
+            old[cell] = record.closed ? NULL : next;
+        }
+        stream[size] = (uint8_t)packet.size;
+        stream[size + 1] = (uint8_t)(packet.size >> 8);
+        size += 2 + packet.size;
+        before = frame;
+    }
+    char name[32];
+    snprintf(name, sizeof name, "%02u", (unsigned)seed);
+    write_seed(folder, "replica", name, stream[0], bytes_of(stream + 1, size - 1));
+    arena_finish(&arena);
+}
+
 static void write_corpus(const char *folder)
 {
     Random random = random_seeded(7);
     for (unsigned id = 1; id < MESSAGE_ID_COUNT; id++) {
+        if (message_rule((uint8_t)id) == NULL) {
+            continue; /* not used */
+        }
         Message message = { .id = (MessageId)id };
         fill_transfer(&message, &random);
         ByteBuffer out = buffer();
@@ -558,6 +704,10 @@ static void write_corpus(const char *folder)
                    bytes_of(out.data, out.size));
     }
     write_snapshot_seeds(folder);
+    const double changes[] = { 0.02, 0.2, 0.8 };
+    for (uint64_t seed = 0; seed < 6; seed++) {
+        write_replica_seed(folder, seed, changes[seed % 3]);
+    }
 }
 
 int main(int argc, char **argv)
@@ -569,6 +719,9 @@ int main(int argc, char **argv)
     Random random = random_seeded(2024);
     emit_tables();
     for (unsigned id = 1; id < MESSAGE_ID_COUNT; id++) {
+        if (message_rule((uint8_t)id) == NULL) {
+            continue; /* not used */
+        }
         for (int round = 0; round < 12; round++) {
             emit_message((MessageId)id, &random);
         }
@@ -584,6 +737,9 @@ int main(int argc, char **argv)
         emit_flock(seed);
     }
     emit_packets(&random);
+    for (uint64_t seed = 0; seed < 6; seed++) {
+        emit_twins(seed);
+    }
     emit_rotations(&random);
     emit_exchanges(&random);
     return 0;

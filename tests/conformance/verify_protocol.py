@@ -7,9 +7,11 @@ Runs EMIT_VECTORS, decodes every message and snapshot it prints and compares wit
 refuses what it says must be refused; compares the tables of PROTOCOL.md with the program's. Standard library only.
 One file on purpose: whoever writes a client reads it beside the document, from top to bottom.
 """
+import fractions
 import json
 import math
 import re
+import struct
 import subprocess
 import sys
 
@@ -157,6 +159,15 @@ def input_message(f):
     return m
 
 
+def roster(f):
+    if not 0 < len(f.data) - f.at <= 16384:
+        raise Refused("TRUNCATED" if f.at == len(f.data) else "OUT_OF_RANGE")
+    people = []
+    while f.at < len(f.data):
+        people.append({"session": f.u16(), "name": f.text(64)})
+    return {"people": people}
+
+
 LAYOUTS = {
     "HELLO": hello,
     "WELCOME": welcome,
@@ -169,8 +180,7 @@ LAYOUTS = {
     "TIME_RESPONSE": lambda f: {"t0": f.i64(), "t1": f.i64(), "t2": f.i64()},
     "INPUT": input_message,
     "SNAPSHOT": lambda f: {"body": f.rest(1 << 20)},
-    "ROSTER_JOIN": lambda f: {"session": f.u16(), "name": f.text(64)},
-    "ROSTER_LEAVE": lambda f: {"session": f.u16()},
+    "ROSTER": roster,
     "TEXT_DEFINE": lambda f: {"text_id": f.u32(), "text": f.text(256)},
     "BYE": lambda f: {"reserved": f.within(f.u8(), 0, 0)},
     "TICKET": lambda f: {"session": f.u16(), "seconds": f.within(f.u16(), 1, 3600), "ticket": f.hash()},
@@ -263,6 +273,17 @@ class RangeReader:
             self.grow()
         return value
 
+    def symbol(self, row):
+        unit = self.range >> 15
+        value, begin, symbol = self.code // unit, 0, 0
+        while symbol < len(row) - 1 and value >= begin + row[symbol]:
+            begin += row[symbol]
+            symbol += 1
+        self.code -= begin * unit
+        self.range = row[symbol] * unit if symbol < len(row) - 1 else self.range - begin * unit
+        self.grow()
+        return symbol
+
     def number(self, model):
         length = 0
         while length < 64 and self.bit(model.longer[length]):
@@ -297,15 +318,14 @@ def models(*firsts):
 
 class Reader:
     def __init__(self, coder, base, motion):
-        self.coder, self.base, self.motion, self.recent = coder, base, motion, None
+        self.coder, self.base, self.motion = coder, base, motion
+        self.channels = Channels(coder, motion)
+        self.aged = [models(65000, 64200, 63000) for _ in range(16)] + [models(30000, 20000, 10000) for _ in range(15)]
+        self.aged += [models(60000, 50000, 40000), models(65000, 40000, 20000)]
         self.same = [models(65000, 40000, 20000), models(65300, 64200, 63000), models(48000, 48000, 48000),
                      models(600, 300, 300)]
         self.other, self.more, self.new, self.rotation = models(1000, 1000, 32768, 32768)
-        self.index, self.generation, self.place, self.count = Number(6000), Number(6000), Number(60000), Number(55000)
-        self.times = models(4000, 50000, 32768)
-        self.changed = [[models(32768, 32768) for _ in range(3)] + [models(2500, 32768)] for _ in range(16)]
-        self.codes, self.qualities, self.xors = models(*[60000] * 16), models(*[1000] * 16), models(*[2000] * 16)
-        self.steps = [Number(45000) for _ in range(16)]
+        self.index, self.generation, self.place = Number(6000), Number(6000), Number(60000)
         self.last_added = [0, 0, 0, 0]
 
     def new_transform(self):
@@ -319,35 +339,6 @@ class Reader:
         self.last_added = transform
         return list(transform)
 
-    def code(self, base, i):
-        if not self.coder.bit(self.xors[i]):
-            return self.coder.difference(base, self.steps[i])
-        leading, trailing = self.coder.bits(3), self.coder.bits(3)
-        if leading + trailing > 7:
-            raise Refused("MALFORMED")
-        return signed(base ^ self.coder.bits(64 - 8 * (leading + trailing)) << 8 * trailing, 64)
-
-    def time(self, base):
-        if not self.coder.bit(self.times[0]):
-            return self.recent
-        if not self.coder.bit(self.times[1]):
-            return base
-        origin = self.recent if self.coder.bit(self.times[2]) else base
-        unit = UNITS[self.coder.bits(2)]
-        self.recent = signed(origin + self.coder.zigzag(self.count) * unit, 64)
-        return self.recent
-
-    def channels(self, bases, lately):
-        result, changed = [], False
-        for i, base in enumerate(bases):
-            changed = self.coder.bit(self.changed[i][lately][changed])
-            if changed:
-                code = self.code(base[0], i) if self.coder.bit(self.codes[i]) else base[0]
-                quality = self.coder.bits(2) if self.coder.bit(self.qualities[i]) else base[2]
-                base = [code, self.time(base[1]), quality]
-            result.append(list(base))
-        return result
-
     def added(self, floor, below):
         index = floor + self.coder.number(self.index)
         generation = 1 + self.coder.number(self.generation)
@@ -357,13 +348,13 @@ class Reader:
             raise Refused("OUT_OF_RANGE")
         entity["handle"] = generation << 20 | index
         entity["transform"] = self.new_transform()
-        entity["channels"] = self.channels([NO_CHANNEL] * count, 0)
+        entity["channels"] = self.channels.added(count)
         return entity
 
     def changed_entity(self, place):
         entity = dict(self.base["entities"][place])
         entity["transform"] = self.motion.transform(place)
-        entity["channels"] = self.channels(entity["channels"], self.motion.lately(place))
+        entity["channels"] = self.channels.changed(place)
         return entity
 
     def entities(self):
@@ -375,7 +366,11 @@ class Reader:
                 out.append(self.added(floor, 1 << 20))
                 floor = index_of(out[-1]) + 1
                 continue
-            if self.coder.bit(self.same[self.motion.lately(cursor)][min(busy, 2)]):
+            lately, channels = self.motion.lately(cursor), old[cursor]["channels"]
+            same = self.same[lately]
+            if channels and lately < 2:
+                same = self.aged[self.channels.age(newest(channels), self.channels.gap)]
+            if self.coder.bit(same[min(busy, 2)]):
                 busy //= 2
                 out.append(old[cursor])
                 floor = index_of(old[cursor]) + 1
@@ -396,6 +391,288 @@ class Reader:
 
 def index_of(entity):
     return entity["handle"] & (1 << 20) - 1
+
+
+# ---- channels ----
+
+def is_wide(code):
+    return not -(1 << 51) <= code < 1 << 51
+
+
+def newest(channels):
+    return max(channel[1] for channel in channels)
+
+
+def ratio(a, b):
+    down = max(a.bit_length() - 50, 0)
+    return min((a >> down) * 256 // (b >> down), 4096) if b >> down else 4096
+
+
+def count_at(bits, digits):
+    """n where the double with these bits is n / 10^digits, or None."""
+    number = struct.unpack("<d", struct.pack("<q", bits))[0]
+    if not math.isfinite(number) or abs(number) >= 1 << 51:
+        return None
+    count = round(fractions.Fraction(number) * 10**digits)
+    return count if abs(count) < 1 << 51 and double_bits(count, digits) == bits else None
+
+
+def double_bits(count, digits):
+    return struct.unpack("<q", struct.pack("<d", count / 10**digits))[0]
+
+
+def digits_of(bits):
+    return next((digits for digits in range(10) if count_at(bits, digits) is not None), 10)
+
+
+def place_of(bits):
+    return bits if bits >= 0 else -1 - (bits & (1 << 63) - 1)
+
+
+def zero_bits(bits):
+    return (bits & -bits).bit_length() - 1 if bits else 64
+
+
+class Slot:
+    """What is learnt about the i-th of n channels."""
+
+    def __init__(self):
+        self.last, self.gap, self.weights, self.jump = list(NO_CHANNEL), 0, [160, 32], 1 << 36
+        self.seen = self.fitted = self.stride = 0
+        self.a, self.b = [0, 0, 0], [0, 0]
+        self.means = [40000, 6000, 30000, 50000, 80000, 140000, 260000, 600000, 400000]
+        self.counts = [0] * 9
+        self.flags = [models(4000, 8000) for _ in range(16)] + [models(32768, 50000) for _ in range(17)]
+        self.quality, self.digits, self.binary, self.coarse = models(1000, 8000, 60000, 60000)
+        self.binary_mean, self.binary_count, self.zeros = 0, 0, 64
+
+    def finer(self, zeros):
+        if zeros < self.zeros:
+            self.zeros, self.binary_count = zeros, 0
+
+    def learn(self, mood, moving, inputs, change, whole, fraction):
+        change = limit(change, 1 << 36)
+        missed = abs(256 * limit(change - whole, 1 << 36) - fraction) * 256
+        missed = min(missed, 8 * self.means[mood] + (1 << 19))
+        self.means[mood] += missed - self.means[mood] >> min(6, (self.counts[mood] + 1).bit_length())
+        self.counts[mood] += 1
+        if not moving:
+            return
+        self.seen += 1
+        if (self.seen <= 48 or (self.seen - 1) % 4 == 0) and abs(change) <= self.jump:
+            self.learn_weights(inputs, change)
+
+    def learn_weights(self, inputs, change):
+        if self.fitted:
+            self.stride += 16 * abs(change) - self.stride >> min(6, (self.fitted + 1).bit_length())
+        else:
+            self.stride = 16 * abs(change)
+        self.jump = min(self.stride + 32, 1 << 36) if self.fitted >= 3 else 1 << 36
+        vector = [*inputs, 256 * change]
+        down = max((abs(vector[0]) | abs(vector[1]) | abs(vector[2])).bit_length() - 19, 0)
+        x, y, z = (v >> down for v in vector)
+        self.a = [self.a[0] + x * x, self.a[1] + x * y, self.a[2] + y * y]
+        self.b = [self.b[0] + x * z, self.b[1] + y * z]
+        self.fitted += 1
+        if self.fitted & self.fitted - 1 == 0 or self.fitted % 16 == 0:
+            self.fit()
+
+    def fit(self):
+        a00, a01, a11 = self.a[0] + (1 << 17), self.a[1], self.a[2] + (1 << 17)
+        down = max(max(a00, a11).bit_length() - 30, 0)
+        a00, a01, a11 = a00 >> down, a01 >> down, a11 >> down
+        a00, a11 = a00 + (a00 >> 14) + 1, a11 + (a11 >> 14) + 1
+        b0, b1 = limit(self.b[0] + 81920 >> down, 1 << 31), limit(self.b[1] + 16384 >> down, 1 << 31)
+        part = quotient(a00 * a11 - a01 * a01, 256)
+        if part > 0:
+            self.weights = [limit(quotient(b0 * a11 - b1 * a01, part), 768),
+                            limit(quotient(b1 * a00 - b0 * a01, part), 768)]
+
+
+class Channels:
+    def __init__(self, coder, motion):
+        self.coder, self.motion, self.rows = coder, motion, motion.tables["channel residuals"]
+        self.clock = self.recent = self.past = None
+        self.gap, self.some, self.together = 0, 2, 2
+        self.somes, self.togethers = models(8000, 60000, 60000), models(8000, 60000, 60000)
+        self.times, self.units = models(4000, 50000, 32768, 32768, 32768), models(32768, 32768, 32768)
+        self.count, self.escape = Number(55000), Number(50000)
+        self.slots = {}
+
+    def age(self, time, gap):
+        if time == NO_TIME or gap == 0:
+            return 32
+        return min(ratio(self.clock - time, gap) // 16, 31) if self.clock > time else 0
+
+    def added(self, count):
+        slots = self.slots_of(count)
+        channels = self.channels(slots, [slot.last for slot in slots], [[] for _ in slots])
+        for slot, channel in zip(slots, channels):
+            slot.last = list(channel)
+        return channels
+
+    def changed(self, place):
+        entity = self.motion.base["entities"][place]
+        bases = entity["channels"]
+        older = [past.get(entity["handle"], []) for past in self.past]
+        older = [channels for channels in older if len(channels) == len(bases)]
+        samples = [self.samples(base, [channels[i] for channels in older]) for i, base in enumerate(bases)]
+        channels = self.channels(self.slots_of(len(bases)), bases, samples)
+        if channels:
+            self.gap = self.learn_gap(self.gap, newest(channels), newest(bases))
+        return channels
+
+    @staticmethod
+    def samples(base, older):
+        known = [base] if base[2] else []
+        for channel in older:
+            if known and channel[2] and channel[1] < known[-1][1] and is_wide(channel[0]) == is_wide(base[0]):
+                known.append(channel)
+        return known
+
+    @staticmethod
+    def learn_gap(gap, time, before):
+        return time - before if before != NO_TIME and time > before else gap
+
+    def slots_of(self, count):
+        return [self.slots.setdefault((count, i), Slot()) for i in range(count)]
+
+    def channels(self, slots, bases, samples):
+        if not slots:
+            return []
+        self.some = self.coder.bit(self.somes[self.some])
+        if not self.some:
+            return [list(base) for base in bases]
+        self.together = self.coder.bit(self.togethers[self.together])
+        return (self.as_one if self.together else self.one_by_one)(slots, bases, samples)
+
+    def as_one(self, slots, bases, samples):
+        result, time = [], None
+        for slot, base, known in zip(slots, bases, samples):
+            if base[2]:
+                time = self.time(base[1], known, self.gap) if time is None else time
+                base = [self.code(slot, base[0], known, time), time, base[2]]
+            result.append(list(base))
+        return result
+
+    def one_by_one(self, slots, bases, samples):
+        result, changed = [], False
+        for slot, base, known in zip(slots, bases, samples):
+            changed = self.coder.bit(slot.flags[self.age(base[1], slot.gap)][changed])
+            if changed:
+                quality = self.coder.bits(2) if self.coder.bit(slot.quality) else base[2]
+                time = self.time(base[1], known, slot.gap)
+                code = self.code(slot, base[0], known, time)
+                slot.gap = self.learn_gap(slot.gap, time, base[1])
+                base = [code, time, quality]
+            result.append(list(base))
+        return result
+
+    def time(self, base, known, gap):
+        if not self.coder.bit(self.times[0]):
+            return self.recent
+        expected = base
+        if gap and base != NO_TIME:
+            expected = signed(base + gap, 64)
+            if self.coder.bit(self.times[3]):
+                self.recent = expected
+                return expected
+        if len(known) > 1:
+            rhythm = signed(2 * base - known[1][1], 64)
+            if rhythm != expected and self.coder.bit(self.times[4]):
+                self.recent = rhythm
+                return rhythm
+        if not self.coder.bit(self.times[1]):
+            return base
+        origin = self.recent if self.coder.bit(self.times[2]) else expected
+        high = self.coder.bit(self.units[0])
+        unit = UNITS[2 * high + self.coder.bit(self.units[1 + high])]
+        self.recent = signed(origin + self.coder.zigzag(self.count) * unit, 64)
+        return self.recent
+
+    def code(self, slot, base, known, time):
+        base = base if known else slot.last[0]
+        if is_wide(base):
+            return self.double(slot, base, known, time)
+        return self.step(slot, base, known, time)
+
+    def step(self, slot, base, known, time):
+        whole, fraction, mood, inputs = 0, 0, 0 if known else 8, (0, 0)
+        if len(known) > 1:
+            whole, fraction, mood, inputs = self.expect(slot, known[:3], time)
+        residual = self.residual(slot.means[mood], fraction)
+        code = signed(base + whole + residual, 64)
+        slot.learn(mood, len({sample[0] for sample in known[:3]}) > 1, inputs, signed(code - base, 64), whole, fraction)
+        return code
+
+    @staticmethod
+    def expect(slot, known, time):
+        later, step = max(time - known[0][1], 0), known[0][1] - known[1][1]
+        newer, older, f, rates = known[0][0] - known[1][0], 0, [0, 0], (0, 0)
+        if len(known) > 2:
+            older, before = known[1][0] - known[2][0], known[1][1] - known[2][1]
+            rates = ratio(later, before), ratio(step, before)
+        miss = limit(newer, 1 << 36)
+        if abs(newer) <= slot.jump:
+            f[0] = newer * ratio(later, step)
+            if abs(older) <= slot.jump:
+                f[1] = older * rates[0]
+                miss -= sum(slot.weights) * older * rates[1] >> 16
+        guess = slot.weights[0] * f[0] + slot.weights[1] * f[1] >> 8
+        whole = guess + 128 >> 8
+        return whole, guess - 256 * whole, 1 + min(abs(miss).bit_length(), 6), f
+
+    def residual(self, mean, fraction):
+        length, low = mean.bit_length(), 0
+        half = mean >> length - 2 & 1 if length > 1 else 0
+        if length > 17:
+            low, row = length - 17, 72 + half
+        else:
+            size = 2 * (length - 6) + half if length > 5 else 0
+            row = 3 * size + (abs(fraction) >= 32) + (abs(fraction) >= 96)
+        symbol = self.coder.symbol(self.rows[row])
+        if symbol == 17:
+            value = self.coder.zigzag(self.escape)
+        else:
+            value = (symbol - 8 << low) - ((1 << low) // 2 if low else 0) + self.coder.bits(low)
+        return signed(-value if fraction < 0 else value, 64)
+
+    def double(self, slot, base, known, time):
+        digits = digits_of(base)
+        if digits <= 9:
+            digits = max([digits] + [d for d in (digits_of(sample[0]) for sample in known[1:3]) if d <= 9])
+        while digits <= 9 and self.coder.bit(slot.digits):
+            digits += 1
+        if digits > 9 or count_at(base, digits) is None:
+            return self.binary(slot, base)
+        counts = []
+        for sample in known[:3]:
+            count = count_at(sample[0], digits)
+            if count is None:
+                break
+            counts.append([count, sample[1], sample[2]])
+        count = self.step(slot, count_at(base, digits), counts, time)
+        if abs(count) >= 1 << 51:
+            raise Refused("MALFORMED")
+        return double_bits(count, digits)
+
+    def binary(self, slot, base):
+        if not self.coder.bit(slot.binary):
+            return base
+        slot.finer(zero_bits(base))
+        shift = slot.zeros if self.coder.bit(slot.coarse) else 0
+        difference = signed(self.residual(slot.binary_mean, 0) << shift, 64)
+        place = signed(place_of(base) + difference, 64)
+        code = place if place >= 0 else -1 - place - (1 << 63)
+        slot.finer(zero_bits(code))
+        missed = abs(limit(difference >> slot.zeros, 1 << 46)) << 16
+        if slot.binary_count == 0:
+            slot.binary_mean = missed
+        if slot.binary_mean < 1 << 58:
+            missed = min(missed, 8 * slot.binary_mean + (1 << 19))
+        slot.binary_count += 1
+        slot.binary_mean += missed - slot.binary_mean >> min(6, slot.binary_count.bit_length())
+        return code
 
 
 # ---- motion ----
@@ -659,9 +936,9 @@ class Motion:
 
 
 def motion_tables(text):
-    """The tables of the section "Motion": a name and a colon, then rows of numbers."""
+    """The tables of the sections "Channels" and "Motion": a name and a colon, then rows of numbers."""
     tables, name = {}, None
-    for line in text[text.index("### Motion"):text.index("### What it means")].splitlines():
+    for line in text[text.index("### Channels"):text.index("### What it means")].splitlines():
         if re.fullmatch(r"[a-z ]+:", line):
             name = line[:-1]
             tables[name] = []
@@ -691,7 +968,8 @@ def decode_snapshot(data, sequence, source_time, known, tables):
     motion.coarse = coder.bits(1)
     motion.carrier = coder.number(Number(8000)) - 1
     reader = Reader(coder, base, motion)
-    reader.recent = source_time
+    reader.channels.past = [{e["handle"]: e["channels"] for e in s["entities"]} if s else {} for s in (recent, old)]
+    reader.channels.clock = reader.channels.recent = source_time
     state = {"sequence": sequence, "entities": reader.entities()}
     coder.done()
     return state, baseline

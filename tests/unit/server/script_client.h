@@ -19,11 +19,6 @@
 /* How far a client goes by itself. */
 typedef enum ClientGoal { GOAL_CONNECT, GOAL_HELLO, GOAL_LOAD, GOAL_LIVE } ClientGoal;
 
-typedef struct RosterEntry {
-    uint16_t session;
-    char name[NAME_SIZE];
-} RosterEntry;
-
 typedef struct ScriptClient {
     Transport transport;
     PeerId peer;
@@ -46,7 +41,7 @@ typedef struct ScriptClient {
     uint8_t *file; /* content of file 1 */
     bool file_wrong;
     RosterEntry roster[ROSTER_MAX];
-    uint32_t roster_count;
+    uint32_t roster_count, rosters; /* people now, messages so far */
     char texts[64][256];
     uint32_t text_count, texts_at_first; /* when the first snapshot came */
     uint64_t snapshots, snapshots_refused, time_responses, undecoded;
@@ -169,16 +164,21 @@ static inline void client_snapshot(ScriptClient *client, const SnapshotMessage *
     }
 }
 
-static inline void client_roster(ScriptClient *client, const Message *message)
+static inline void client_roster(ScriptClient *client, const RosterMessage *message)
 {
-    if (message->id == MESSAGE_ROSTER_JOIN && client->roster_count < ROSTER_MAX) {
-        RosterEntry *entry = &client->roster[client->roster_count++];
-        entry->session = message->roster_join.session;
-        memcpy(entry->name, message->roster_join.name, NAME_SIZE);
-    }
-    for (uint32_t i = 0; message->id == MESSAGE_ROSTER_LEAVE && i < client->roster_count; i++) {
-        if (client->roster[i].session == message->roster_leave.session) {
-            client->roster[i--] = client->roster[--client->roster_count];
+    Bytes entries = message->entries;
+    RosterEntry entry;
+    client->rosters++;
+    while (roster_entry_read(&entries, &entry)) {
+        uint32_t at = 0;
+        while (at < client->roster_count && client->roster[at].session != entry.session) {
+            at++;
+        }
+        if (entry.name[0] != '\0' && at < ROSTER_MAX) {
+            client->roster[at] = entry;
+            client->roster_count += at == client->roster_count;
+        } else if (at < client->roster_count) {
+            client->roster[at] = client->roster[--client->roster_count];
         }
     }
 }
@@ -218,8 +218,10 @@ static inline void client_message(ScriptClient *client, const Message *message)
             memcpy(client->texts[client->text_count++ % 64], message->text_define.text, 256);
         }
         break;
+    case MESSAGE_ROSTER:
+        client_roster(client, &message->roster);
+        break;
     default:
-        client_roster(client, message);
         break;
     }
 }

@@ -75,6 +75,65 @@ static void two_see_each_other_and_one_leaves(void **state)
     assert_int_equal(metaverse_counters(stage.metaverse)->left, 1);
 }
 
+static const RosterEntry *listed(const ScriptClient *client, uint16_t session)
+{
+    for (uint32_t i = 0; i < client->roster_count; i++) {
+        if (client->roster[i].session == session) {
+            return &client->roster[i];
+        }
+    }
+    return NULL;
+}
+
+/* A crowd costs everyone a few messages, not one a person; newcomers get one list. */
+static void news_of_a_crowd_come_together(void **state)
+{
+    (void)state;
+    ScriptClient *first = stage_add(&stage, GOAL_LIVE, "First");
+    stage_run(&stage, 1);
+    assert_int_equal(first->rosters, 1); /* at once, and nothing since */
+    for (int i = 0; i < 6; i++) {
+        assert_non_null(stage_add(&stage, GOAL_LIVE, "Crowd"));
+    }
+    stage_run(&stage, 1);
+    ScriptClient *late = stage_add(&stage, GOAL_LIVE, "Late");
+    stage_run(&stage, 1);
+    assert_true(first->rosters <= 4);
+    assert_int_equal(late->rosters, 1);
+    for (uint32_t a = 0; a < stage.client_count; a++) {
+        assert_int_equal(stage.clients[a].roster_count, 8);
+        for (uint32_t b = 0; b < stage.client_count; b++) {
+            const RosterEntry *entry = listed(&stage.clients[a], stage.clients[b].welcome.session);
+            assert_non_null(entry);
+            assert_string_equal(entry->name, stage.clients[b].welcome.name);
+        }
+    }
+}
+
+/* Who comes and goes between two rounds of news is in no list afterwards. */
+static void a_short_visit_leaves_nothing(void **state)
+{
+    (void)state;
+    ScriptClient *ada = stage_add(&stage, GOAL_LIVE, "Ada");
+    stage_run(&stage, 1);
+    ScriptClient *bob = stage_add(&stage, GOAL_LIVE, "Bob");
+    while (metaverse_counters(stage.metaverse)->sessions < 2) {
+        stage_tick(&stage);
+    }
+    ScriptClient *eve = stage_add(&stage, GOAL_LIVE, "Eve");
+    while (metaverse_counters(stage.metaverse)->sessions < 3) {
+        stage_tick(&stage);
+    }
+    Message bye = { .id = MESSAGE_BYE };
+    assert_int_equal(client_send(eve, &bye), STATUS_OK);
+    eve->mute = true;
+    stage_run(&stage, 1);
+    assert_int_equal(ada->roster_count, 2);
+    assert_int_equal(bob->roster_count, 2);
+    assert_null(listed(ada, eve->welcome.session));
+    assert_null(listed(bob, eve->welcome.session));
+}
+
 static void people_do_not_stand_in_each_other(void **state)
 {
     (void)state;
@@ -409,6 +468,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_client_gets_the_world_and_goes_live),
         TEST(two_see_each_other_and_one_leaves),
+        TEST(news_of_a_crowd_come_together),
+        TEST(a_short_visit_leaves_nothing),
         TEST(people_do_not_stand_in_each_other),
         TEST(names_are_unique_and_printable),
         TEST(long_names_keep_room_for_the_number),

@@ -20,6 +20,7 @@ static ByteBuffer buffer(void)
 static Message valid_message(MessageId id)
 {
     static const uint8_t payload[3] = { 7, 8, 9 };
+    static const uint8_t roster[] = { 9, 0, 4, 'B', 0xC3, 0xA4, 'r', 8, 0, 0 }; /* one has come, one gone */
     Message message = { .id = id };
     switch (id) {
     case MESSAGE_HELLO:
@@ -70,8 +71,8 @@ static Message valid_message(MessageId id)
     case MESSAGE_SNAPSHOT:
         message.snapshot = (SnapshotMessage){ .body = { payload, 3 } };
         break;
-    case MESSAGE_ROSTER_JOIN:
-        message.roster_join = (RosterJoinMessage){ .session = 9, .name = "Bär" };
+    case MESSAGE_ROSTER:
+        message.roster.entries = bytes_of(roster, sizeof roster);
         break;
     case MESSAGE_TEXT_DEFINE:
         message.text_define = (TextDefineMessage){ .id = 5, .text = "ACKNOWLEDGED" };
@@ -96,6 +97,9 @@ static void test_round_trip_and_exact_length(void **state)
 {
     (void)state;
     for (unsigned id = 1; id < MESSAGE_ID_COUNT; id++) {
+        if (message_rule((uint8_t)id) == NULL) {
+            continue; /* not used */
+        }
         Message message = valid_message((MessageId)id), copy = { 0 };
         ByteBuffer out = buffer();
         assert_int_equal(message_encode(&message, &out), STATUS_OK);
@@ -113,7 +117,7 @@ static void test_round_trip_and_exact_length(void **state)
         assert_int_equal(message_encode(&copy, &out), STATUS_OK);
         assert_true(bytes_equal(kept, bytes_of(out.data, out.size)));
 
-        bool open_ended = id == MESSAGE_FILE_CHUNK || id == MESSAGE_SNAPSHOT;
+        bool open_ended = id == MESSAGE_FILE_CHUNK || id == MESSAGE_SNAPSHOT || id == MESSAGE_ROSTER;
         first[size] = 0;
         Message untouched = { .id = MESSAGE_NONE };
         if (!open_ended) {
@@ -128,6 +132,39 @@ static void test_round_trip_and_exact_length(void **state)
         ByteBuffer tight = { .data = storage, .capacity = size - 1 };
         assert_int_equal(message_encode(&message, &tight), STATUS_CAPACITY);
     }
+}
+
+static void test_roster_entries_go_in_and_come_out(void **state)
+{
+    (void)state;
+    static uint8_t bytes[ROSTER_SIZE_MAX + 1], encoded[ROSTER_SIZE_MAX + 2];
+    ByteBuffer entries = { .data = bytes, .capacity = ROSTER_SIZE_MAX };
+    RosterEntry entry = { .name = "Somebody" };
+    uint16_t count = 0;
+    for (; roster_entry_write(&entry, &entries) == STATUS_OK; count++) {
+        entry.session++;
+    }
+    assert_int_equal(count, ROSTER_SIZE_MAX / 11);
+    assert_int_equal(entries.size, count * 11);
+    Message message = { .id = MESSAGE_ROSTER, .roster = { bytes_of(bytes, entries.size) } }, decoded;
+    ByteBuffer out = { .data = encoded, .capacity = sizeof encoded };
+    assert_int_equal(message_encode(&message, &out), STATUS_OK);
+    assert_int_equal(decode_as_allowed(bytes_of(out.data, out.size), &decoded), STATUS_OK);
+    for (uint16_t i = 0; i < count; i++) {
+        assert_true(roster_entry_read(&decoded.roster.entries, &entry));
+        assert_int_equal(entry.session, i);
+        assert_string_equal(entry.name, "Somebody");
+    }
+    assert_false(roster_entry_read(&decoded.roster.entries, &entry));
+    assert_string_equal(entry.name, "Somebody");
+
+    memset(encoded + 1, 0, sizeof encoded - 1);
+    encoded[0] = MESSAGE_ROSTER;
+    assert_int_equal(decode_as_allowed(bytes_of(encoded, 1), &decoded), STATUS_TRUNCATED);
+    assert_int_equal(decode_as_allowed(bytes_of(encoded, 1 + 3), &decoded), STATUS_OK);
+    assert_int_equal(decode_as_allowed(bytes_of(encoded, 1 + ROSTER_SIZE_MAX / 3 * 3), &decoded), STATUS_OK);
+    assert_int_equal(decode_as_allowed(bytes_of(encoded, 2 + ROSTER_SIZE_MAX), &decoded),
+                     STATUS_OUT_OF_RANGE);
 }
 
 static void test_allowed_is_checked_first(void **state)
@@ -185,6 +222,9 @@ static void test_every_field_is_checked(void **state)
         { MESSAGE_WELCOME, 22, { 255 }, 1, STATUS_OUT_OF_RANGE },
         { MESSAGE_WELCOME, 23, { 1, 0 }, 2, STATUS_OUT_OF_RANGE },
         { MESSAGE_WELCOME, 23, { 1, 4 }, 2, STATUS_OUT_OF_RANGE },
+        { MESSAGE_ROSTER, 4, { '\n' }, 1, STATUS_MALFORMED },
+        { MESSAGE_ROSTER, 10, { 1 }, 1, STATUS_TRUNCATED },
+        { MESSAGE_ROSTER, 3, { 64 }, 1, STATUS_OUT_OF_RANGE },
         { MESSAGE_REJECT, 1, { 0 }, 1, STATUS_OUT_OF_RANGE },
         { MESSAGE_REJECT, 1, { REJECT_COUNT }, 1, STATUS_OUT_OF_RANGE },
         { MESSAGE_MANIFEST_ENTRY, 42, { '/' }, 1, STATUS_MALFORMED },
@@ -287,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_and_exact_length),
+        cmocka_unit_test(test_roster_entries_go_in_and_come_out),
         cmocka_unit_test(test_allowed_is_checked_first),
         cmocka_unit_test(test_every_field_is_checked),
         cmocka_unit_test(test_file_chunk_is_bounded),
