@@ -98,6 +98,7 @@ static void close_cell(Cells *cells, uint32_t id)
     }
     *link = cell->next;
     cell_history_clear(&cell->history);
+    cells->newest[id] = 0;
     cell->used = false;
     cell->next = cells->free;
     cells->free = id;
@@ -156,13 +157,14 @@ Status cells_create(Metaverse *metaverse)
     cells->bucket_count = power_of_two_above(cells->capacity / 2);
     cells->cells = arena_new_array(arena, Cell, cells->capacity);
     cells->buckets = arena_new_array(arena, uint32_t, cells->bucket_count);
+    cells->newest = arena_new_array(arena, uint32_t, cells->capacity);
     cells->things = arena_new_array(arena, uint32_t, things);
     cells->cell_of_thing = arena_new_array(arena, uint32_t, things);
     uint32_t entities = TWINS_PER_CELL > AVATARS_PER_CELL ? TWINS_PER_CELL : AVATARS_PER_CELL;
     cells->scratch.entities = arena_new_array(arena, EntityState, entities);
     cells->scratch.channels = arena_new_array(arena, ChannelState, (size_t)entities * ENTITY_CHANNELS_MAX);
     size_t limit = metaverse->config.memory_limit ? metaverse->config.memory_limit : (size_t)1 << 30;
-    if (cells->cells == NULL || cells->buckets == NULL || cells->things == NULL ||
+    if (cells->cells == NULL || cells->buckets == NULL || cells->newest == NULL || cells->things == NULL ||
         cells->cell_of_thing == NULL || cells->scratch.entities == NULL || cells->scratch.channels == NULL ||
         snapshot_store_create(limit / 2, arena, &cells->store) != STATUS_OK) {
         return STATUS_OUT_OF_MEMORY;
@@ -333,6 +335,7 @@ static void update_cell(Metaverse *metaverse, Cell *cell, uint32_t sequence)
     }
     if (cell_history_add(&cell->history, &cells->scratch) == STATUS_OK) {
         cell->dirty = false;
+        cells->newest[cell - cells->cells] = sequence;
     } else { /* what clients have of it stays as it is; the next tick tries again */
         metaverse->counters.starved++;
     }

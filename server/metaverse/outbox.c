@@ -2,14 +2,15 @@
 
 #include "shared/base/log.h"
 
-#define OVERTAKEN     3u              /* packets that arrive after one that has not: it is lost */
-#define ROUND_TRIP    (100 * TIME_MS) /* while none was measured */
-#define LATE_MARGIN   (10 * TIME_MS)
-#define LATE_MIN      (40 * TIME_MS)
-#define WAITING_MAX   (1u << 24)
-#define OVERHEAD      60   /* bytes around a packet's body: id, seal, ENet, UDP, IP */
-#define BURST_SECONDS 0.25 /* of the rate that may be saved up */
-#define BURST_MIN     (4.0 * PACKET_BODY)
+#define PACKETS_AT_ONCE 24u         /* to one client in one tick */
+#define OVERTAKEN       3u          /* packets that arrive after one that has not: it is lost */
+#define ROUND_TRIP      TIME_SECOND /* while none was measured; what is overtaken is lost sooner */
+#define LATE_MARGIN     (10 * TIME_MS)
+#define LATE_MIN        (40 * TIME_MS)
+#define WAITING_MAX     (1u << 24)
+#define OVERHEAD        60   /* bytes around a packet's body: id, seal, ENet, UDP, IP */
+#define BURST_SECONDS   0.25 /* of the rate that may be saved up */
+#define BURST_MIN       (4.0 * PACKET_BODY)
 
 /* A link that has something to be told. */
 typedef struct Due {
@@ -59,7 +60,9 @@ Status outbox_open(Metaverse *metaverse, Session *session)
             return STATUS_OUT_OF_MEMORY;
         }
     }
-    *outbox = (Outbox){ .links = links, .allowance = BURST_MIN, .allowance_at = metaverse->now };
+    *outbox = (Outbox){
+        .links = links, .heard = metaverse->now, .allowance = BURST_MIN, .allowance_at = metaverse->now
+    };
     session->outbox = outbox;
     return STATUS_OK;
 }
@@ -187,7 +190,7 @@ static TimeNs patience(const Outbox *outbox, TimeNs now)
     TimeNs usual =
         outbox->round_trip == 0 ? ROUND_TRIP : outbox->round_trip + 4 * outbox->deviation + LATE_MARGIN;
     usual = usual < LATE_MIN ? LATE_MIN : usual;
-    TimeNs silence = outbox->heard == 0 ? 0 : (now - outbox->heard) / 2;
+    TimeNs silence = (now - outbox->heard) / 2;
     return usual > silence ? usual : silence;
 }
 
@@ -210,9 +213,9 @@ static bool is_due(const Metaverse *metaverse, Outbox *outbox, const CellLink *l
     if (link->closing) {
         return link->sent != UINT32_MAX || !on_its_way(outbox, link->packet, metaverse->now);
     }
-    const Snapshot *newest = cell_history_newest(&metaverse->replication.cells.cells[link->cell].history);
-    return newest != NULL && newest->sequence != link->acked &&
-           (link->sent != newest->sequence || !on_its_way(outbox, link->packet, metaverse->now));
+    uint32_t newest = metaverse->replication.cells.newest[link->cell];
+    return newest != 0 && newest != link->acked &&
+           (link->sent != newest || !on_its_way(outbox, link->packet, metaverse->now));
 }
 
 static void sink(Due *due, uint32_t count, uint32_t at)
@@ -368,6 +371,14 @@ static void note_packet(Draft *draft, uint32_t number, uint32_t bytes)
     }
 }
 
+/* A packet may go while the one whose note it takes the place of is no longer on its way, and while one
+ * acknowledgement, of 33 packets, can tell of all that go at once. */
+static bool window_open(const Metaverse *metaverse, Outbox *outbox, uint32_t sent_now)
+{
+    return sent_now < PACKETS_AT_ONCE &&
+           !on_its_way(outbox, outbox->number + 1 - PACKET_NOTES, metaverse->now);
+}
+
 static Status send_packet(Draft *draft)
 {
     Metaverse *metaverse = draft->metaverse;
@@ -409,19 +420,20 @@ void outbox_send(Metaverse *metaverse, Session *session)
 {
     Outbox *outbox = session->outbox;
     refill(metaverse, outbox);
-    if (outbox->allowance <= 0) {
+    if (outbox->allowance <= 0 || !window_open(metaverse, outbox, 0)) {
         metaverse->counters.held_back++;
         return;
     }
     Draft draft = { .metaverse = metaverse, .session = session, .records = &metaverse->replication.records };
     draft.records->size = 0;
     Due *due = metaverse->replication.due;
-    uint32_t left = list_due(metaverse, outbox);
+    uint32_t left = list_due(metaverse, outbox), sent = 0;
     while (left > 0) {
         bool room = draft.count < ARRAY_COUNT(draft.links);
         Status status = room ? append_record(&draft, due[0].link) : STATUS_CAPACITY;
         if (status != STATUS_OK && draft.count > 0) {
-            if (send_packet(&draft) != STATUS_OK || outbox->allowance <= 0) {
+            if (send_packet(&draft) != STATUS_OK || outbox->allowance <= 0 ||
+                !window_open(metaverse, outbox, ++sent)) {
                 metaverse->counters.deferred += left;
                 return;
             }

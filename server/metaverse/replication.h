@@ -50,6 +50,7 @@ typedef struct Cells {
     uint32_t free;           /* list of freed ids */
     uint32_t *buckets;       /* squares by hash */
     uint32_t bucket_count;   /* a power of two */
+    uint32_t *newest;        /* by cell: sequence of its newest version; 0: none, or not in use */
     uint32_t *things;        /* by cell, ascending */
     uint32_t *cell_of_thing;
     double side_m; /* of a square; 0: one square is the world */
@@ -99,7 +100,7 @@ typedef struct Outbox {
     uint32_t record_count;        /* ever; wraps */
     uint32_t arrived;             /* newest packet acknowledged; 0: none */
     uint32_t frame;               /* newest frame it has; 0: none */
-    TimeNs heard;                 /* when `arrived` was acknowledged; 0: never */
+    TimeNs heard;                 /* when `arrived` was acknowledged, or the session began */
     TimeNs round_trip, deviation; /* of packets to acknowledgements, smoothed; 0: not known */
     double allowance;             /* bytes that may go now */
     TimeNs allowance_at;

@@ -1,5 +1,7 @@
 #include "shared/model/avatar.h"
 
+#include "shared/model/solids.h"
+
 #include <math.h>
 
 /* Metres per second squared: full walking speed after about 80 ms, so that a step feels immediate but a
@@ -112,33 +114,6 @@ static void accelerate(float velocity[2], const float wish[2])
     velocity[1] += change[1] * part;
 }
 
-/* A solid box on the ground: centre, and the directions of its sides. */
-typedef struct Box {
-    float center[2], along_x[2], along_z[2], half[2];
-} Box;
-
-/* The heading of an object is where its x axis points on the ground; tilted objects keep an upright box. */
-static Box box_of(const Object *object)
-{
-    const float *q = object->rotation;
-    float x = 1 - 2 * (q[1] * q[1] + q[2] * q[2]);
-    float z = 2 * (q[0] * q[2] - q[1] * q[3]);
-    float length = sqrtf(x * x + z * z);
-    if (!(length > 1e-6f)) {
-        x = 1;
-        z = 0;
-        length = 1;
-    }
-    x /= length;
-    z /= length;
-    const float *offset = object->solid_center;
-    return (Box){ .center = { object->position[0] + offset[0] * x - offset[1] * z,
-                              object->position[2] + offset[0] * z + offset[1] * x },
-                  .along_x = { x, z },
-                  .along_z = { -z, x },
-                  .half = { object->solid_half[0], object->solid_half[1] } };
-}
-
 static float clamp(float value, float low, float high)
 {
     return value < low ? low : value > high ? high : value;
@@ -146,7 +121,7 @@ static float clamp(float value, float low, float high)
 
 /* How a circle of AVATAR_RADIUS at `position` gets out of `box`: `out_normal` (in the world) and the
  * distance, or false when it is not inside. */
-static bool overlap(const Box *box, const float position[2], float out_normal[2], float *out_distance)
+static bool overlap(const SolidBox *box, const float position[2], float out_normal[2], float *out_distance)
 {
     float dx = position[0] - box->center[0], dz = position[1] - box->center[1];
     float local[2] = { dx * box->along_x[0] + dz * box->along_x[1],
@@ -175,23 +150,17 @@ static bool overlap(const Box *box, const float position[2], float out_normal[2]
     return true;
 }
 
-static bool solid(const Object *object)
-{
-    return object->solid_half[0] > 0 && object->solid_half[1] > 0;
-}
-
 /* Moves `position` out of every box it overlaps and takes away the part of `velocity` that goes into them.
  * Returns whether it overlapped any. */
 static bool push_out(const World *world, float position[2], float velocity[2])
 {
     bool touched = false;
-    for (uint32_t i = 0; i < world->object_count; i++) {
-        if (!solid(&world->objects[i])) {
-            continue;
-        }
-        Box box = box_of(&world->objects[i]);
+    SolidWalk walk = { .world = world };
+    SolidBox storage;
+    for (const SolidBox *box = solids_next(&walk, position, &storage); box != NULL;
+         box = solids_next(&walk, position, &storage)) {
         float normal[2], distance;
-        if (!overlap(&box, position, normal, &distance)) {
+        if (!overlap(box, position, normal, &distance)) {
             continue;
         }
         position[0] += normal[0] * distance;

@@ -4,6 +4,8 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "shared/model/avatar.h"
+#include "shared/model/solids.h"
 #include "shared/model/world_load.h"
 
 #define WORLD_FILE      "world.json"
@@ -350,6 +352,12 @@ Status world_load(AssetSource source, Arena *arena, World *out_world, Diag *diag
     Status status = load(&loader);
     arena_finish(&loader.content);
     arena_finish(&loader.working);
+    if (status == STATUS_OK) {
+        loader.world.solids = solids_build(&loader.world, AVATAR_RADIUS, arena);
+        status = loader.world.solids != NULL
+                     ? STATUS_OK
+                     : diag_set(diag, STATUS_OUT_OF_MEMORY, WORLD_FILE, 0, "out of memory");
+    }
     if (status == STATUS_OK) {
         *out_world = loader.world;
     }

@@ -119,6 +119,8 @@ typedef struct WorldFeed {
     const char *mapping; /* file name of the trace mapping (shared/trace/mapping.h) */
 } WorldFeed;
 
+typedef struct SolidIndex SolidIndex; /* solids.h */
+
 typedef struct World {
     const char *name, *title;
     Environment environment;
@@ -129,7 +131,8 @@ typedef struct World {
     uint32_t thing_count;
     Object *objects;
     uint32_t object_count;
-    WorldFeed *feeds; /* used by the server only */
+    const SolidIndex *solids; /* of the objects; NULL: none was built, and every one is looked at */
+    WorldFeed *feeds;         /* used by the server only */
     uint32_t feed_count;
     const char **
         files; /* every asset a client needs: world.json, Thing Descriptions, models and what they refer to */

@@ -287,6 +287,22 @@ static void worlds_from_one_to_sixty_thousand_things(void **state)
     }
 }
 
+/* However much may go, no more is on its way than acknowledgements can tell of: a large world arrives over a
+ * long way, too. */
+static void a_large_world_arrives_over_a_long_way(void **state)
+{
+    (void)state;
+    SimLink link = { .latency = 150 * TIME_MS, .jitter = 20 * TIME_MS, .loss = 0.02 };
+    begin(40000, (MetaverseConfig){ .sessions = 2, .client_kbps = 1000000 }, link);
+    ScriptClient *client = stage_add(&stage, GOAL_LIVE, "Ada");
+    for (int i = 0; i < 60 * 20 && (client->newest == NULL || !client->complete); i++) {
+        stage_tick(&stage);
+    }
+    assert_true(client->complete);
+    assert_int_equal(client->newest->entity_count, 40001);
+    stage_finish(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +313,7 @@ int main(void)
         cmocka_unit_test(nothing_starves_at_any_rate),
         cmocka_unit_test(the_own_avatar_comes_first),
         cmocka_unit_test(a_client_that_stalls_for_ten_seconds_comes_back),
+        cmocka_unit_test(a_large_world_arrives_over_a_long_way),
         cmocka_unit_test(worlds_from_one_to_sixty_thousand_things),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
