@@ -11,8 +11,8 @@ typedef struct AdmissionLimits {
     uint32_t handshakes_per_second;             /* of all; default 500, about a tenth of a core */
     uint32_t handshakes_per_second_per_address; /* default 50 */
     uint32_t half_open; /* handshakes begun and not finished; default 1024. For one more, another gives way */
-    uint32_t half_open_per_address;             /* default 256 */
-    uint32_t connections_per_address;           /* finished ones too; default unlimited */
+    uint32_t half_open_per_address;   /* default 256 */
+    uint32_t connections_per_address; /* finished ones too; default unlimited */
 } AdmissionLimits;
 
 typedef struct Admission Admission; /* opaque */
