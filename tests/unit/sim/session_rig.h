@@ -209,7 +209,7 @@ static inline RigClient *rig_connect_over(Rig *rig, uint32_t index, const char *
 
 static inline RigClient *rig_connect(Rig *rig, uint32_t index, const char *name, const uint8_t *world_hash)
 {
-    Transport inner, transport;
+    Transport inner = { 0 }, transport = { 0 };
     if (rig_transport(rig, 0, (uint8_t)index, &inner, &transport) != STATUS_OK) {
         abort();
     }

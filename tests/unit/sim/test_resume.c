@@ -351,7 +351,7 @@ static void test_expired_ticket(void **state)
 /* Somebody at place 2, with the key of `who`, comes with `number` and `ticket`. */
 static RigClient *come_with(uint8_t who, uint16_t number, const uint8_t ticket[TICKET_SIZE])
 {
-    Transport inner, transport;
+    Transport inner = { 0 }, transport = { 0 };
     assert_int_equal(rig_transport(rig, 0, who, &inner, &transport), STATUS_OK);
     RigClient *client = rig_connect_over(rig, 2, "Mallory", NULL, transport);
     client->inner = inner;
