@@ -384,6 +384,7 @@ static void make_dump(App *app)
                         .avatars = shown->avatars,
                         .avatar_count = shown->avatar_count,
                         .own_name = session_own_name(app->session),
+                        .session = session_number(app->session),
                         .own = app->own_known ? &app->own : NULL,
                         .net = session_stats(app->session),
                         .frame_count = app->live_frames,
@@ -428,11 +429,9 @@ static bool look_at_session(App *app, TimeNs now)
     ProfileScope scope = profile_begin("view");
     session_view(app->session, now, &view);
     profile_end(scope);
-    if (view.valid) {
-        app->shown = view;
-        if (app->phase == APP_JOINING) {
-            enter_world(app, now);
-        }
+    app->shown = view;
+    if (view.valid && app->phase == APP_JOINING) {
+        enter_world(app, now);
     }
     return app->shown.valid;
 }

@@ -102,13 +102,16 @@ static json_t *world_json(const World *world)
 
 static json_t *frame_json(const DumpFrame *frame)
 {
-    json_t *net = json_pack("{s:o, s:o, s:I, s:I}", "rtt_ms", number_json(frame->net.round_trip_ms),
-                            "bytes_per_s", number_json(frame->net.bytes_per_s), "snapshots",
-                            (json_int_t)frame->net.snapshots, "lost", (json_int_t)frame->net.lost);
+    json_t *net =
+        json_pack("{s:o, s:o, s:I, s:I, s:I, s:I}", "rtt_ms", number_json(frame->net.round_trip_ms),
+                  "bytes_per_s", number_json(frame->net.bytes_per_s), "snapshots",
+                  (json_int_t)frame->net.snapshots, "lost", (json_int_t)frame->net.lost, "reconnects",
+                  (json_int_t)frame->net.reconnects, "rejoins", (json_int_t)frame->net.rejoins);
     json_t *timing = json_pack("{s:I, s:o, s:o}", "count", (json_int_t)frame->frame_count, "cpu_ms_p50",
                                number_json(frame->cpu_ms_p50), "cpu_ms_p99", number_json(frame->cpu_ms_p99));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "server_time_ns", time_json(frame->server_time),
-                     "source_time_ns", time_json(frame->source_time), "things", things_json(frame), "avatars",
+    return json_pack("{s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "server_time_ns",
+                     time_json(frame->server_time), "source_time_ns", time_json(frame->source_time),
+                     "session", (int)frame->session, "things", things_json(frame), "avatars",
                      avatars_json(frame), "net", net, "frame", timing, "world", world_json(frame->world));
 }
 

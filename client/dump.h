@@ -12,6 +12,7 @@ typedef struct DumpFrame {
     const SessionAvatar *avatars;    /* the others */
     uint32_t avatar_count;
     const char *own_name;
+    uint16_t session;       /* own number */
     const AvatarState *own; /* NULL: not known yet, left out */
     SessionStats net;
     uint64_t frame_count;

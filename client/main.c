@@ -23,6 +23,7 @@
 #define BUSY_STEP    TIME_MS
 #define HEADLESS_FPS 30.0
 #define LINGER       2.0
+#define CONNECTIONS  8 /* the session's and, where it is lost, attempts at another one */
 
 typedef struct Options {
     const char *identity, *known_hosts, *server_key;
@@ -287,7 +288,7 @@ static int start(const Options *options, const Parsed *parsed)
     Transport transport;
     App *app = NULL;
     /* The session itself notices a silent server; a device that takes long over a frame must not end it. */
-    EnetConfig enet = { .server = false, .patience = TIME_MINUTE };
+    EnetConfig enet = { .server = false, .patience = TIME_MINUTE, .peers = CONNECTIONS };
     Status status = transport_enet_create(&enet, &transport, NULL, &diag);
     if (status == STATUS_OK) {
         status = seal(options, &servers, &transport, &diag);

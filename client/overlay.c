@@ -77,6 +77,11 @@ static const char *model_element(const App *app, const SceneView *scene)
                  "7 physical integration \xE2\x86\x90 MII synchronisation";
 }
 
+static const char *state_text(SessionState state)
+{
+    return state == SESSION_ENDED ? "disconnected" : state == SESSION_AWAY ? "reconnecting" : "connected";
+}
+
 static void describe_hud(App *app, const SceneView *scene)
 {
     SessionStats net = session_stats(app->session);
@@ -105,7 +110,7 @@ static void describe_hud(App *app, const SceneView *scene)
                   .source_speed = app->source_speed.speed,
                   .newest_age_s =
                       dated ? time_to_seconds(app->shown.source_time - scene->newest_source_time) : INFINITY,
-                  .state = session_state(app->session) == SESSION_ENDED ? "disconnected" : "connected",
+                  .state = state_text(session_state(app->session)),
                   .model_element = model_element(app, scene) };
     ui_hud(app->ui, &hud);
 }
@@ -204,6 +209,10 @@ void overlay_describe(App *app)
     }
     if (app->show_help) {
         describe_help(app);
+    }
+    if (session_state(app->session) == SESSION_AWAY && app->phase == APP_LIVE) {
+        ui_notice(app->ui, "Connection lost, reconnecting", "What is shown is the last that was heard.",
+                  -1.0f, false);
     }
     if (app->ended_at != TIME_NONE) {
         ui_notice(app->ui, "The connection is gone", session_reason(app->session), -1.0f, true);

@@ -16,15 +16,16 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#define DRAIN_TIME     (500 * TIME_MS) /* for clients to hear that the server stops */
-#define DRAIN_INTERVAL (2 * TIME_MS)
-#define SPARE_PEERS    16 /* connections beyond the sessions, to be told that the server is full */
-#define PEERS_MAX      4095
+#define DRAIN_TIME      (500 * TIME_MS) /* for clients to hear that the server stops */
+#define DRAIN_INTERVAL  (2 * TIME_MS)
+#define SPARE_PEERS     128 /* connections beyond twice the people: those who knock and may never come in */
+#define HALF_OPEN_LEAST 64
+#define PEERS_MAX       4095
 
 typedef struct Options {
     const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
     const char *identity, *authorized_keys, *default_role;
-    int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps;
+    int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps, resume_seconds;
     double speed, start_offset, seconds, deadline_ms;
     bool loop, paused, plaintext, tickless;
 } Options;
@@ -142,6 +143,13 @@ static bool parse_options(int argc, char *argv[], Options *options, Arena *arena
           .maximum = 1000000,
           .value = "N",
           .help = "most that one client is sent, in kbit/s" },
+        { .name = "resume-seconds",
+          .kind = CLI_INTEGER,
+          .integer = &options->resume_seconds,
+          .minimum = 0,
+          .maximum = RESUME_SECONDS_MAX,
+          .value = "S",
+          .help = "keep the avatar of a client that is lost for this long after it was heard last; 0: not" },
         { .name = "identity",
           .kind = CLI_TEXT,
           .text = &options->identity,
@@ -302,14 +310,26 @@ static Role role_of(void *context, PeerId peer)
     return client_roles_of(&security->roles, key);
 }
 
+static Status key_of(void *context, PeerId peer, uint8_t out_key[NOISE_KEY_SIZE])
+{
+    const Security *security = context;
+    return transport_secure_peer_key(security->transport, peer, out_key);
+}
+
 /* Bound to the loopback interface, everybody comes from one address. */
 static AdmissionLimits limits_for(const Options *options)
 {
     bool loopback = strncmp(options->bind, "127.", 4) == 0 || strcmp(options->bind, "localhost") == 0;
-    return loopback ? (AdmissionLimits){ .half_open = ADMISSION_UNLIMITED,
+    uint32_t people = (uint32_t)options->max_clients;
+    /* Of the places that people do not need, half for handshakes here, half for those of ENet. */
+    uint32_t half_open = (peer_count(people) - people) / 2;
+    half_open = half_open > HALF_OPEN_LEAST ? half_open : HALF_OPEN_LEAST;
+    return loopback ? (AdmissionLimits){ .half_open = half_open,
                                          .half_open_per_address = ADMISSION_UNLIMITED,
                                          .handshakes_per_second_per_address = ADMISSION_UNLIMITED }
-                    : (AdmissionLimits){ .connections_per_address = (uint32_t)options->max_clients / 2 + 8 };
+                    : (AdmissionLimits){ .half_open = half_open,
+                                         .half_open_per_address = half_open / 2 + 1,
+                                         .connections_per_address = people / 2 + 8 };
 }
 
 /* Puts the secure channel around *transport. */
@@ -343,6 +363,36 @@ static Status seal(const Options *options, Security *security, Transport *transp
     return status;
 }
 
+/* What was done against the server, for whoever reads the log afterwards. */
+static void tell_defence(const Server *server, const Security *security, bool plaintext)
+{
+    const MetaverseCounters *closed = metaverse_counters(server_metaverse(server));
+    TransportStats stats = metaverse_transport_stats(server_metaverse(server));
+    log_info(
+        "metaverse",
+        "closed: %llu malformed, %llu not allowed, %llu flooded, %llu timed out, %llu refused; came back: "
+        "%llu resumed, %llu without a valid ticket; datagrams: %llu of nobody, %llu gave way",
+        (unsigned long long)closed->malformed, (unsigned long long)closed->not_allowed,
+        (unsigned long long)closed->flooded, (unsigned long long)closed->timed_out,
+        (unsigned long long)closed->refused, (unsigned long long)closed->resumed,
+        (unsigned long long)closed->tickets_refused, (unsigned long long)stats.strays,
+        (unsigned long long)stats.displaced);
+    if (!plaintext) {
+        SecureCounters secure = transport_secure_counters(security->transport);
+        log_info(
+            "secure",
+            "handshakes: %llu begun, %llu done, %llu limited, %llu gave way, %llu timed out, %llu bad "
+            "cookies, %llu "
+            "malformed, %llu untrusted; packets: %llu forged, %llu replayed, %llu late; %llu streams broken",
+            (unsigned long long)secure.challenged, (unsigned long long)secure.opened,
+            (unsigned long long)secure.limited, (unsigned long long)secure.displaced,
+            (unsigned long long)secure.timed_out, (unsigned long long)secure.bad_cookies,
+            (unsigned long long)secure.malformed, (unsigned long long)secure.untrusted,
+            (unsigned long long)secure.forged, (unsigned long long)secure.replayed,
+            (unsigned long long)secure.late, (unsigned long long)secure.broken);
+    }
+}
+
 static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
 {
     Security security = { 0 };
@@ -353,15 +403,18 @@ static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
                               .server = true,
                               /* sessions have time-outs of their own, of at most this */
                               .patience = TIME_MINUTE };
-    const ServerConfig config = { .metaverse = { .sessions = (uint32_t)options->max_clients,
-                                                 .tick_rate_hz = (uint16_t)options->tick_rate,
-                                                 .snapshot_rate_hz = (uint16_t)options->snapshot_rate,
-                                                 .view_distance_m = (uint16_t)options->view_distance,
-                                                 .client_kbps = (uint32_t)options->client_kbps,
-                                                 .roles = { .of = options->plaintext ? NULL : role_of,
-                                                            .context = &security } },
-                                  .tickless = options->tickless,
-                                  .deadline = time_from_seconds(options->deadline_ms * 1e-3) };
+    const ServerConfig config = {
+        .metaverse = { .sessions = (uint32_t)options->max_clients,
+                       .tick_rate_hz = (uint16_t)options->tick_rate,
+                       .snapshot_rate_hz = (uint16_t)options->snapshot_rate,
+                       .view_distance_m = (uint16_t)options->view_distance,
+                       .client_kbps = (uint32_t)options->client_kbps,
+                       .roles = { .of = options->plaintext ? NULL : role_of, .context = &security },
+                       .keys = { .of = options->plaintext ? NULL : key_of, .context = &security },
+                       .resume_time = options->resume_seconds * TIME_SECOND },
+        .tickless = options->tickless,
+        .deadline = time_from_seconds(options->deadline_ms * 1e-3)
+    };
     Transport transport = { 0 };
     Server *server = NULL;
     uint16_t port;
@@ -388,6 +441,7 @@ static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
     fflush(stdout);
     run(server, options);
     stop(server);
+    tell_defence(server, &security, options->plaintext);
     server_destroy(server);
     status = profile_file_finish(options->profile, "dtmv-server", &diag);
     return status == STATUS_OK ? EXIT_CODE_OK : fail(EXIT_CODE_FAILURE, status, &diag);
@@ -405,6 +459,7 @@ int main(int argc, char *argv[])
                         .snapshot_rate = 30,
                         .max_clients = 64,
                         .client_kbps = 8000,
+                        .resume_seconds = 30,
                         .speed = 1,
                         .deadline_ms = 2 };
     int exit_code;

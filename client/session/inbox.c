@@ -3,6 +3,7 @@
 #include "shared/base/version.h"
 #include "shared/wire/quantise.h"
 
+#include <sodium.h>
 #include <stdio.h>
 
 #define EVENTS_MAX        4096u /* taken in one update: a flood cannot hold the frame */
@@ -20,16 +21,24 @@ static void end_with(Session *session, const Diag *diag)
     session_end(session, "%s", diag_format(diag, text, sizeof text));
 }
 
-static void say_hello(Session *session)
+void session_say_hello(Session *session)
 {
     Message message = { .id = MESSAGE_HELLO, .hello = { .version = PROTOCOL_VERSION } };
     memcpy(message.hello.name, session->wished_name, sizeof message.hello.name);
     snprintf(message.hello.build, sizeof message.hello.build, "%s %s", version_number(), version_commit());
-    memcpy(message.hello.world_hash, session->wished_hash, HASH_SIZE);
+    memcpy(message.hello.world_hash, session->world != NULL ? session->world_hash : session->wished_hash,
+           HASH_SIZE);
+    if (session->resume.possible) {
+        message.hello.session = session->number;
+        message.hello.texts = session->texts.count;
+        memcpy(message.hello.ticket, session->resume.ticket, TICKET_SIZE);
+    }
     session_send_message(session, &message);
+    sodium_memzero(&message.hello, sizeof message.hello);
+    sodium_memzero(session->scratch_bytes, sizeof session->scratch_bytes);
 }
 
-static Status allocate(Session *session, const WelcomeMessage *welcome, Diag *diag)
+Status session_allocate(Session *session, const WelcomeMessage *welcome, Diag *diag)
 {
     const ReplicaLimits limits = { .entities = welcome->entity_limit,
                                    .channels = welcome->channel_limit,
@@ -58,12 +67,19 @@ static Status allocate(Session *session, const WelcomeMessage *welcome, Diag *di
 static void on_welcome(Session *session, const WelcomeMessage *welcome)
 {
     Diag diag = { 0 };
-    if (session->hash_wished && memcmp(welcome->world_hash, session->wished_hash, HASH_SIZE) != 0) {
+    const uint8_t *wanted = session->world != NULL ? session->world_hash
+                            : session->hash_wished ? session->wished_hash
+                                                   : NULL;
+    if (wanted != NULL && memcmp(welcome->world_hash, wanted, HASH_SIZE) != 0) {
         session_end(session, "the server at %s runs another world: %s", session->address,
                     welcome->world_name);
         return;
     }
-    if (allocate(session, welcome, &diag) != STATUS_OK ||
+    if (session->world != NULL) {
+        reconnect_welcome(session, welcome);
+        return;
+    }
+    if (session_allocate(session, welcome, &diag) != STATUS_OK ||
         join_begin(&session->join, welcome->manifest_count, &diag) != STATUS_OK) {
         end_with(session, &diag);
         return;
@@ -78,8 +94,17 @@ static void on_welcome(Session *session, const WelcomeMessage *welcome)
     session->state = SESSION_LOADING;
 }
 
-static void on_reject(Session *session, const RejectMessage *reject)
+static void on_reject(Session *session, const RejectMessage *reject, TimeNs now)
 {
+    bool silent = reject->code == REJECT_TIMEOUT && session->message_state == STATE_LIVE;
+    bool passing = reject->code == REJECT_FULL || reject->code == REJECT_TIMEOUT;
+    if (passing && session->state == SESSION_AWAY) {
+        reconnect_failed(session, now); /* in a moment it may be otherwise */
+        return;
+    }
+    if (silent && reconnect_begin(session, now, "the server has not heard us")) {
+        return;
+    }
     const char *said = reject->text[0] != '\0' ? reject->text : reject_text((RejectCode)reject->code);
     session_end(session, "the server at %s %s: %s", session->address,
                 session->state == SESSION_LIVE ? "ended the session" : "refused", said);
@@ -88,6 +113,10 @@ static void on_reject(Session *session, const RejectMessage *reject)
 static void on_manifest_entry(Session *session, const ManifestEntryMessage *entry)
 {
     Diag diag = { 0 };
+    if (session->state == SESSION_AWAY) {
+        reconnect_manifest_entry(session);
+        return;
+    }
     if (join_manifest_entry(&session->join, entry, &diag) != STATUS_OK) {
         end_with(session, &diag);
     }
@@ -145,6 +174,11 @@ static void on_roster(Session *session, const RosterMessage *roster)
 {
     Bytes entries = roster->entries;
     RosterEntry entry;
+    if (session->roster_anew) {
+        session->roster_anew = false;
+        session->person_count = 0;
+        memset(session->person_slots, 0, ((size_t)UINT16_MAX + 1) * sizeof *session->person_slots);
+    }
     while (session->state != SESSION_ENDED && roster_entry_read(&entries, &entry)) {
         if (entry.name[0] != '\0') {
             add_person(session, &entry);
@@ -204,7 +238,8 @@ static void count_arrival(Session *session, uint32_t number)
     }
     session->arrived++;
     uint32_t expected = session->last_packet - session->first_packet + 1;
-    session->stats.lost = expected > session->arrived ? expected - session->arrived : 0;
+    session->stats.lost =
+        session->lost_before + (expected > session->arrived ? expected - session->arrived : 0);
 }
 
 /* Packets of one tick share its frame; the first of them counts for the playout. */
@@ -262,7 +297,7 @@ static void handle(Session *session, const Message *message, TimeNs received)
         on_welcome(session, &message->welcome);
         break;
     case MESSAGE_REJECT:
-        on_reject(session, &message->reject);
+        on_reject(session, &message->reject, received);
         break;
     case MESSAGE_MANIFEST_ENTRY:
         on_manifest_entry(session, &message->manifest_entry);
@@ -282,6 +317,9 @@ static void handle(Session *session, const Message *message, TimeNs received)
     case MESSAGE_SNAPSHOT:
         on_snapshot(session, &message->snapshot, received);
         break;
+    case MESSAGE_TICKET:
+        reconnect_ticket(session, &message->ticket);
+        break;
     default:
         break; /* message_decode lets nothing else through */
     }
@@ -292,7 +330,13 @@ static void handle(Session *session, const Message *message, TimeNs received)
 static void on_received(Session *session, const TransportEvent *event, TimeNs now)
 {
     Message message;
+    if (session->state == SESSION_AWAY && session->message_state != STATE_LIVE && event->channel != 0) {
+        return; /* it has overtaken the answer to our HELLO */
+    }
     session->heard = now;
+    if (session->state == SESSION_AWAY && session->message_state == STATE_LIVE) {
+        reconnect_needless(session);
+    }
     Status status = message_decode(event->bytes, SENDER_SERVER, event->channel, session->message_state,
                                    ROLE_NONE, &message);
     if (status == STATUS_OK) {
@@ -311,7 +355,20 @@ static void on_received(Session *session, const TransportEvent *event, TimeNs no
 static void on_disconnected(Session *session, uint32_t reason, TimeNs now)
 {
     TimeNs silence = now - session->heard;
-    if (reason > REJECT_NONE && reason < REJECT_COUNT) {
+    session->peer = 0;
+    if (session->state == SESSION_AWAY) {
+        if (session->message_state != STATE_LIVE) {
+            reconnect_failed(session, now);
+        }
+        return;
+    }
+    /* The server says why it ends a session, sealed. What ends a connection without a word may be anyone. */
+    if (reconnect_begin(session, now, "the connection was closed")) {
+        return;
+    }
+    if (session->state == SESSION_CONNECTING && reason == REJECT_FULL) {
+        reconnect_first(session, now);
+    } else if (reason > REJECT_NONE && reason < REJECT_COUNT) {
         session_end(session, "the server at %s %s: %s", session->address,
                     session->state == SESSION_LIVE ? "ended the session" : "refused",
                     reject_text((RejectCode)reason));
@@ -330,13 +387,17 @@ void inbox_receive(Session *session, TimeNs now)
         if (transport_poll(session->transport, now, &event) != STATUS_OK) {
             return;
         }
+        if (event.peer == session->resume.attempt) {
+            reconnect_event(session, &event, now);
+            continue;
+        }
         if (event.peer != session->peer) {
             continue;
         }
         switch (event.type) {
         case TRANSPORT_CONNECTED:
             session->heard = now;
-            say_hello(session);
+            session_say_hello(session);
             break;
         case TRANSPORT_DISCONNECTED:
             on_disconnected(session, event.data, now);

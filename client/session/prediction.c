@@ -108,6 +108,15 @@ void prediction_correct(Prediction *prediction, uint32_t sequence, const float p
     compare(prediction, sequence, position, world);
 }
 
+void prediction_restart(Prediction *prediction)
+{
+    prediction->known = false;
+    prediction->sent = prediction->acknowledged = prediction->sequence;
+    prediction->early = 0;
+    memset(prediction->error, 0, sizeof prediction->error);
+    memset(prediction->state.velocity, 0, sizeof prediction->state.velocity);
+}
+
 void prediction_shown(const Prediction *prediction, AvatarState *out_state)
 {
     *out_state = prediction->state;

@@ -37,6 +37,10 @@ void prediction_step(Prediction *prediction, const AvatarInput *input, const Wor
 void prediction_correct(Prediction *prediction, uint32_t sequence, const float position[3], float yaw,
                         float pitch, const World *world);
 
+/* The server has lost sight of the steps since it was heard last: they are forgotten, and its next word says
+ * where the avatar stands. Steps are numbered on. */
+void prediction_restart(Prediction *prediction);
+
 /* The state to show: predicted, plus what is left of the last corrections. */
 void prediction_shown(const Prediction *prediction, AvatarState *out_state);
 

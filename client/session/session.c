@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MEMORY_MAX      ((size_t)704 << 20) /* of replica, texts and lists */
 #define SERVER_TIME_MAX (INT64_C(1) << 62)
 
 void session_end(Session *session, const char *format, ...)
@@ -40,6 +39,8 @@ Status session_create(const SessionConfig *config, Transport transport, TimeNs n
     session->connect_timeout = config->connect_timeout > 0 ? config->connect_timeout : 5 * TIME_SECOND;
     session->lost_timeout = config->lost_timeout > 0 ? config->lost_timeout : 5 * TIME_SECOND;
     session->started = session->heard = now;
+    snprintf(session->host, sizeof session->host, "%s", config->host);
+    session->port = config->port;
     snprintf(session->address, sizeof session->address, "%s:%u", config->host, config->port);
     /* Whatever somebody calls himself: what a message cannot carry is replaced, what is too long is cut. */
     message_clean_text(config->name ? config->name : "", session->wished_name, sizeof session->wished_name);
@@ -49,7 +50,7 @@ Status session_create(const SessionConfig *config, Transport transport, TimeNs n
     }
     session->scratch =
         (ByteBuffer){ .data = session->scratch_bytes, .capacity = sizeof session->scratch_bytes };
-    arena_init(&session->arena, MEMORY_MAX);
+    arena_init(&session->arena, SESSION_MEMORY_MAX);
     clock_sync_init(&session->clock);
     prediction_init(&session->prediction);
     *out_session = session;
@@ -64,6 +65,7 @@ void session_destroy(Session *session)
     join_finish(&session->join);
     arena_finish(&session->arena);
     transport_destroy(session->transport);
+    reconnect_forget(session);
     free(session);
 }
 
@@ -87,9 +89,9 @@ static void check_silence(Session *session, TimeNs now)
     if (session->state == SESSION_CONNECTING && now - session->started >= session->connect_timeout) {
         session_end(session, "cannot reach %s: no answer within %.0f s", session->address,
                     time_to_seconds(session->connect_timeout));
-    } else if (session->state != SESSION_ENDED && now - session->heard >= session->lost_timeout) {
+    } else if (session->state != SESSION_ENDED && now - session->heard >= reconnect_patience(session)) {
         session_end(session, "the server at %s has not been heard for %.0f s", session->address,
-                    time_to_seconds(session->lost_timeout));
+                    time_to_seconds(reconnect_patience(session)));
     }
 }
 
@@ -97,7 +99,7 @@ static void measure_rate(Session *session, TimeNs now)
 {
     const RateSample *last = &session->rate[(session->rate_count + RATE_STEPS - 1) % RATE_STEPS];
     TransportStats stats = { 0 };
-    if ((session->rate_count > 0 && now - last->at < RATE_STEP) ||
+    if (session->peer == 0 || (session->rate_count > 0 && now - last->at < RATE_STEP) ||
         transport_stats(session->transport, session->peer, &stats) != STATUS_OK) {
         return;
     }
@@ -132,6 +134,7 @@ void session_update(Session *session, TimeNs now)
         return;
     }
     inbox_receive(session, now);
+    reconnect_update(session, now);
     check_silence(session, now);
     if (session->state == SESSION_ENDED) {
         return;
@@ -140,7 +143,7 @@ void session_update(Session *session, TimeNs now)
     while (join_next_request(&session->join, &request.file_request)) {
         session_send_message(session, &request);
     }
-    if (session->message_state != STATE_HELLO && clock_sync_due(&session->clock, now)) {
+    if (session->message_state != STATE_HELLO && session->peer != 0 && clock_sync_due(&session->clock, now)) {
         Message ask = { .id = MESSAGE_TIME_REQUEST, .time_request = { .t0 = now } };
         session_send_message(session, &ask);
     }
@@ -339,7 +342,7 @@ void session_leave(Session *session, TimeNs now)
     if (session->state == SESSION_ENDED) {
         return;
     }
-    if (session->message_state != STATE_HELLO) {
+    if (session->message_state != STATE_HELLO && session->peer != 0) {
         Message bye = { .id = MESSAGE_BYE };
         session_send_message(session, &bye);
     }

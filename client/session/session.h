@@ -14,15 +14,16 @@ typedef enum SessionState {
     SESSION_CONNECTING,
     SESSION_LOADING, /* fetching world files */
     SESSION_LIVE,
+    SESSION_AWAY, /* the connection is lost; it tries to come back, and what was there is still shown */
     SESSION_ENDED /* refused, lost or left: see session_reason */
 } SessionState;
 
 typedef struct SessionConfig {
     const char *host;
     uint16_t port;
-    const char *name;          /* wished user name, any bytes; NULL: none */
-    TimeNs connect_timeout;    /* 0: 5 s */
-    TimeNs lost_timeout;       /* 0: 5 s without a packet ends the session */
+    const char *name;       /* wished user name, any bytes; NULL: none */
+    TimeNs connect_timeout; /* 0: 5 s */
+    TimeNs lost_timeout;    /* 0: 5 s without a packet ends the session, where its server does not keep it */
     const uint8_t *world_hash; /* NULL: any; else HASH_SIZE bytes the server must run */
 } SessionConfig;
 
@@ -90,6 +91,8 @@ typedef struct SessionStats {
     uint64_t refused;    /* messages that could not be decoded */
     double delay_ms;     /* interpolation delay now */
     double correction_m; /* size of the last prediction correction */
+    uint32_t reconnects; /* times it came back into its session after the connection was lost */
+    uint32_t rejoins;    /* times it had to join as someone new instead */
 } SessionStats;
 
 SessionStats session_stats(const Session *session);

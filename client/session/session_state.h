@@ -9,6 +9,8 @@
 #include "shared/wire/clock_sync.h"
 #include "shared/wire/replica.h"
 
+#define SESSION_MEMORY_MAX ((size_t)704 << 20) /* of replica, texts and lists */
+
 #define RATE_STEP   (100 * TIME_MS)
 #define RATE_WINDOW (1100 * TIME_MS)
 #define RATE_STEPS  11u /* 10 whole steps: one second */
@@ -27,6 +29,8 @@ struct Session {
     SessionState state;
     Transport transport;
     PeerId peer;
+    char host[256];
+    uint16_t port;
     char address[300]; /* "HOST:PORT" as given */
     char wished_name[NAME_SIZE], name[NAME_SIZE], world_name[64];
     char reason[400];
@@ -35,6 +39,18 @@ struct Session {
     uint32_t message_state; /* STATE_* of messages.h */
     TimeNs connect_timeout, lost_timeout, started, heard;
     uint16_t number;
+
+    /* Coming back (reconnect.c): what the server has given for it, and the attempts while AWAY. */
+    struct {
+        bool possible; /* there is a ticket */
+        uint8_t ticket[TICKET_SIZE];
+        TimeNs patience;        /* how long the server keeps our place */
+        PeerId attempt;         /* connection that is being made; 0: none */
+        TimeNs deadline;        /* of the attempt, or of the answer to its HELLO */
+        TimeNs next;            /* when the next attempt begins */
+        uint32_t attempts;      /* since the connection was lost */
+        uint32_t manifest_left; /* of a server that has us join anew; we have the files */
+    } resume;
     const World *world; /* borrowed, from session_ready on */
 
     Arena arena; /* replica, texts, lists: sized once, at WELCOME */
@@ -46,14 +62,16 @@ struct Session {
     TextTable texts;
     Person *people;
     uint32_t person_count;
+    bool roster_anew;       /* the next ROSTER takes the place of all that was known */
     uint16_t *person_slots; /* by session number: place in people + 1; 0: nobody */
     SessionAvatar *avatars;
     uint32_t avatar_capacity;
     EntityHandle own;
 
-    uint32_t newest;       /* sequence of the newest frame; 0: none */
-    uint32_t acknowledged; /* packet told to the server */
-    uint32_t first_packet, last_packet, arrived;
+    uint32_t newest;                             /* sequence of the newest frame; 0: none */
+    uint32_t acknowledged;                       /* packet told to the server */
+    uint32_t first_packet, last_packet, arrived; /* on this connection */
+    uint64_t lost_before;                        /* on earlier ones */
     bool whole; /* something of every cell has come, so that the world can be shown */
     uint32_t baselines_missing, refused_in_a_row;
     RateSample rate[RATE_STEPS];
@@ -67,6 +85,41 @@ struct Session {
 void session_end(Session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void session_send_message(Session *session, const Message *message);
+
+/* ---- reconnect.c: the way back into a session whose connection is lost ---- */
+
+/* The connection is gone, `why`. False where there is no way back: the session is to be ended. */
+bool reconnect_begin(Session *session, TimeNs now, const char *why);
+
+/* The server had no room for one more handshake: the first connection is tried again in a moment, for as long
+ * as connecting may take. */
+void reconnect_first(Session *session, TimeNs now);
+
+/* Wipes the ticket. */
+void reconnect_forget(Session *session);
+
+/* Notices silence, makes attempts. */
+void reconnect_update(Session *session, TimeNs now);
+
+/* An event of the connection being attempted. */
+void reconnect_event(Session *session, const TransportEvent *event, TimeNs now);
+
+/* The server's answer: back in the session; to be let in as someone new; refused for now. */
+void reconnect_ticket(Session *session, const TicketMessage *ticket);
+void reconnect_welcome(Session *session, const WelcomeMessage *welcome);
+void reconnect_manifest_entry(Session *session);
+void reconnect_failed(Session *session, TimeNs now);
+
+/* The connection given up as silent speaks after all. */
+void reconnect_needless(Session *session);
+
+/* How long nothing may be heard before the session ends. */
+TimeNs reconnect_patience(const Session *session);
+
+/* Memory of the size that the server says is needed, in session->arena. */
+Status session_allocate(Session *session, const WelcomeMessage *welcome, Diag *diag);
+
+void session_say_hello(Session *session);
 
 /* Takes everything the transport has, at most a few thousand events. */
 void inbox_receive(Session *session, TimeNs now);

@@ -82,8 +82,17 @@ void join_hello(Metaverse *metaverse, Session *session, const HelloMessage *hell
                       metaverse->world->name);
         return;
     }
+    if (resume_take(metaverse, session, hello)) {
+        return;
+    }
+    if (metaverse->people_count >= metaverse->config.sessions) {
+        session_close(metaverse, session, REJECT_FULL, "the server is full: %u people at most",
+                      (unsigned)metaverse->config.sessions);
+        return;
+    }
     roster_enter(metaverse, session, hello->name);
     session->state = STATE_JOIN;
+    metaverse->people_count++;
     session->connected = metaverse->now;
     log_debug(LOG_MODULE, "%s (%s): joins with client %s", session->address, session->name, hello->build);
     welcome(metaverse, session);
@@ -178,7 +187,7 @@ static void send_text(Metaverse *metaverse, Session *session)
 
 static bool has_more(const Metaverse *metaverse, const Session *session)
 {
-    if ((session->state & (STATE_JOIN | STATE_LIVE)) == 0 || session->broken) {
+    if ((session->state & (STATE_JOIN | STATE_LIVE)) == 0 || session->broken || session->peer == 0) {
         return false;
     }
     if (session->state == STATE_JOIN &&
@@ -211,6 +220,7 @@ static void go_live(Metaverse *metaverse, Session *session)
     log_info(LOG_MODULE, "%s (%s): joined as number %u", session->address, session->name,
              (unsigned)session->number);
     roster_join(metaverse, session);
+    resume_offer(metaverse, session);
 }
 
 static void pump(Metaverse *metaverse, Session *session)

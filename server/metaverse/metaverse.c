@@ -21,6 +21,12 @@ static Status check_config(const MetaverseConfig *given, MetaverseConfig *out_co
     config.session_timeout = or_default(config.session_timeout, 10 * TIME_SECOND);
     config.hello_timeout = or_default(config.hello_timeout, 5 * TIME_SECOND);
     config.join_timeout = or_default(config.join_timeout, 5 * TIME_MINUTE);
+    if (config.resume_time != 0 &&
+        (config.resume_time < TIME_SECOND || config.resume_time > (TimeNs)RESUME_SECONDS_MAX * TIME_SECOND)) {
+        return diag_set(diag, STATUS_OUT_OF_RANGE, "", 0,
+                        "sessions wait %.3f s for their clients: not at all, or for 1 to %u s",
+                        time_to_seconds(config.resume_time), RESUME_SECONDS_MAX);
+    }
     if (config.sessions > SESSIONS_MAX) {
         return diag_set(diag, STATUS_CAPACITY, "", 0, "%u sessions are more than %d",
                         (unsigned)config.sessions, SESSIONS_MAX);
@@ -177,7 +183,7 @@ void metaverse_shutdown(Metaverse *metaverse, TimeNs now)
 {
     metaverse->now = now;
     metaverse->stopping = true;
-    for (uint32_t i = 0; i < metaverse->config.sessions; i++) {
+    for (uint32_t i = 0; i < metaverse->slot_count; i++) {
         if (metaverse->sessions[i].state != 0) {
             session_close(metaverse, &metaverse->sessions[i], REJECT_SHUTDOWN, "the server is stopping");
         }

@@ -7,6 +7,7 @@
 #include "shared/model/world.h"
 #include "shared/systems/sync.h"
 #include "shared/wire/messages.h"
+#include "shared/wire/transport_secure.h"
 
 typedef struct Metaverse Metaverse; /* opaque */
 
@@ -16,8 +17,17 @@ typedef struct RoleSource {
     void *context;
 } RoleSource;
 
+/* The proven public key of a connected peer. NULL: peers have none, and a ticket is all that a session is
+ * resumed by. */
+typedef struct KeySource {
+    Status (*of)(void *context, PeerId peer, uint8_t out_key[NOISE_KEY_SIZE]);
+    void *context;
+} KeySource;
+
 typedef struct MetaverseConfig {
     RoleSource roles;
+    KeySource keys;
+    SecureEntropy entropy;     /* of tickets; a NULL function means libsodium's */
     uint32_t sessions;         /* most people at once; 0: 64 */
     uint16_t tick_rate_hz;     /* 0: 60 */
     uint16_t snapshot_rate_hz; /* 0: 30; ≤ tick rate */
@@ -27,6 +37,8 @@ typedef struct MetaverseConfig {
     TimeNs hello_timeout;      /* 0: 5 s from connection to HELLO */
     TimeNs join_timeout; /* 0: 5 min from HELLO or the last FILE_REQUEST to READY, silent for at most 60 s of
                             it (a client that loads a large world may not speak) */
+    TimeNs resume_time;  /* a live session whose connection is lost waits so long after its client was heard
+                            last, for it to come back with its ticket; 0: not at all; else 1 s to 1 h */
     size_t memory_limit; /* bytes, world files included; 0: 1 GiB */
 } MetaverseConfig;
 
@@ -37,6 +49,9 @@ typedef struct MetaverseCounters {
     uint64_t flooded;                  /* sessions closed because they sent too much or asked for too much */
     uint64_t timed_out;                /* sessions closed because they said nothing, or never became ready */
     uint64_t refused;                  /* connections: version, world, full */
+    uint32_t away;                     /* live now, without a connection */
+    uint64_t resumed;                  /* came back with their ticket */
+    uint64_t tickets_refused;          /* wrong, expired or of somebody else: joined as new people */
     uint64_t early;                    /* INPUT that overtook READY: dropped without consequence */
     uint64_t encodings, encoded_bytes; /* of cells, before fan-out; one a baseline in use */
     uint64_t packets, records;         /* after fan-out: SNAPSHOT messages, and cells in them */

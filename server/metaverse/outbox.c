@@ -32,7 +32,7 @@ typedef struct Draft {
 Status outbox_create(Metaverse *metaverse)
 {
     Replication *replication = &metaverse->replication;
-    uint32_t sessions = metaverse->config.sessions;
+    uint32_t sessions = metaverse->slot_count;
     Arena *arena = &metaverse->arena;
     replication->link_limit = interest_link_limit(metaverse);
     replication->outboxes = arena_new_array(arena, Outbox, sessions);
@@ -155,6 +155,13 @@ static void begin_again(Outbox *outbox)
         link->opened = outbox->number + 1;
     }
     outbox->frame = outbox->arrived = 0;
+}
+
+void outbox_restart(const Metaverse *metaverse, Session *session)
+{
+    begin_again(session->outbox);
+    session->outbox->heard = metaverse->now;
+    session->outbox->reviewed = 0;
 }
 
 bool outbox_acknowledge(Metaverse *metaverse, Session *session, uint32_t newest, uint32_t mask)

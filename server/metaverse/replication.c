@@ -192,8 +192,10 @@ void replication_send(Metaverse *metaverse)
     ProfileScope scope = profile_begin("fan_out");
     for (uint16_t i = 0; i < metaverse->live_count; i++) {
         Session *session = &metaverse->sessions[metaverse->live[i]];
-        interest_review(metaverse, session);
-        outbox_send(metaverse, session);
+        if (session->peer != 0) {
+            interest_review(metaverse, session);
+            outbox_send(metaverse, session);
+        }
     }
     profile_end(scope);
 }
@@ -214,8 +216,9 @@ static uint32_t lag_of(const Replication *replication, const Outbox *outbox)
 void replication_news(const Metaverse *metaverse, MetaverseNews *news)
 {
     for (uint16_t i = 0; i < metaverse->live_count; i++) {
-        const Outbox *outbox = metaverse->sessions[metaverse->live[i]].outbox;
-        if (outbox->heard != 0 && metaverse->now - outbox->heard > SILENCE) {
+        const Session *session = &metaverse->sessions[metaverse->live[i]];
+        const Outbox *outbox = session->outbox;
+        if (session->peer == 0 || metaverse->now - outbox->heard > SILENCE) {
             continue;
         }
         uint32_t lag = lag_of(&metaverse->replication, outbox);

@@ -204,6 +204,7 @@ static void tell_now(Metaverse *metaverse)
     Roster *roster = &metaverse->roster;
     send_entries(metaverse, &roster->news, true);
     roster->news.size = 0;
+    roster->again = false;
     if (has_newcomers(metaverse)) {
         send_list(metaverse);
     }
@@ -213,7 +214,7 @@ static void tell_now(Metaverse *metaverse)
 void roster_tell(Metaverse *metaverse)
 {
     const Roster *roster = &metaverse->roster;
-    if (roster->news.size > 0 &&
+    if ((roster->news.size > 0 || roster->again) &&
         (roster->told == TIME_NONE || metaverse->now - roster->told >= ROSTER_INTERVAL)) {
         tell_now(metaverse);
     }
@@ -233,6 +234,12 @@ void roster_join(Metaverse *metaverse, const Session *joined)
 {
     RosterEntry entry = entry_of(joined);
     add_news(metaverse, &entry);
+}
+
+void roster_list_again(Metaverse *metaverse, Session *session)
+{
+    session->listed = false;
+    metaverse->roster.again = true;
 }
 
 void roster_leave(Metaverse *metaverse, uint16_t number)

@@ -2,6 +2,7 @@
 
 #include "shared/base/log.h"
 
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +11,9 @@
 
 Status sessions_create(Metaverse *metaverse)
 {
-    uint32_t count = metaverse->config.sessions;
+    /* Who comes back needs a connection while its place is still its own. */
+    uint32_t count = metaverse->config.sessions + (metaverse->config.resume_time > 0 ? RESUME_SPARE : 0);
+    metaverse->slot_count = (uint16_t)count;
     metaverse->sessions = arena_new_array(&metaverse->arena, Session, count);
     metaverse->live = arena_new_array(&metaverse->arena, uint16_t, count);
     metaverse->pumped = arena_new_array(&metaverse->arena, uint16_t, count);
@@ -25,8 +28,7 @@ Status sessions_create(Metaverse *metaverse)
     return peer_map_create(&metaverse->peers, count, &metaverse->arena);
 }
 
-/* Peers decide how often this is called, so the log has a budget. */
-static void warn(Metaverse *metaverse, const char *who, const char *what)
+void session_warn(Metaverse *metaverse, const char *who, const char *what)
 {
     LogBudget *budget = &metaverse->log;
     if (metaverse->now - budget->second >= TIME_SECOND) {
@@ -92,10 +94,12 @@ void session_close(Metaverse *metaverse, Session *session, RejectCode code, cons
     if (code == REJECT_NONE || code == REJECT_SHUTDOWN) {
         log_info(LOG_MODULE, "%s: %s", who, text);
     } else {
-        warn(metaverse, who, text);
+        session_warn(metaverse, who, text);
     }
     count_close(&metaverse->counters, code);
-    if (code == REJECT_NONE) {
+    if (session->peer == 0) {
+        metaverse->counters.away--;
+    } else if (code == REJECT_NONE) {
         transport_disconnect(metaverse->transport, session->peer, 0);
     } else {
         send_reject(metaverse, session->peer, code, text);
@@ -110,17 +114,26 @@ void session_close(Metaverse *metaverse, Session *session, RejectCode code, cons
     }
     join_rest(metaverse, session);
     peer_map_remove(&metaverse->peers, session->peer);
-    *session = (Session){ 0 };
-    metaverse->free_slots[metaverse->free_count++] = (uint16_t)(session - metaverse->sessions);
+    session_free(metaverse, session);
     if (was_live) {
         metaverse->counters.left++;
         roster_leave(metaverse, number);
     }
 }
 
+void session_free(Metaverse *metaverse, Session *session)
+{
+    if (session->state != STATE_HELLO) {
+        metaverse->people_count--;
+    }
+    metaverse->free_slots[metaverse->free_count++] = (uint16_t)(session - metaverse->sessions);
+    resume_forget(session);
+    *session = (Session){ 0 };
+}
+
 void session_send(Metaverse *metaverse, Session *session, const Message *message)
 {
-    if (session->broken) {
+    if (session->broken || session->peer == 0) {
         return;
     }
     Status status = message_send(metaverse->transport, session->peer, message, &metaverse->scratch);
@@ -132,8 +145,9 @@ void session_send(Metaverse *metaverse, Session *session, const Message *message
 void session_send_bytes(Metaverse *metaverse, Session *session, MessageId id, Bytes encoded)
 {
     const MessageRule *rule = message_rule((uint8_t)id);
-    if (!session->broken && transport_send(metaverse->transport, session->peer, rule->channel, rule->delivery,
-                                           encoded) != STATUS_OK) {
+    if (!session->broken && session->peer != 0 &&
+        transport_send(metaverse->transport, session->peer, rule->channel, rule->delivery, encoded) !=
+            STATUS_OK) {
         session->broken = rule->delivery == DELIVERY_RELIABLE;
     }
 }
@@ -176,7 +190,7 @@ void session_open(Metaverse *metaverse, const TransportEvent *event)
     const char *reason = refusal(metaverse, event->data, &code, text, sizeof text);
     if (reason != NULL) {
         count_close(&metaverse->counters, code);
-        warn(metaverse, address, reason);
+        session_warn(metaverse, address, reason);
         send_reject(metaverse, event->peer, code, reason);
         return;
     }
@@ -190,6 +204,7 @@ void session_open(Metaverse *metaverse, const TransportEvent *event)
                           .allowance = MESSAGE_RATE,
                           .allowance_at = metaverse->now };
     snprintf(session->address, sizeof session->address, "%s", address);
+    resume_note_key(metaverse, session);
     peer_map_add(&metaverse->peers, event->peer, (uint16_t)(session - metaverse->sessions));
     log_debug(LOG_MODULE, "%s: connected", address);
 }
@@ -203,7 +218,7 @@ static Session *find_session(Metaverse *metaverse, PeerId peer)
 void session_lost(Metaverse *metaverse, PeerId peer)
 {
     Session *session = find_session(metaverse, peer);
-    if (session != NULL) {
+    if (session != NULL && !resume_keep(metaverse, session, "connection lost")) {
         session_close(metaverse, session, REJECT_NONE, "connection lost");
     }
 }
@@ -304,11 +319,32 @@ void session_receive(Metaverse *metaverse, const TransportEvent *event)
         message_decode(event->bytes, SENDER_CLIENT, event->channel, session->state, session->role, &message);
     if (status == STATUS_OK) {
         session->heard = metaverse->now;
+        if (session->state == STATE_LIVE) {
+            resume_confirm(session);
+        }
         dispatch(metaverse, session, &message, event->received);
+        if (message.id == MESSAGE_HELLO) {
+            sodium_memzero(&message.hello, sizeof message.hello); /* a ticket may be in it */
+        }
     } else if (status == STATUS_NOT_ALLOWED && is_early_input(session, event, &message)) {
         metaverse->counters.early++;
     } else {
         refuse_message(metaverse, session, event, status);
+    }
+}
+
+/* It may only have lost its way here: who it was stays known for a while. */
+static void fall_silent(Metaverse *metaverse, Session *session)
+{
+    PeerId peer = session->peer;
+    char text[REASON_SIZE];
+    snprintf(text, sizeof text, "nothing was heard for %.1f s",
+             time_to_seconds(metaverse->config.session_timeout));
+    if (resume_keep(metaverse, session, text)) {
+        metaverse->counters.timed_out++;
+        send_reject(metaverse, peer, REJECT_TIMEOUT, text);
+    } else {
+        session_close(metaverse, session, REJECT_TIMEOUT, "%s", text);
     }
 }
 
@@ -324,9 +360,12 @@ static void sweep(Metaverse *metaverse, Session *session)
                       time_to_seconds(config->hello_timeout));
     } else if (session->state == STATE_JOIN && (waited > config->join_timeout || silent > JOIN_SILENCE)) {
         session_close(metaverse, session, REJECT_TIMEOUT, "the world was not loaded in time");
+    } else if (session->state == STATE_LIVE && session->peer == 0) {
+        if (resume_over(metaverse, session)) {
+            session_close(metaverse, session, REJECT_NONE, "did not come back");
+        }
     } else if (session->state == STATE_LIVE && silent > config->session_timeout) {
-        session_close(metaverse, session, REJECT_TIMEOUT, "nothing was heard for %.1f s",
-                      time_to_seconds(config->session_timeout));
+        fall_silent(metaverse, session);
     }
 }
 
@@ -336,7 +375,7 @@ void sessions_sweep(Metaverse *metaverse)
         return;
     }
     metaverse->swept = metaverse->now;
-    for (uint32_t i = 0; i < metaverse->config.sessions; i++) {
+    for (uint32_t i = 0; i < metaverse->slot_count; i++) {
         if (metaverse->sessions[i].state != 0) {
             sweep(metaverse, &metaverse->sessions[i]);
         }

@@ -18,14 +18,25 @@
 #define JOIN_SILENCE        (60 * TIME_SECOND)
 #define NO_SESSION          UINT16_MAX
 #define BODY_MAX            (MESSAGE_SIZE_MAX - 1024) /* room for the message around it and for the seal */
+#define RESUME_SPARE        64    /* connections beyond the people, among them who comes back */
 #define EVENTS_MAX          65536 /* taken in by one receive, so that a flood cannot hold the tick up */
 #define SWEEP_INTERVAL      (100 * TIME_MS)
 #define ROSTER_INTERVAL     (250 * TIME_MS) /* news of who is here are gathered for so long */
 #define NUMBERS             65536           /* of sessions */
 
-/* One connection. A slot is free when `state` is 0. */
+/* What a session is resumed by. */
+typedef struct Resume {
+    uint8_t ticket[TICKET_SIZE]; /* the one given last */
+    uint8_t before[TICKET_SIZE]; /* good until the client speaks: who knows whether it got the last one */
+    bool ticket_valid, before_valid;
+    bool has_key;
+    uint8_t key[NOISE_KEY_SIZE]; /* the client's public one */
+} Resume;
+
+/* One person or connection. A slot is free when `state` is 0. In LIVE it may be away: without a connection,
+ * its avatar standing where it was. */
 typedef struct Session {
-    PeerId peer;
+    PeerId peer;     /* 0: away */
     uint32_t state;  /* STATE_HELLO, STATE_JOIN or STATE_LIVE */
     Role role;       /* what it may do */
     uint16_t number; /* from WELCOME on; not reused while 65,534 others come */
@@ -33,6 +44,7 @@ typedef struct Session {
     char address[ADDRESS_SIZE];
     TimeNs connected; /* when this state's time limit began */
     TimeNs heard;     /* last valid message */
+    Resume resume;
     double allowance; /* messages it may still send now */
     TimeNs allowance_at;
 
@@ -106,6 +118,7 @@ typedef struct Roster {
     ByteBuffer news;      /* entries of the next ROSTER */
     ByteBuffer list, out; /* entries for newcomers; an encoded ROSTER */
     TimeNs told;          /* when news last went out; TIME_NONE: never */
+    bool again;           /* somebody is to be told the list, news or not */
 } Roster;
 
 typedef struct LogBudget {
@@ -124,7 +137,9 @@ struct Metaverse {
     Session *sessions;
     uint16_t *live; /* slots in LIVE, by ascending entity index of their avatars */
     uint16_t live_count;
-    uint16_t *pumped; /* slots of sessions that have something to get reliably, in no order */
+    uint16_t slot_count;
+    uint16_t people_count; /* sessions that have said HELLO */
+    uint16_t *pumped;      /* slots of sessions that have something to get reliably, in no order */
     uint16_t pumped_count;
     uint16_t *free_slots; /* the last one is taken next */
     uint16_t free_count;
@@ -153,6 +168,12 @@ void session_open(Metaverse *metaverse, const TransportEvent *event);
 void session_receive(Metaverse *metaverse, const TransportEvent *event);
 void session_lost(Metaverse *metaverse, PeerId peer);
 
+/* The slot is free again. Its avatar and its peer are no longer of concern. */
+void session_free(Metaverse *metaverse, Session *session);
+
+/* Logs what a peer has done, within a budget: peers decide how often. */
+void session_warn(Metaverse *metaverse, const char *who, const char *what);
+
 /* Ends a session and frees its slot: tells it why (unless `code` is REJECT_NONE) with a text for people,
  * tells the others that it left, logs once. */
 void session_close(Metaverse *metaverse, Session *session, RejectCode code, const char *format, ...)
@@ -167,6 +188,31 @@ void session_send_bytes(Metaverse *metaverse, Session *session, MessageId id, By
 
 /* Ten times a second closes what is broken or has been silent for too long. */
 void sessions_sweep(Metaverse *metaverse);
+
+/* ---- resume.c: sessions that outlive their connection ---- */
+
+/* Notes whose connection this is. */
+void resume_note_key(Metaverse *metaverse, Session *session);
+
+/* Gives a live session a new ticket; nothing where sessions are not kept. */
+void resume_offer(Metaverse *metaverse, Session *session);
+
+/* The client has spoken in LIVE, so it has the newest ticket: older ones are void. */
+void resume_confirm(Session *session);
+
+/* Wipes what is secret. */
+void resume_forget(Session *session);
+
+/* Lets a session whose connection is gone, `why`, wait for its client. False when it may not: then it is to
+ * be closed. */
+bool resume_keep(Metaverse *metaverse, Session *session, const char *why);
+
+/* Whether a session that is away has waited long enough. */
+bool resume_over(const Metaverse *metaverse, const Session *session);
+
+/* HELLO from `comer`: when it holds a ticket of a session of its own, that one goes on over its connection
+ * and `comer` is free. False: it joins as someone new. */
+bool resume_take(Metaverse *metaverse, Session *comer, const HelloMessage *hello);
 
 /* ---- join.c: the handshake and the transfer of the world ---- */
 
@@ -197,6 +243,9 @@ void roster_quit(Metaverse *metaverse, const Session *session);
 
 /* News: told to everybody by roster_tell. */
 void roster_join(Metaverse *metaverse, const Session *joined);
+
+/* The session is to be told anew who is here. */
+void roster_list_again(Metaverse *metaverse, Session *session);
 void roster_leave(Metaverse *metaverse, uint16_t number);
 
 /* When ROSTER_INTERVAL has passed since the last time and there is news, sends them, encoded once, to all who
@@ -283,6 +332,9 @@ void outbox_close(Metaverse *metaverse, Session *session);
 /* The client has taken packet `newest` (0: has nothing any more), and of the 32 before it those in `mask`.
  * False when it says so of what it was never sent. */
 bool outbox_acknowledge(Metaverse *metaverse, Session *session, uint32_t newest, uint32_t mask);
+
+/* The client comes back over another connection: it is told everything anew. Packets are numbered on. */
+void outbox_restart(const Metaverse *metaverse, Session *session);
 
 /* Sends what is due, as far as the client's rate allows; at least the tick's clocks. */
 void outbox_send(Metaverse *metaverse, Session *session);

@@ -97,6 +97,11 @@ void admission_leave(Admission *admission, uint32_t bucket, bool half_open)
     admission->buckets[bucket].connections--;
 }
 
+bool admission_is_full(const Admission *admission)
+{
+    return admission->half_open >= admission->limits.half_open;
+}
+
 uint32_t admission_half_open(const Admission *admission)
 {
     return admission->half_open;

@@ -10,9 +10,9 @@
 typedef struct AdmissionLimits {
     uint32_t handshakes_per_second;             /* of all; default 500, about a tenth of a core */
     uint32_t handshakes_per_second_per_address; /* default 50 */
-    uint32_t half_open;                         /* handshakes begun and not finished; default 1024 */
-    uint32_t half_open_per_address;             /* default 256 */
-    uint32_t connections_per_address;           /* finished ones too; default unlimited */
+    uint32_t half_open; /* handshakes begun and not finished; default 1024. For one more, another gives way */
+    uint32_t half_open_per_address;   /* default 256 */
+    uint32_t connections_per_address; /* finished ones too; default unlimited */
 } AdmissionLimits;
 
 typedef struct Admission Admission; /* opaque */
@@ -31,6 +31,9 @@ uint32_t admission_bucket(const Admission *admission, const char *address);
 NODISCARD Status admission_enter(Admission *admission, uint32_t bucket);
 void admission_opened(Admission *admission, uint32_t bucket);
 void admission_leave(Admission *admission, uint32_t bucket, bool half_open);
+
+/* Whether there are as many half-open handshakes as there may be: one must leave before one more enters. */
+bool admission_is_full(const Admission *admission);
 
 /* Handshakes begun and not finished. */
 uint32_t admission_half_open(const Admission *admission);

@@ -53,7 +53,7 @@ static Status check_file(int file, const char *path, Diag *diag)
     return STATUS_OK;
 }
 
-static Status parse_secret(Bytes text, const char *path, uint8_t out_secret[NOISE_KEY_SIZE], Diag *diag)
+Status key_file_parse(Bytes text, const char *path, uint8_t out_secret[NOISE_KEY_SIZE], Diag *diag)
 {
     Bytes line;
     for (unsigned number = 1; key_text_next_line(&text, &line); number++) {
@@ -84,7 +84,7 @@ static Status read_secret(const char *path, uint8_t out_secret[NOISE_KEY_SIZE], 
     if (status == STATUS_OK) {
         ssize_t size = read(file, text, sizeof text);
         status = size < 0 ? diag_set(diag, STATUS_IO_ERROR, path, 0, "cannot read: %s", strerror(errno))
-                          : parse_secret(bytes_of(text, (size_t)size), path, out_secret, diag);
+                          : key_file_parse(bytes_of(text, (size_t)size), path, out_secret, diag);
         sodium_memzero(text, sizeof text);
     }
     close(file);

@@ -14,6 +14,10 @@ NODISCARD Status key_file_user_path(const char *name, char *out, size_t size, Di
 NODISCARD Status key_file_open(const char *path, uint8_t out_secret[NOISE_KEY_SIZE], bool *out_created,
                                Diag *diag);
 
+/* The key in the text of such a file (untrusted); `path` is for `diag`. STATUS_MALFORMED; *out_secret is then
+ * of no use. */
+NODISCARD Status key_file_parse(Bytes text, const char *path, uint8_t out_secret[NOISE_KEY_SIZE], Diag *diag);
+
 /* What both programs do: with a path key_file_open; with NULL the user's own "identity.key", and where no
  * such file can be had (no home, read-only) a key for this run alone, with a warning in the log. A file that
  * is there and cannot be used is an error in both cases. */

@@ -36,6 +36,9 @@ static void codec_hello(BitStream *stream, HelloMessage *message)
     bits_text(stream, message->name, sizeof message->name);
     bits_text(stream, message->build, sizeof message->build);
     bits_block(stream, message->world_hash, sizeof message->world_hash);
+    bits_u16(stream, &message->session, 16);
+    bits_block(stream, message->ticket, sizeof message->ticket);
+    bits_u32(stream, &message->texts, 32);
 }
 
 static void codec_welcome(BitStream *stream, WelcomeMessage *message)
@@ -180,6 +183,14 @@ static void codec_bye(BitStream *stream, ByeMessage *message)
 {
     bits_u8(stream, &message->reserved, 8);
     bits_check(stream, message->reserved == 0, STATUS_OUT_OF_RANGE);
+}
+
+static void codec_ticket(BitStream *stream, TicketMessage *message)
+{
+    bits_u16(stream, &message->session, 16);
+    bits_u16(stream, &message->seconds, 16);
+    bits_block(stream, message->ticket, sizeof message->ticket);
+    bits_check(stream, message->seconds >= 1 && message->seconds <= RESUME_SECONDS_MAX, STATUS_OUT_OF_RANGE);
 }
 
 static void codec_message(BitStream *stream, Message *message)

@@ -35,7 +35,8 @@ typedef enum Sender { SENDER_CLIENT = 1, SENDER_SERVER = 2 } Sender;
     X(11, SNAPSHOT, snapshot, SENDER_SERVER, 1, UNRELIABLE, NONE, STATE_LIVE)                       \
     X(12, ROSTER, roster, SENDER_SERVER, 0, RELIABLE, NONE, STATE_JOIN | STATE_LIVE)                \
     X(14, TEXT_DEFINE, text_define, SENDER_SERVER, 0, RELIABLE, NONE, STATE_JOIN | STATE_LIVE)      \
-    X(15, BYE, bye, SENDER_CLIENT, 0, RELIABLE, NONE, STATE_HELLO | STATE_JOIN | STATE_LIVE)
+    X(15, BYE, bye, SENDER_CLIENT, 0, RELIABLE, NONE, STATE_HELLO | STATE_JOIN | STATE_LIVE)        \
+    X(16, TICKET, ticket, SENDER_SERVER, 0, RELIABLE, NONE, STATE_HELLO | STATE_LIVE)
 
 typedef enum MessageId {
     MESSAGE_NONE,
@@ -53,6 +54,7 @@ typedef enum MessageId {
 #define INPUTS_MAX       8     /* inputs repeated in one INPUT message: survives 7 lost in a row */
 #define ROSTER_SIZE_MAX  16384 /* bytes of the entries of one ROSTER */
 #define HASH_SIZE        32
+#define TICKET_SIZE      32 /* secret bytes of a ticket */
 
 /* What a field may say at most; anything beyond is refused as OUT_OF_RANGE. */
 #define TICK_RATE_MAX      1000u
@@ -63,6 +65,7 @@ typedef enum MessageId {
 #define CELL_LIMIT_MAX     (1u << 21)
 #define HISTORY_LIMIT_MAX  1024u
 #define INPUT_PITCH_MAX    16384 /* a quarter turn */
+#define RESUME_SECONDS_MAX 3600u
 
 /* X(CODE, text): why a server refuses or ends a session; sent with a text for people. */
 #define REJECT_TABLE(X)                               \
@@ -94,6 +97,9 @@ typedef struct HelloMessage {
     char name[NAME_SIZE];          /* wished user name; the server makes it unique and printable */
     char build[32];                /* client's version and commit, for the log */
     uint8_t world_hash[HASH_SIZE]; /* all zero: send me whatever you run; else: only this world will do */
+    uint16_t session;              /* to be resumed with `ticket`; 0: none */
+    uint8_t ticket[TICKET_SIZE];
+    uint32_t texts; /* that the client has already, when it resumes */
 } HelloMessage;
 
 typedef struct WelcomeMessage {
@@ -181,6 +187,14 @@ typedef struct ByeMessage {
     uint8_t reserved; /* 0 */
 } ByeMessage;
 
+/* In LIVE: what a client comes back with when it has lost the connection. In HELLO: it is back. Each ticket
+ * replaces the one before. Secret: never to be logged, to be wiped after use. */
+typedef struct TicketMessage {
+    uint16_t session; /* number of the session it resumes */
+    uint16_t seconds; /* how long the session waits after the client was heard last, 1..RESUME_SECONDS_MAX */
+    uint8_t ticket[TICKET_SIZE];
+} TicketMessage;
+
 /* One decoded message. */
 typedef struct Message {
     MessageId id;
@@ -199,6 +213,7 @@ typedef struct Message {
         RosterMessage roster;
         TextDefineMessage text_define;
         ByeMessage bye;
+        TicketMessage ticket;
     };
 } Message;
 

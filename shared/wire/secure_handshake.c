@@ -70,6 +70,26 @@ static bool ensure_admission(SecureTransport *transport)
     return true;
 }
 
+/* Who gives way when there are too many: whoever has been sent a cookie and not answered for the longest
+ * time. An honest client answers within a round trip; only if all have answered is it the oldest. */
+static void displace(SecureTransport *transport)
+{
+    TransportEvent unused;
+    SecurePeer *peer = transport->half_open.first;
+    while (peer && (!peer->incoming || peer->channel || peer->phase != PEER_SHAKING)) {
+        peer = peer->half_open.next;
+    }
+    if (!peer) {
+        for (peer = transport->half_open.first; peer && !peer->incoming;) {
+            peer = peer->half_open.next;
+        }
+    }
+    if (peer) {
+        transport->counters.displaced++;
+        (void)secure_peer_give_up(transport, peer, REJECT_FULL, &unused); /* not yet known above */
+    }
+}
+
 /* Someone has come. It gets a cookie, and only a small record is kept of it. */
 void secure_challenge(SecureTransport *transport, const TransportEvent *event)
 {
@@ -79,6 +99,9 @@ void secure_challenge(SecureTransport *transport, const TransportEvent *event)
     SecurePeer *peer = NULL;
     address_of(transport, event->peer, address, sizeof address);
     uint32_t bucket = ensure_admission(transport) ? admission_bucket(transport->admission, address) : 0;
+    if (transport->admission && admission_is_full(transport->admission)) {
+        displace(transport);
+    }
     if (!transport->admission || admission_enter(transport->admission, bucket) != STATUS_OK) {
         transport->counters.limited++;
         transport_disconnect(transport->inner, event->peer, REJECT_FULL);

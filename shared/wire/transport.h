@@ -42,6 +42,7 @@ typedef struct TransportStats {
     double loss;          /* 0..1, as the transport estimates it */
     uint32_t queued;      /* reliable packets not yet acknowledged */
     uint64_t strays;      /* datagrams dropped because they belong to no connection; only with peer 0 */
+    uint64_t displaced;   /* half-open or ending connections that gave way to newer ones; only with peer 0 */
 } TransportStats;
 
 typedef struct TransportOps {

@@ -52,6 +52,9 @@ typedef struct EnetTransport {
     bool drained;                        /* the socket was empty after that */
     bool server;
     enet_uint32 patience_ms;
+    size_t next_victim;   /* of who may have to give way */
+    char found_name[256]; /* the host looked up last, and its address */
+    ENetAddress found;
     TransportStats totals;
 } EnetTransport;
 
@@ -129,6 +132,39 @@ static bool is_stray(const EnetTransport *transport)
            peer->address.port != host->receivedAddress.port;
 }
 
+/* Neither connected nor of use to anyone any more: half-open in ENet's own handshake, or ending. */
+static bool may_give_way(const EnetTransport *transport, size_t index)
+{
+    return transport->host->peers[index].state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT ||
+           transport->slots[index].state == SLOT_LEAVING;
+}
+
+/* Someone knocks. Whoever gets the slot must not hold it half-open for ENet's default of 30 s; and where all
+ * are taken, one that may gives way, in turn, so that the oldest goes: however many knock without ever coming
+ * in, who answers within the time that it takes to go round does. */
+static void make_room(EnetTransport *transport)
+{
+    ENetHost *host = transport->host;
+    bool room = false;
+    for (size_t i = 0; i < host->peerCount; i++) {
+        if (host->peers[i].state == ENET_PEER_STATE_DISCONNECTED) {
+            give_little_time(&host->peers[i]);
+            room = true;
+        }
+    }
+    for (size_t tried = 0; !room && tried < host->peerCount; tried++) {
+        size_t index = transport->next_victim;
+        transport->next_victim = (index + 1) % host->peerCount;
+        if (may_give_way(transport, index)) {
+            enet_peer_reset(&host->peers[index]);
+            give_little_time(&host->peers[index]);
+            transport->slots[index].state = SLOT_FREE;
+            transport->totals.displaced++;
+            room = true;
+        }
+    }
+}
+
 /* Sees every datagram before ENet does. Returns 1 to drop it. */
 static int ENET_CALLBACK intercept(ENetHost *host, ENetEvent *event)
 {
@@ -142,12 +178,7 @@ static int ENET_CALLBACK intercept(ENetHost *host, ENetEvent *event)
     unsigned id =
         (unsigned)(host->receivedData[0] << 8 | host->receivedData[1]) & ENET_PROTOCOL_MAXIMUM_PEER_ID;
     if (id == ENET_PROTOCOL_MAXIMUM_PEER_ID) {
-        /* Someone knocks. Whoever gets the slot must not hold it half-open for ENet's default of 30 s. */
-        for (size_t i = 0; i < host->peerCount; i++) {
-            if (host->peers[i].state == ENET_PEER_STATE_DISCONNECTED) {
-                give_little_time(&host->peers[i]);
-            }
-        }
+        make_room(transport);
         return 0;
     }
     Slot *slot = &transport->slots[id];
@@ -173,14 +204,29 @@ static void drop_half_open(EnetTransport *transport)
 
 /* ---- operations ---- */
 
+/* Looks `name` up, once: who connects again does so because the network is out, and then a resolver may hold
+ * us up for many seconds. */
+static bool find_host(EnetTransport *transport, const char *name)
+{
+    if (transport->found_name[0] != '\0' && strcmp(transport->found_name, name) == 0) {
+        return true;
+    }
+    transport->found_name[0] = '\0';
+    if (enet_address_set_host(&transport->found, name) != 0) {
+        return false;
+    }
+    snprintf(transport->found_name, sizeof transport->found_name, "%s", name);
+    return true;
+}
+
 static Status enet_connect_to(void *context, const char *host_name, uint16_t port, uint32_t data,
                               PeerId *out_peer, Diag *diag)
 {
     EnetTransport *transport = context;
-    ENetAddress address = { .port = port };
-    if (enet_address_set_host(&address, host_name) != 0) {
+    if (!find_host(transport, host_name)) {
         return diag_set(diag, STATUS_NOT_FOUND, host_name, 0, "no such host");
     }
+    ENetAddress address = { .host = transport->found.host, .port = port };
     ENetPeer *peer = enet_host_connect(transport->host, &address, TRANSPORT_CHANNELS, data);
     if (!peer) {
         return diag_set(diag, STATUS_CAPACITY, host_name, 0, "no free connection");

@@ -35,7 +35,8 @@ typedef struct SecureConfig {
 
 typedef struct SecureCounters {
     uint64_t challenged;             /* connections that came and were sent a cookie */
-    uint64_t limited;                /* … and were turned away: too many half-open or from one address */
+    uint64_t limited;                /* … and were turned away: too many from one address */
+    uint64_t displaced;              /* half-open ones that gave way to others */
     uint64_t bad_cookies, malformed; /* handshakes ended for what was sent */
     uint64_t untrusted, timed_out;   /* handshakes ended for the key, or for taking too long */
     uint64_t handshakes;             /* for which public-key work was done */

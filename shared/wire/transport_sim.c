@@ -42,6 +42,7 @@ typedef enum SlotState { SLOT_FREE, SLOT_CONNECTING, SLOT_CONNECTED, SLOT_LEAVIN
 /* One connection, seen from one end. */
 typedef struct Slot {
     SlotState state;
+    bool severed; /* nothing passes */
     uint16_t generation;
     uint32_t remote_host;
     PeerId remote_peer;
@@ -220,6 +221,15 @@ static TimeNs reliable_arrival(SimNetwork *network, Slot *slot, const Packet *pa
     return at;
 }
 
+/* Whether packets of `route` are lost for good: one of its ends has another address by now. */
+static bool is_severed(const SimNetwork *network, const Route *route)
+{
+    const SimHost *from = host_at(network, route->from_host), *to = host_at(network, route->to_host);
+    const Slot *sender = from ? find_slot(from, route->from_peer) : NULL;
+    const Slot *receiver = to ? find_slot(to, route->to_peer) : NULL;
+    return (sender && sender->severed) || (receiver && receiver->severed);
+}
+
 /* Puts `packet` on its way, or frees it. */
 static void deliver(SimNetwork *network, Slot *slot, Packet *packet, TimeNs at)
 {
@@ -279,7 +289,10 @@ static void send_outbox(SimHost *host, TimeNs now)
         }
         list_remove(&host->outbox, packet);
         count_sent(host, slot, packet);
-        if (host->network->cut) {
+        if (host->network->cut || is_severed(host->network, &packet->route)) {
+            if (packet->kind == PACKET_DISCONNECT && slot) {
+                free_slot(slot);
+            }
             free(packet);
         } else if (packet->delivery == DELIVERY_UNRELIABLE) {
             send_unreliable(host, slot, packet, now);
@@ -302,7 +315,7 @@ static bool hears(const SimHost *host, const Slot *slot, TimeNs *out_when)
     const SimHost *remote = host_at(host->network, slot->remote_host);
     const Slot *other = remote ? find_slot(remote, slot->remote_peer) : NULL;
     if (host->network->cut || host->network->link.loss >= 1 || !other ||
-        other->remote_peer != peer_id(host, slot)) {
+        other->remote_peer != peer_id(host, slot) || slot->severed || other->severed) {
         return false;
     }
     *out_when = remote->polled;
@@ -509,7 +522,7 @@ static Status sim_poll(void *context, TimeNs now, TransportEvent *out_event)
     }
     while (host->inbox.first && host->inbox.first->deliver_at <= now) {
         Packet *packet = list_pop(&host->inbox);
-        if (take_packet(host, packet, out_event)) {
+        if (!is_severed(host->network, &packet->route) && take_packet(host, packet, out_event)) {
             host->current = packet;
             return STATUS_OK;
         }
@@ -618,6 +631,28 @@ void sim_network_set_patience(SimNetwork *network, TimeNs patience)
 void sim_network_cut(SimNetwork *network, bool cut)
 {
     network->cut = cut;
+}
+
+void sim_transport_forge_disconnect(Transport transport, PeerId peer, uint32_t reason)
+{
+    SimHost *host = transport.context;
+    const Slot *slot = find_slot(host, peer);
+    Packet *packet = slot ? calloc(1, sizeof *packet) : NULL;
+    if (packet) {
+        packet->kind = PACKET_DISCONNECT;
+        packet->data = reason;
+        packet->route = (Route){ UINT32_MAX, host->index, slot->remote_peer, peer };
+        packet->deliver_at = host->polled;
+        inbox_add(host, packet);
+    }
+}
+
+void sim_transport_sever(Transport transport)
+{
+    SimHost *host = transport.context;
+    for (uint32_t i = 0; i < host->slot_count; i++) {
+        host->slots[i].severed = host->slots[i].state != SLOT_FREE;
+    }
 }
 
 Status transport_sim_create(SimNetwork *network, uint16_t port, Transport *out_transport)

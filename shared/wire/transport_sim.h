@@ -31,6 +31,14 @@ void sim_network_cut(SimNetwork *network, bool cut);
 
 /* How long a transport hears nothing from a peer before it gives it up; 5 s unless told. */
 void sim_network_set_patience(SimNetwork *network, TimeNs patience);
+/* What an attacker can do who sees the datagrams of a network without authentication: `transport` (itself,
+ * not one that wraps it) takes it that `peer` has disconnected with `reason`; the other side knows nothing.
+ */
+void sim_transport_forge_disconnect(Transport transport, PeerId peer, uint32_t reason);
+
+/* `transport` gets another address, or its mapping is gone: nothing passes any more over its connections,
+ * though both sides still have them. New ones can be made. */
+void sim_transport_sever(Transport transport);
 
 /* A transport listening as host "sim", `port`; or, with port 0, one that can only connect. The caller
  * destroys it. STATUS_ADDRESS_IN_USE, STATUS_OUT_OF_MEMORY. */

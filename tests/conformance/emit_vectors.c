@@ -90,6 +90,9 @@ static void fill_handshake(Message *message, Random *random)
         fill_text(message->hello.name, NAME_SIZE, random);
         fill_text(message->hello.build, sizeof message->hello.build, random);
         fill_hash(message->hello.world_hash, random);
+        message->hello.session = (uint16_t)random_u64(random);
+        fill_hash(message->hello.ticket, random);
+        message->hello.texts = (uint32_t)random_u64(random);
         break;
     case MESSAGE_WELCOME:
         message->welcome =
@@ -118,6 +121,11 @@ static void fill_handshake(Message *message, Random *random)
     case MESSAGE_TEXT_DEFINE:
         message->text_define.id = (uint32_t)random_u64(random);
         fill_text(message->text_define.text, sizeof message->text_define.text, random);
+        break;
+    case MESSAGE_TICKET:
+        message->ticket.session = (uint16_t)random_u64(random);
+        message->ticket.seconds = (uint16_t)(1 + random_below(random, RESUME_SECONDS_MAX));
+        fill_hash(message->ticket.ticket, random);
         break;
     default:
         break;
@@ -206,6 +214,9 @@ static void print_handshake(const Message *message)
         print_text("name", message->hello.name);
         print_text("build", message->hello.build);
         print_block("world", message->hello.world_hash, HASH_SIZE);
+        print_number("resumes", message->hello.session);
+        print_block("ticket", message->hello.ticket, TICKET_SIZE);
+        print_number("texts", message->hello.texts);
         break;
     case MESSAGE_WELCOME:
         print_number("session", message->welcome.session);
@@ -233,6 +244,11 @@ static void print_handshake(const Message *message)
     case MESSAGE_TEXT_DEFINE:
         print_number("text_id", message->text_define.id);
         print_text("text", message->text_define.text);
+        break;
+    case MESSAGE_TICKET:
+        print_number("session", message->ticket.session);
+        print_number("seconds", message->ticket.seconds);
+        print_block("ticket", message->ticket.ticket, TICKET_SIZE);
         break;
     default:
         break;

@@ -103,7 +103,8 @@ def valid_file_name(name):
 
 
 def hello(f):
-    return {"version": f.u32(), "name": f.text(64), "build": f.text(32), "world": f.hash()}
+    return {"version": f.u32(), "name": f.text(64), "build": f.text(32), "world": f.hash(), "resumes": f.u16(),
+            "ticket": f.hash(), "texts": f.u32()}
 
 
 def welcome(f):
@@ -182,6 +183,7 @@ LAYOUTS = {
     "ROSTER": roster,
     "TEXT_DEFINE": lambda f: {"text_id": f.u32(), "text": f.text(256)},
     "BYE": lambda f: {"reserved": f.within(f.u8(), 0, 0)},
+    "TICKET": lambda f: {"session": f.u16(), "seconds": f.within(f.u16(), 1, 3600), "ticket": f.hash()},
 }
 
 

@@ -16,9 +16,11 @@ add_test(NAME e2e.impaired COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tes
 add_test(NAME e2e.visitors COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/visitors.py
   ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 set_tests_properties(e2e.visitors PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+add_test(NAME e2e.resume COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/resume.py
+  ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 add_test(NAME e2e.identity COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/identity.py
   ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
-set_tests_properties(e2e.bad_input e2e.memory e2e.impaired e2e.identity PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180)
+set_tests_properties(e2e.bad_input e2e.memory e2e.impaired e2e.identity e2e.resume PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180)
 set_tests_properties(e2e.cookie_factory e2e.tickless e2e.window e2e.bad_server PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 180)
 
 # Records the corpus of fuzz_client_session anew; not part of a normal build.

@@ -182,7 +182,7 @@ def main():
         sys.exit(__doc__)
     with Stage(sys.argv[1]) as stage:
         early_visitor(stage)
-        server = stage.server("--world", PLANT)
+        server = stage.server("--world", PLANT, "--resume-seconds", "5")
         odd_names(stage)
         one_frame(stage)
         dump_to_a_device(stage)

@@ -8,15 +8,22 @@
 #include <stdlib.h>
 
 #define CONTROL_CHANNEL    3u  /* of a message */
-#define CONTROL_LATER      4u  /* 10 ms pass before it, else 1 */
+#define CONTROL_LATER      4u  /* a frame (17 ms) passes before it, else 1 ms */
 #define CONTROL_DISCONNECT 8u  /* not a message but the end of the connection; the size is the reason */
 #define CONTROL_FRAME      16u /* a frame is drawn after it */
+#define CONTROL_OLD        32u /* of the connection before the newest */
+#define CONTROL_SILENCE    64u /* 1.5 s pass before it */
+
+#define START         \
+    (INT64_C(86400) * \
+     TIME_SECOND) /* as when the corpus was recorded: times in it must not be in the future */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct Script {
     Bytes rest;
-    bool connected, more;
+    PeerId connects, announced; /* connections begun, and told to be there */
+    bool more;
     uint8_t control;
     Bytes message;
     uint32_t reason;
@@ -32,27 +39,29 @@ static void require(bool condition)
 static Status script_connect(void *context, const char *host, uint16_t port, uint32_t data, PeerId *out_peer,
                              Diag *diag)
 {
-    (void)context, (void)host, (void)port, (void)data, (void)diag;
-    *out_peer = 1;
+    (void)host, (void)port, (void)data, (void)diag;
+    *out_peer = ++((Script *)context)->connects;
     return STATUS_OK;
 }
 
 static Status script_send(void *context, PeerId peer, uint8_t channel, Delivery delivery, Bytes bytes)
 {
-    (void)context, (void)delivery;
-    require(peer == 1 && channel < TRANSPORT_CHANNELS && bytes.size > 0);
+    (void)delivery;
+    require(peer <= ((Script *)context)->connects && channel < TRANSPORT_CHANNELS && bytes.size > 0);
     return STATUS_OK;
 }
 
 static Status script_poll(void *context, TimeNs now, TransportEvent *out_event)
 {
     Script *script = context;
-    *out_event = (TransportEvent){ .peer = 1, .received = now };
-    if (!script->connected) {
-        script->connected = true;
+    *out_event = (TransportEvent){ .received = now };
+    if (script->announced < script->connects) {
+        out_event->peer = ++script->announced;
         out_event->type = TRANSPORT_CONNECTED;
         return STATUS_OK;
     }
+    bool old = (script->control & CONTROL_OLD) != 0 && script->connects > 1;
+    out_event->peer = old ? script->connects - 1 : script->connects;
     if (!script->more) {
         return STATUS_EMPTY;
     }
@@ -156,13 +165,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Script script = { .rest = bytes_of(data, size) };
     SessionConfig config = { .host = "fuzz", .port = 1, .name = "Ada" };
     World world = { .bounds_min = { -50, -50 }, .bounds_max = { 50, 50 } };
-    TimeNs now = TIME_SECOND, last_shown = INT64_MIN;
+    TimeNs now = START, last_shown = INT64_MIN;
     Session *session = NULL;
     Diag diag;
     require(session_create(&config, (Transport){ .ops = &ops, .context = &script }, now, &session, &diag) ==
             STATUS_OK);
     while (session_state(session) != SESSION_ENDED && next_event(&script)) {
-        now += (script.control & CONTROL_LATER) != 0 ? 10 * TIME_MS : TIME_MS;
+        now += (script.control & CONTROL_LATER) != 0 ? 17 * TIME_MS : TIME_MS;
+        if ((script.control & CONTROL_SILENCE) != 0) { /* noticed before the message comes */
+            now += 1500 * TIME_MS;
+            script.more = false;
+            session_update(session, now);
+            script.more = true;
+        }
         session_update(session, now);
         if ((script.control & CONTROL_FRAME) != 0) {
             frame(session, &world, now, &last_shown);

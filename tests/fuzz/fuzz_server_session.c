@@ -1,7 +1,9 @@
 /* A connected peer that sends anything, against a live metaverse over the simulated network.
  * The first byte says how far the peer goes by the rules (connected, welcomed, loaded, live); then come
- * records of channel, size and that many bytes; size 0 lets a tick pass. Whatever it is, nothing breaks,
- * nothing is left behind, and another, well-behaved session lives on. */
+ * records of channel, size and that many bytes; size 0 lets a tick pass. A first byte of 128 and more is
+ * something to do instead: lose the connection, come again, say HELLO with the newest or an older ticket,
+ * bent or not. Whatever it is, nothing breaks, nothing is left behind, and another, well-behaved session
+ * lives on. */
 #include "tests/unit/server/script_client.h"
 
 #include <stdlib.h>
@@ -16,12 +18,48 @@ static void require(bool condition, const char *what)
     }
 }
 
+/* `argument` is the second byte of the record. */
+static void do_something(Stage *stage, ScriptClient *evil, uint8_t what, uint8_t argument)
+{
+    Message hello = { .id = MESSAGE_HELLO, .hello = evil->hello };
+    const TicketMessage *ticket = (what & 0x08) != 0 ? &evil->ticket_before : &evil->ticket;
+    switch (what & 3) {
+    case 0:
+        sim_transport_sever(evil->transport);
+        break;
+    case 1: /* the old connection goes on until it is noticed */
+        evil->goal = GOAL_CONNECT;
+        (void)client_connect(evil);
+        stage_tick(stage);
+        stage_tick(stage);
+        evil->disconnected = evil->rejected = false;
+        break;
+    case 2:
+        hello.hello.session = (what & 0x10) != 0 ? argument : ticket->session;
+        hello.hello.texts = (what & 0x20) != 0 ? argument : 0;
+        memcpy(hello.hello.ticket, ticket->ticket, sizeof hello.hello.ticket);
+        hello.hello.ticket[argument % TICKET_SIZE] ^= (uint8_t)(what & 0x40);
+        (void)!client_send(evil, &hello);
+        stage_tick(stage);
+        break;
+    default:
+        transport_disconnect(evil->transport, evil->peer, 0);
+        stage_tick(stage);
+        break;
+    }
+}
+
 static void send_records(Stage *stage, ScriptClient *evil, const uint8_t *data, size_t size)
 {
     size_t at = 0;
     for (int i = 0; i < RECORDS_MAX && at + 2 <= size && !evil->disconnected; i++) {
         uint8_t channel = data[at] % TRANSPORT_CHANNELS;
         size_t length = data[at + 1];
+        if (data[at] >= 128) {
+            do_something(stage, evil, data[at], data[at + 1]);
+            at += 2;
+            continue;
+        }
         at += 2;
         length = length < size - at ? length : size - at;
         if (length == 0) {
@@ -33,10 +71,21 @@ static void send_records(Stage *stage, ScriptClient *evil, const uint8_t *data, 
     }
 }
 
+static void fill(void *context, uint8_t *out, size_t size)
+{
+    static uint8_t next;
+    (void)context;
+    for (size_t i = 0; i < size; i++) {
+        out[i] = ++next;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static Stage stage;
-    static const MetaverseConfig config = { .sessions = 3 };
+    static const MetaverseConfig config = { .sessions = 3,
+                                            .resume_time = TIME_SECOND,
+                                            .entropy = { .fill = fill } };
     if (size < 2) {
         return 0;
     }
@@ -56,6 +105,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const MetaverseCounters *counters = metaverse_counters(stage.metaverse);
     require(counters->sessions <= 2 && counters->joined - counters->left == counters->sessions,
             "sessions do not add up");
+    require(counters->away < counters->sessions && counters->resumed <= evil->tickets + RECORDS_MAX, "away");
+    if (counters->away > 0) { /* nobody is waited for for ever */
+        stage_run(&stage, 1.1);
+        require(counters->away == 0 && counters->sessions == 1, "someone stays away");
+    }
     stage_finish(&stage);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* Writes the seeds of fuzz_client_session: what a real server says to a client, over a clean and over a rough
- * network, to a client that is turned away, and to one whose server stops. record_client_session FOLDER */
+ * network, to a client that is turned away, to one whose server stops, and to some that come back.
+ * record_client_session FOLDER */
 #include "tests/unit/sim/session_rig.h"
 
 #include "shared/base/disk_file.h"
@@ -10,14 +11,18 @@
 typedef struct Recorder { /* a transport that writes down what the one under it delivers */
     Transport under;
     uint8_t *bytes;
-    size_t size, frame;
+    size_t size;
     TimeNs last;
+    PeerId newest;
 } Recorder;
 
 static Status record_connect(void *context, const char *host, uint16_t port, uint32_t data, PeerId *out_peer,
                              Diag *diag)
 {
-    return transport_connect(((Recorder *)context)->under, host, port, data, out_peer, diag);
+    Recorder *recorder = context;
+    Status status = transport_connect(recorder->under, host, port, data, out_peer, diag);
+    recorder->newest = status == STATUS_OK ? *out_peer : recorder->newest;
+    return status;
 }
 
 static Status record_send(void *context, PeerId peer, uint8_t channel, Delivery delivery, Bytes bytes)
@@ -37,7 +42,8 @@ static Status record_poll(void *context, TimeNs now, TransportEvent *out_event)
     uint8_t *at = recorder->bytes + recorder->size;
     size_t size = end ? out_event->data : out_event->bytes.size;
     at[0] = (uint8_t)(out_event->channel | 16u | (now - recorder->last >= 10 * TIME_MS ? 4u : 0u) |
-                      (end ? 8u : 0u));
+                      (end ? 8u : 0u) | (out_event->peer != recorder->newest ? 32u : 0u) |
+                      (now - recorder->last >= TIME_SECOND && recorder->size > 0 ? 64u : 0u));
     at[1] = (uint8_t)size;
     at[2] = (uint8_t)(size >> 8);
     if (!end) {
@@ -73,7 +79,28 @@ static void record_destroy(void *context)
     transport_destroy(((Recorder *)context)->under);
 }
 
-static void record(const char *folder, const char *name, SimLink link, const uint8_t *world_hash, bool stop)
+static AvatarInput walk(uint32_t step, const AvatarState *own)
+{
+    (void)own;
+    return (AvatarInput){ .forward = 127, .yaw = (uint16_t)(step * 200) };
+}
+
+/* The server's name for the first client. */
+static PeerId server_peer_of(const Rig *rig)
+{
+    char address[64];
+    for (PeerId peer = 1u << 16; peer < 1u << 18; peer++) {
+        if (transport_address(rig->server_inner, peer, address, sizeof address) == STATUS_OK) {
+            return peer;
+        }
+    }
+    return 0;
+}
+
+typedef enum Course { STAYS, SERVER_STOPS, FORGED_END, SEVERED, EXPIRED } Course;
+
+static void record(const char *folder, const char *name, SimLink link, const uint8_t *world_hash,
+                   Course course)
 {
     static const TransportOps ops = { .connect = record_connect,
                                       .send = record_send,
@@ -89,16 +116,37 @@ static void record(const char *folder, const char *name, SimLink link, const uin
     if (rig == NULL) {
         abort();
     }
-    rig_init(rig, link, 8, 5, SEED_WORLD);
-    if (rig_transport(rig, 0, &recorder.under) != STATUS_OK) {
+    rig_init_with(rig, link, 8, 5, SEED_WORLD, false, course == EXPIRED ? TIME_SECOND : 10 * TIME_SECOND);
+    Transport inner;
+    if (rig_transport(rig, 0, 0, &inner, &recorder.under) != STATUS_OK) {
         abort();
     }
-    rig_connect_over(rig, 0, "Ada", world_hash, (Transport){ .ops = &ops, .context = &recorder });
+    RigClient *client =
+        rig_connect_over(rig, 0, "Ada", world_hash, (Transport){ .ops = &ops, .context = &recorder });
     rig_connect(rig, 1, "Bob", NULL);
+    client->steer = rig->clients[1].steer = walk;
     rig_run(rig, RIG_SERVER_START + 1500 * TIME_MS, NULL, NULL);
-    if (stop) {
+    switch (course) {
+    case STAYS:
+        break;
+    case SERVER_STOPS:
         server_shutdown(rig->server, rig->now);
         rig_run(rig, rig->now + 200 * TIME_MS, NULL, NULL);
+        break;
+    case FORGED_END:
+        sim_transport_forge_disconnect(inner, client->session->peer, 0);
+        rig_run(rig, rig->now + 600 * TIME_MS, NULL, NULL);
+        break;
+    case EXPIRED: /* the machine sleeps for too long */
+        sim_transport_forge_disconnect(rig->server_inner, server_peer_of(rig), 0);
+        sim_transport_sever(inner);
+        client->next_frame = rig->now + 2 * TIME_SECOND;
+        rig_run(rig, rig->now + 3 * TIME_SECOND, NULL, NULL);
+        break;
+    case SEVERED:
+        sim_transport_sever(inner);
+        rig_run(rig, rig->now + 2 * TIME_SECOND, NULL, NULL);
+        break;
     }
     char path[512];
     Diag diag = { 0 };
@@ -123,9 +171,12 @@ int main(int argc, char *argv[])
         fprintf(stderr, "usage: record_client_session FOLDER\n");
         return 2;
     }
-    record(argv[1], "clean", clean, NULL, false);
-    record(argv[1], "rough", rough, NULL, false);
-    record(argv[1], "turned_away", clean, other, false);
-    record(argv[1], "server_stops", clean, NULL, true);
+    record(argv[1], "clean", clean, NULL, STAYS);
+    record(argv[1], "rough", rough, NULL, STAYS);
+    record(argv[1], "turned_away", clean, other, STAYS);
+    record(argv[1], "server_stops", clean, NULL, SERVER_STOPS);
+    record(argv[1], "comes_back", clean, NULL, FORGED_END);
+    record(argv[1], "other_address", clean, NULL, SEVERED);
+    record(argv[1], "joins_anew", clean, NULL, EXPIRED);
     return 0;
 }

@@ -33,6 +33,8 @@ typedef struct ScriptClient {
     uint32_t reason; /* of the disconnect */
     RejectMessage reject;
     WelcomeMessage welcome;
+    TicketMessage ticket, ticket_before; /* the last two */
+    uint32_t tickets;
     uint32_t manifest_count, file_index, chunk_next; /* chunk_next: chunks received of file_index */
     uint32_t requested;                              /* of file_index */
     uint32_t sizes[16];
@@ -198,6 +200,11 @@ static inline void client_message(ScriptClient *client, const Message *message)
         break;
     case MESSAGE_FILE_CHUNK:
         client_chunk(client, &message->file_chunk);
+        break;
+    case MESSAGE_TICKET:
+        client->ticket_before = client->ticket;
+        client->ticket = message->ticket;
+        client->tickets++;
         break;
     case MESSAGE_TIME_RESPONSE:
         client->time_responses++;

@@ -270,7 +270,7 @@ static void the_world_grows_to_its_limits(void **state)
 
 /* A transport that only counts: one client that is connected, joins and acknowledges every snapshot. */
 typedef struct EchoPeer {
-    uint8_t queue[16][64]; /* what the client says next */
+    uint8_t queue[16][128]; /* what the client says next */
     uint8_t sizes[16], channels[16];
     unsigned count, next;
     bool connected, closed;

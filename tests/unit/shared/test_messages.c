@@ -24,8 +24,13 @@ static Message valid_message(MessageId id)
     Message message = { .id = id };
     switch (id) {
     case MESSAGE_HELLO:
-        message.hello =
-            (HelloMessage){ .version = 1, .name = "Anna", .build = "0.1.0 abc", .world_hash = { 1 } };
+        message.hello = (HelloMessage){ .version = 1,
+                                        .name = "Anna",
+                                        .build = "0.1.0 abc",
+                                        .world_hash = { 1 },
+                                        .session = 7,
+                                        .ticket = { 5 },
+                                        .texts = 12 };
         break;
     case MESSAGE_WELCOME:
         message.welcome = (WelcomeMessage){ .session = 3,
@@ -71,6 +76,9 @@ static Message valid_message(MessageId id)
         break;
     case MESSAGE_TEXT_DEFINE:
         message.text_define = (TextDefineMessage){ .id = 5, .text = "ACKNOWLEDGED" };
+        break;
+    case MESSAGE_TICKET:
+        message.ticket = (TicketMessage){ .session = 9, .seconds = 30, .ticket = { 1, 2, 3 } };
         break;
     default:
         break;
@@ -234,6 +242,8 @@ static void test_every_field_is_checked(void **state)
         { MESSAGE_INPUT, 13, { 3 }, 1, STATUS_TRUNCATED },
         { MESSAGE_TEXT_DEFINE, 6, { 0x1B }, 1, STATUS_MALFORMED },
         { MESSAGE_BYE, 1, { 1 }, 1, STATUS_OUT_OF_RANGE },
+        { MESSAGE_TICKET, 3, { 0, 0 }, 2, STATUS_OUT_OF_RANGE },
+        { MESSAGE_TICKET, 3, { 0x11, 0x0E }, 2, STATUS_OUT_OF_RANGE }, /* 3601 */
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         Status status = patched(cases[i].id, cases[i].offset, cases[i].bytes, cases[i].size, 0);

@@ -287,6 +287,46 @@ static void test_lost_peer_is_noticed_within_5_s(void **state)
     finish(&pair);
 }
 
+/* Many more knock than there are places for, and never say another word: who comes in is let in at once, and
+ * who is in stays. */
+static void test_knocking_keeps_nobody_out(void **state)
+{
+    (void)state;
+    Pair pair = connected_pair();
+    TransportEvent event;
+    TransportStats stats;
+    Diag diag;
+    int udp = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons(pair.port),
+                              .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    uint8_t knock[52] = { 0x8F, 0xFF, 0, 0,    0x82, 0xFF, 0, 1, 0, 0, 0xFF, 0xFF,
+                          0,    0,    5, 0x78, 0,    1,    0, 0, 0, 0, 0,    3 };
+    for (uint8_t i = 0; i < 100; i++) {
+        knock[47] = i; /* of the connection id: each is another one */
+        assert_int_equal(sendto(udp, knock, sizeof knock, 0, (struct sockaddr *)&to, sizeof to),
+                         sizeof knock);
+    }
+    assert_int_equal(next_event(&pair, 50 * TIME_MS, &event), 0);
+    Pair newcomer = { .server = pair.server };
+    TimeNs start = clock_monotonic();
+    assert_int_equal(transport_enet_create(&(EnetConfig){ .server = false }, &newcomer.client, NULL, &diag),
+                     STATUS_OK);
+    assert_int_equal(
+        transport_connect(newcomer.client, "127.0.0.1", pair.port, 7, &newcomer.at_client, &diag), STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_not_equal(next_event(&newcomer, 2 * TIME_SECOND, &event), 0);
+        assert_int_equal(event.type, TRANSPORT_CONNECTED);
+    }
+    assert_true(clock_monotonic() - start < 2 * TIME_SECOND); /* those who knock have 3 s and more */
+    assert_int_equal(transport_stats(pair.server, 0, &stats), STATUS_OK);
+    assert_in_range(stats.displaced, 90, 100); /* 7 places for 101 */
+    assert_int_equal(transport_stats(pair.server, pair.at_server, &stats), STATUS_OK);
+    transport_destroy(newcomer.client);
+    close(udp);
+    finish(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_destroy_does_not_wait_for_the_silent),
         cmocka_unit_test(test_no_such_host),
         cmocka_unit_test(test_strays_are_counted_and_harmless),
+        cmocka_unit_test(test_knocking_keeps_nobody_out),
         cmocka_unit_test(test_lost_peer_is_noticed_within_5_s),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

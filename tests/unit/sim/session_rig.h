@@ -29,6 +29,7 @@ typedef struct RigTrace { /* the scripted feed, and the truth that clients are c
 
 typedef struct RigClient {
     Session *session;
+    Transport inner; /* under the sealed one; borrowed */
     WorldValues values;
     SessionView view;
     TimeNs connected, live, next_frame, frame; /* live: first valid view */
@@ -43,6 +44,7 @@ typedef struct Rig {
     RigTrace trace;
     Random entropy; /* of the secure channel */
     SimNetwork *network;
+    Transport server_inner, server_sealed; /* borrowed */
     Server *server;
     RigClient clients[RIG_CLIENTS];
     Arena arena;
@@ -123,7 +125,6 @@ static inline void rig_write_trace(Rig *rig, uint64_t seed)
     trace->texts = &rig->small.texts;
 }
 
-/* `world_bytes`: of the world's large file; 0: as it is. */
 /* Everything between server and clients is sealed, as it is in the programs. */
 static inline void rig_fill(void *context, uint8_t *out, size_t size)
 {
@@ -132,19 +133,27 @@ static inline void rig_fill(void *context, uint8_t *out, size_t size)
     }
 }
 
-static inline Status rig_transport(Rig *rig, uint16_t port, Transport *out_transport)
+/* `who`: whose key, 0 to 255. */
+static inline Status rig_transport(Rig *rig, uint16_t port, uint8_t who, Transport *out_inner,
+                                   Transport *out_transport)
 {
-    const uint8_t secret[NOISE_KEY_SIZE] = { 1, (uint8_t)port };
+    const uint8_t secret[NOISE_KEY_SIZE] = { 1, (uint8_t)port, who };
     const SecureConfig config = { .secret = secret,
                                   .entropy = { .fill = rig_fill, .context = &rig->entropy },
                                   .rekey = { .packets = 256, .age = TIME_SECOND, .grace = TIME_SECOND / 2 } };
-    Transport inner;
-    Status status = transport_sim_create(rig->network, port, &inner);
-    return status == STATUS_OK ? transport_secure_create(inner, &config, out_transport) : status;
+    Status status = transport_sim_create(rig->network, port, out_inner);
+    return status == STATUS_OK ? transport_secure_create(*out_inner, &config, out_transport) : status;
 }
 
+static inline Status rig_key_of(void *context, PeerId peer, uint8_t out_key[NOISE_KEY_SIZE])
+{
+    const Rig *rig = context;
+    return transport_secure_peer_key(rig->server_sealed, peer, out_key);
+}
+
+/* `resume`: how long the server keeps who is lost; 0: not at all. */
 static inline void rig_init_with(Rig *rig, SimLink link, uint32_t sessions, uint64_t seed, size_t world_bytes,
-                                 bool tickless)
+                                 bool tickless, TimeNs resume)
 {
     static const FeedOps ops = {
         .poll = rig_poll, .next_due = rig_next_due, .counters = rig_counters, .destroy = rig_feed_destroy
@@ -156,7 +165,11 @@ static inline void rig_init_with(Rig *rig, SimLink link, uint32_t sessions, uint
     Transport transport;
     TwinSystem *twin;
     Diag diag = { 0 };
-    ServerConfig config = { .metaverse = { .sessions = sessions }, .tickless = tickless };
+    ServerConfig config = { .metaverse = { .sessions = sessions,
+                                           .resume_time = resume,
+                                           .keys = { .of = rig_key_of, .context = rig },
+                                           .entropy = { .fill = rig_fill, .context = &rig->entropy } },
+                            .tickless = tickless };
     if (!small_world_init(&rig->small, RIG_THINGS)) {
         abort();
     }
@@ -166,18 +179,20 @@ static inline void rig_init_with(Rig *rig, SimLink link, uint32_t sessions, uint
     rig_write_trace(rig, seed);
     Feed feed = { .ops = &ops, .context = &rig->trace };
     if (sim_network_create(seed, link, &rig->network) != STATUS_OK ||
-        rig_transport(rig, RIG_PORT, &transport) != STATUS_OK ||
+        rig_transport(rig, RIG_PORT, 0, &rig->server_inner, &transport) != STATUS_OK ||
         twin_create(&rig->small.world, 0, &twin) != STATUS_OK || twin_add_feed(twin, feed) != STATUS_OK ||
         server_create(&config, &rig->small.world, &rig->small.texts, rig->small.assets, twin, transport,
                       &rig->server, &diag) != STATUS_OK) {
         abort();
     }
+    rig->server_sealed = transport;
     rig->now = rig->next_tick = RIG_SERVER_START;
 }
 
+/* `world_bytes`: of the world's large file; 0: as it is. */
 static inline void rig_init(Rig *rig, SimLink link, uint32_t sessions, uint64_t seed, size_t world_bytes)
 {
-    rig_init_with(rig, link, sessions, seed, world_bytes, false);
+    rig_init_with(rig, link, sessions, seed, world_bytes, false, 0);
 }
 
 static inline void rig_finish(Rig *rig)
@@ -209,11 +224,13 @@ static inline RigClient *rig_connect_over(Rig *rig, uint32_t index, const char *
 
 static inline RigClient *rig_connect(Rig *rig, uint32_t index, const char *name, const uint8_t *world_hash)
 {
-    Transport transport;
-    if (rig_transport(rig, 0, &transport) != STATUS_OK) {
+    Transport inner = { 0 }, transport = { 0 };
+    if (rig_transport(rig, 0, (uint8_t)index, &inner, &transport) != STATUS_OK) {
         abort();
     }
-    return rig_connect_over(rig, index, name, world_hash, transport);
+    RigClient *client = rig_connect_over(rig, index, name, world_hash, transport);
+    client->inner = inner;
+    return client;
 }
 
 /* What an app does in a frame, without the picture. */

@@ -20,7 +20,7 @@ static Rig *make_rig_with(SimLink link, uint32_t sessions, uint64_t seed, bool t
 {
     Rig *rig = malloc(sizeof *rig);
     assert_non_null(rig);
-    rig_init_with(rig, link, sessions, seed, 0, tickless);
+    rig_init_with(rig, link, sessions, seed, 0, tickless, 0);
     return rig;
 }
 
