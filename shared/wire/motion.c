@@ -22,7 +22,6 @@
 #define MOTION_OBSERVE_LARGEST(place, gap, hit)
 #endif
 
-enum { RECENT, OLD, OLDER };
 enum {
     CLASS_CARRIER,
     CLASS_UNKNOWN,
@@ -228,36 +227,6 @@ static int64_t size_of(const Vector *vector)
 
 /* ---- history ---- */
 
-const EntityState *motion_find(const Snapshot *snapshot, uint32_t guess, EntityHandle handle)
-{
-    if (!snapshot) {
-        return NULL;
-    }
-    if (guess < snapshot->entity_count && snapshot->entities[guess].handle.value == handle.value) {
-        return &snapshot->entities[guess];
-    }
-    return snapshot_entity(snapshot, handle);
-}
-
-static bool same_place(const EntityState *a, const EntityState *b)
-{
-    return a->x_mm == b->x_mm && a->y_mm == b->y_mm && a->z_mm == b->z_mm && a->rotation == b->rotation;
-}
-
-unsigned motion_recent(const Motion *motion, uint32_t index)
-{
-    const EntityState *base = &motion->baseline->entities[index];
-    const EntityState *recent = motion_find(motion->past[RECENT], index, base->handle);
-    if (!recent) {
-        return 0;
-    }
-    if (!same_place(base, recent)) {
-        return 3;
-    }
-    const EntityState *old = motion_find(motion->past[OLD], index, base->handle);
-    return old && !same_place(base, old) ? 2 : 1;
-}
-
 /* What was gone since the past one at `j`, as far as the lead goes. */
 static int64_t over_lead(const Motion *motion, int64_t value, unsigned j)
 {
@@ -278,14 +247,14 @@ static void look_back(const Motion *motion, uint32_t index, Subject *subject)
         subject->past[j] = motion_find(motion->past[j], index, subject->base->handle);
         if (subject->past[j]) {
             subject->went[j] = displacement(subject->base, subject->past[j]);
-            if (j <= OLD) {
+            if (j <= MOTION_OLD) {
                 subject->turned[j] = turned_since(motion, subject, j);
             }
         }
     }
     for (int k = 0; k < 3; k++) {
-        int64_t quick = over_lead(motion, subject->turned[RECENT].v[k], RECENT);
-        int64_t slow = over_lead(motion, subject->turned[OLD].v[k], OLD);
+        int64_t quick = over_lead(motion, subject->turned[MOTION_RECENT].v[k], MOTION_RECENT);
+        int64_t slow = over_lead(motion, subject->turned[MOTION_OLD].v[k], MOTION_OLD);
         subject->unsteadiness += (uint32_t)clamp(magnitude(quick - slow), ONE);
     }
 }
@@ -349,7 +318,7 @@ static unsigned fit_line(const Motion *motion, Subject *subject, bool turns, Vec
         }
         Vector went = subject->went[j];
         if (turns) {
-            subject->turned[j] = j <= OLD ? subject->turned[j] : turned_since(motion, subject, j);
+            subject->turned[j] = j <= MOTION_OLD ? subject->turned[j] : turned_since(motion, subject, j);
             went = subject->turned[j];
         }
         for (int k = 0; k < 3 && !turns; k++) {
@@ -376,7 +345,7 @@ static unsigned fit_line(const Motion *motion, Subject *subject, bool turns, Vec
 /* Where the carrier takes it, and how it kept its place on it so far. */
 static void look_at_carrier(const Motion *motion, Subject *subject)
 {
-    if (!motion->carrying || !subject->past[OLD]) {
+    if (!motion->carrying || !subject->past[MOTION_OLD]) {
         return;
     }
     const Vector at = { { (int64_t)subject->at[0] * (1 << FINE_BITS),
@@ -394,7 +363,7 @@ static void look_at_carrier(const Motion *motion, Subject *subject)
     for (int k = 0; k < 3; k++) {
         subject->swung.v[k] = swung.v[k] - subject->arm.v[k] + motion->carrier_step.v[k];
     }
-    for (unsigned j = 0; j <= OLDER; j++) {
+    for (unsigned j = 0; j <= MOTION_OLDER; j++) {
         if (!subject->past[j] || !motion->carrier_known[1 + j]) {
             continue;
         }
@@ -404,7 +373,7 @@ static void look_at_carrier(const Motion *motion, Subject *subject)
         }
         Vector then = swing(&motion->carrier_turned[1 + j], &before);
         subject->slid[j] = difference(&subject->arm, &then);
-        if (j <= OLD) {
+        if (j <= MOTION_OLD) {
             Quaternion expected = multiply(&motion->carrier_turned[1 + j], &subject->rotations[j]);
             Quaternion beside = turn_between(&subject->rotation, &expected);
             subject->slid_turn[j] = angle_of(&beside);
@@ -412,8 +381,8 @@ static void look_at_carrier(const Motion *motion, Subject *subject)
     }
     int64_t square = 0, turn_square = 0;
     for (int k = 0; k < 3; k++) {
-        int64_t error = clamp(subject->slid[OLD].v[k], 1 << 18);
-        int64_t turn = clamp(subject->slid_turn[OLD].v[k], ONE);
+        int64_t error = clamp(subject->slid[MOTION_OLD].v[k], 1 << 18);
+        int64_t turn = clamp(subject->slid_turn[MOTION_OLD].v[k], ONE);
         square += error * error;
         turn_square += turn * turn;
     }
@@ -521,7 +490,7 @@ static unsigned classify(const Motion *motion, const Subject *subject)
         uint32_t rigidity = subject->rigidity >> 4;
         return CLASS_CARRIED + (rigidity < 16 ? 0 : rigidity < 64 ? 1 : rigidity < 256 ? 2 : 3);
     }
-    int64_t path = over_lead(motion, size_of(&subject->went[OLD]), OLD);
+    int64_t path = over_lead(motion, size_of(&subject->went[MOTION_OLD]), MOTION_OLD);
     if (subject->near && subject->rigidity < 4096 * 16 && path >= 60 << FINE_BITS) {
         return CLASS_LOOSE;
     }
@@ -561,9 +530,9 @@ static Subject look(const Motion *motion, uint32_t index)
     subject.line_turn_points = fit_line(motion, &subject, true, &subject.line_turn);
     if (index == motion->carrier) {
         subject.class = CLASS_CARRIER;
-    } else if (!subject.past[RECENT] || !subject.past[OLD]) {
+    } else if (!subject.past[MOTION_RECENT] || !subject.past[MOTION_OLD]) {
         subject.class = CLASS_UNKNOWN;
-    } else if (same_place(subject.base, subject.past[OLD])) {
+    } else if (motion_same_place(subject.base, subject.past[MOTION_OLD])) {
         subject.class = CLASS_RESTED;
     } else {
         if (subject.line_points < 3 || subject.line_turn_points < 3) {
@@ -619,18 +588,20 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
 {
     uint64_t missed = 0;
     for (int k = 0; k < 3; k++) {
-        int64_t quick = over_lead(motion, subject->went[RECENT].v[k], RECENT);
-        int64_t slow = over_lead(motion, subject->went[OLD].v[k], OLD);
-        const int64_t features[MOTION_FEATURES] = { quick,
-                                                    slow,
-                                                    over_lead(motion, subject->went[OLDER].v[k], OLDER),
-                                                    subject->line.v[k],
-                                                    subject->neighbours.v[k],
-                                                    subject->swung.v[k],
-                                                    subject->drift.v[k],
-                                                    subject->slid[RECENT].v[k],
-                                                    over_lead(motion, subject->slid[OLD].v[k], OLD),
-                                                    subject->slid[OLDER].v[k] };
+        int64_t quick = over_lead(motion, subject->went[MOTION_RECENT].v[k], MOTION_RECENT);
+        int64_t slow = over_lead(motion, subject->went[MOTION_OLD].v[k], MOTION_OLD);
+        const int64_t features[MOTION_FEATURES] = {
+            quick,
+            slow,
+            over_lead(motion, subject->went[MOTION_OLDER].v[k], MOTION_OLDER),
+            subject->line.v[k],
+            subject->neighbours.v[k],
+            subject->swung.v[k],
+            subject->drift.v[k],
+            subject->slid[MOTION_RECENT].v[k],
+            over_lead(motion, subject->slid[MOTION_OLD].v[k], MOTION_OLD),
+            subject->slid[MOTION_OLDER].v[k]
+        };
         const int32_t clues[MOTION_CLUES] = {
             16,
             logarithm((uint64_t)magnitude(quick - slow)),
@@ -639,13 +610,13 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
             logarithm(subject->position_error),
             logarithm(subject->distance),
             subject->near ? logarithm(subject->rigidity) : 0,
-            subject->near ? logarithm((uint64_t)size_of(&subject->slid[RECENT])) : 0,
+            subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_RECENT])) : 0,
             subject->carried ? logarithm(motion->drift.count) : 0,
             logarithm((uint64_t)size_of(&subject->neighbours)),
             subject->clearance,
             subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
             motion->surprise[0][subject->carried] >> 4,
-            subject->near ? logarithm((uint64_t)size_of(&subject->slid[OLDER])) : 0
+            subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_OLDER])) : 0
         };
         int64_t mean = mean_of(motion_position_mean[subject->class], features);
         unsigned spread = spread_of(motion_position_spread[subject->class], clues);
@@ -689,18 +660,20 @@ static Quaternion expected_rotation(const Motion *motion, const Subject *subject
     floor[subject->down] = 1;
     own_roll = cross(floor, trace->residual.v);
     for (int k = 0; k < 3; k++) {
-        int64_t quick = over_lead(motion, subject->turned[RECENT].v[k], RECENT);
-        int64_t slow = over_lead(motion, subject->turned[OLD].v[k], OLD);
-        const int64_t all[MOTION_FEATURES] = { quick,
-                                               slow,
-                                               over_lead(motion, subject->turned[OLDER].v[k], OLDER),
-                                               subject->line_turn.v[k],
-                                               subject->neighbours_turn.v[k],
-                                               motion->carrier_angle.v[k],
-                                               subject->slid_turn[RECENT].v[k],
-                                               over_lead(motion, subject->slid_turn[OLD].v[k], OLD),
-                                               roll.v[k],
-                                               own_roll.v[k] };
+        int64_t quick = over_lead(motion, subject->turned[MOTION_RECENT].v[k], MOTION_RECENT);
+        int64_t slow = over_lead(motion, subject->turned[MOTION_OLD].v[k], MOTION_OLD);
+        const int64_t all[MOTION_FEATURES] = {
+            quick,
+            slow,
+            over_lead(motion, subject->turned[MOTION_OLDER].v[k], MOTION_OLDER),
+            subject->line_turn.v[k],
+            subject->neighbours_turn.v[k],
+            motion->carrier_angle.v[k],
+            subject->slid_turn[MOTION_RECENT].v[k],
+            over_lead(motion, subject->slid_turn[MOTION_OLD].v[k], MOTION_OLD),
+            roll.v[k],
+            own_roll.v[k]
+        };
         memcpy(features[k], all, sizeof all);
         sum.v[k] = clamp(mean_of(motion_rotation_mean[subject->turn_class], features[k]), ONE);
     }
@@ -761,7 +734,7 @@ static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
                              : logarithm((uint64_t)size_of(&subject->neighbours_turn)),
             subject->clearance,
             motion->surprise[1][subject->carried] >> 4,
-            subject->near ? logarithm((uint64_t)size_of(&subject->slid_turn[RECENT])) : 0,
+            subject->near ? logarithm((uint64_t)size_of(&subject->slid_turn[MOTION_RECENT])) : 0,
             subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0
         };
         unsigned spread = spread_of(motion_rotation_spread[subject->turn_class], clues);
@@ -806,7 +779,7 @@ static void begin_carrying(Motion *motion, const EntityState *entity)
     motion->carrier_angle = angle_of(&motion->carrier_turn);
     motion->carrier_step = displacement(entity, base);
     motion->carrier_at[0] = place_of(base);
-    for (unsigned j = 0; j <= OLDER; j++) {
+    for (unsigned j = 0; j <= MOTION_OLDER; j++) {
         const EntityState *past = motion_find(motion->past[j], motion->carrier, entity->handle);
         motion->carrier_known[1 + j] = past != NULL;
         if (past) {
@@ -815,7 +788,7 @@ static void begin_carrying(Motion *motion, const EntityState *entity)
             motion->carrier_at[1 + j] = place_of(past);
         }
     }
-    motion->carrying = motion->carrier_known[1 + OLD];
+    motion->carrying = motion->carrier_known[1 + MOTION_OLD];
 }
 
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity)
@@ -869,7 +842,7 @@ void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, con
                         .steps = rotation_steps,
                         .step_size = (INT64_C(3037000500) + rotation_steps / 2) / rotation_steps,
                         .carrier = MOTION_NO_CARRIER };
-    memcpy(&motion->past[OLDER], base->older, sizeof base->older);
+    memcpy(&motion->past[MOTION_OLDER], base->older, sizeof base->older);
     for (unsigned j = 0; j < MOTION_PAST; j++) {
         motion->ages[j] = motion->past[j] ? (int32_t)(since - motion->past[j]->sequence) : 1;
         motion->ratios[j] = (motion->lead << 16) / motion->ages[j];
@@ -900,7 +873,7 @@ uint32_t motion_find_carrier(const Motion *motion)
 {
     enum { CANDIDATES = 4, FOLLOWERS = 16, RIGID_ENOUGH = 10 * 16 };
     uint32_t moving[FOLLOWERS * 4], count = 0, best = MOTION_NO_CARRIER, most = RIGID_ENOUGH / 2;
-    if (!motion->past[RECENT] || !motion->past[OLD]) {
+    if (!motion->past[MOTION_RECENT] || !motion->past[MOTION_OLD]) {
         return MOTION_NO_CARRIER;
     }
     for (uint32_t i = 0; i < motion->baseline->entity_count && count < ARRAY_COUNT(moving); i++) {
@@ -914,7 +887,7 @@ uint32_t motion_find_carrier(const Motion *motion)
                          .steps = motion->steps,
                          .step_size = motion->step_size,
                          .carrier = moving[c] };
-        trial.past[OLD] = motion->past[OLD];
+        trial.past[MOTION_OLD] = motion->past[MOTION_OLD];
         memcpy(trial.ages, motion->ages, sizeof trial.ages);
         memcpy(trial.ratios, motion->ratios, sizeof trial.ratios);
         const EntityState *entity = &motion->baseline->entities[moving[c]];

@@ -9,9 +9,12 @@
 #include "shared/wire/snapshot.h"
 
 #define MOTION_CLASSES    17
-#define MOTION_FEATURES   10 /* what a mean is made of */
-#define MOTION_CLUES      14 /* and a spread */
-#define MOTION_PAST       (2 + SNAPSHOT_OLDER)
+#define MOTION_FEATURES   10                   /* what a mean is made of */
+#define MOTION_CLUES      14                   /* and a spread */
+#define MOTION_PAST       (2 + SNAPSHOT_OLDER) /* recent, old, older ones */
+#define MOTION_RECENT     0
+#define MOTION_OLD        1
+#define MOTION_OLDER      2
 #define MOTION_NEIGHBOURS 64 /* entities coded last that the next one is compared with */
 #define MOTION_NO_CARRIER UINT32_MAX
 
@@ -63,7 +66,7 @@ typedef struct Motion {
     RangeBit moved[4], turned[4][2]; /* by motion_recent; turned also by moved */
 } Motion;
 
-/* `snapshot` is the one coded; of it only what is known before its entities is looked at. */
+/* `sequence` is that of the snapshot coded; `base` has a baseline. */
 void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, const SnapshotBase *base);
 
 /* Writing: the index in the baseline of the entity that most others move along with, or
@@ -73,10 +76,39 @@ uint32_t motion_find_carrier(const Motion *motion);
 /* Codes the transform of an entity that is in the baseline at `index`. */
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity);
 
-/* How the baseline's entity at `index` has moved lately: 0 unknown, 1 not at all, 2 no more, 3 still. */
-unsigned motion_recent(const Motion *motion, uint32_t index);
-
 /* The entity with `handle`, looked for at `guess` first; NULL when `snapshot` is NULL or has none. */
-const EntityState *motion_find(const Snapshot *snapshot, uint32_t guess, EntityHandle handle);
+static inline const EntityState *motion_find(const Snapshot *snapshot, uint32_t guess, EntityHandle handle)
+{
+    if (!snapshot) {
+        return NULL;
+    }
+    if (guess < snapshot->entity_count && snapshot->entities[guess].handle.value == handle.value) {
+        return &snapshot->entities[guess];
+    }
+    return snapshot_entity(snapshot, handle);
+}
+
+static inline bool motion_same_place(const EntityState *a, const EntityState *b)
+{
+    uint32_t place =
+        (uint32_t)(a->x_mm ^ b->x_mm) | (uint32_t)(a->y_mm ^ b->y_mm) | (uint32_t)(a->z_mm ^ b->z_mm);
+    return (place | (a->rotation ^ b->rotation)) == 0;
+}
+
+/* How the baseline's entity at `index` has moved lately: 0 unknown, 1 not at all, 2 no more, 3 still. Inline
+ * because most entities of a large world rest, and this is most of what they cost. */
+static inline unsigned motion_recent(const Motion *motion, uint32_t index)
+{
+    const EntityState *base = &motion->baseline->entities[index];
+    const EntityState *recent = motion_find(motion->past[MOTION_RECENT], index, base->handle);
+    if (!recent) {
+        return 0;
+    }
+    if (!motion_same_place(base, recent)) {
+        return 3;
+    }
+    const EntityState *old = motion_find(motion->past[MOTION_OLD], index, base->handle);
+    return old && !motion_same_place(base, old) ? 2 : 1;
+}
 
 #endif

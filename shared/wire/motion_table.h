@@ -1,6 +1,6 @@
-/* motion_table.h - the constants of motion.c: weights by least squares, spreads and shapes by likelihood, fitted
- * by tests/bench/fit_motion.c to a recorded motion of 901 cubes and one of 250 bodies in flight. They are part
- * of the protocol (PROTOCOL.md, "Motion"): whoever fits them anew makes another version of it. */
+/* motion_table.h - the constants of motion.c: weights by least squares, spreads and shapes by likelihood,
+ * fitted by tests/bench/fit_motion.c to a recorded motion of 901 cubes and one of 250 bodies in flight. They
+ * are part of the protocol (PROTOCOL.md, "Motion"): whoever fits them anew makes another version of it. */
 #ifndef SHARED_WIRE_MOTION_TABLE_H
 #define SHARED_WIRE_MOTION_TABLE_H
 #include "shared/wire/motion.h"
@@ -9,7 +9,7 @@
 #endif
 
 MOTION_TABLE int16_t motion_position_mean[MOTION_CLASSES][MOTION_FEATURES] = {
-    { 967, -465, 6, -4, 227, 0, 0, 0, 0, 0 },       { 300, 150, 0, 0, 0, 0, 0, 0, 0, 0 },
+    { 967, -465, 6, -4, 227, 0, 0, 0, 0, 0 },       { 410, 410, 0, 0, 0, 0, 0, 0, 0, 0 },
     { 588, 150, -26, 31, 0, 0, 0, 0, 0, 0 },        { 14, -5, -1, 0, 330, 504, 13, -117, 25, 8 },
     { 22, -10, 0, 1, 333, 500, 12, -93, 41, 4 },    { 28, -11, 0, 1, 314, 495, 10, -43, 26, 3 },
     { 36, -13, -1, 20, 309, 491, 13, 139, 14, 13 }, { 56, -24, -1, 1, 360, 479, 17, 157, 26, -3 },
@@ -21,7 +21,7 @@ MOTION_TABLE int16_t motion_position_mean[MOTION_CLASSES][MOTION_FEATURES] = {
 };
 MOTION_TABLE int16_t motion_rotation_mean[MOTION_CLASSES][MOTION_FEATURES] = {
     { 414, 71, -219, 239, 142, 0, 0, 0, 0, 51 },
-    { 300, 150, 0, 0, 0, 0, 0, 0, 0, 0 },
+    { 410, 410, 0, 0, 0, 0, 0, 0, 0, 0 },
     { -28, 150, -12, -107, 0, 1, 0, 0, 0, 813 },
     { 9, 0, -9, 10, 42, 503, -107, 48, -69, 33 },
     { 20, -4, -15, 16, 45, 495, -68, 17, -61, 37 },
@@ -40,7 +40,7 @@ MOTION_TABLE int16_t motion_rotation_mean[MOTION_CLASSES][MOTION_FEATURES] = {
 };
 MOTION_TABLE int16_t motion_position_spread[MOTION_CLASSES][MOTION_CLUES] = {
     { 167, 22, 11, 5, 36, 9, 0, 0, 0, -38, -19, 0, 4, 0 },
-    { 200, 0, 5, 20, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+    { 139, 9, 14, 3, -3, 4, -19, 15, 0, 4, 6, -10, 4, 23 },
     { 47, -2, 5, 6, -23, 14, 0, 0, 0, 20, 0, 0, 35, 0 },
     { -635, 3, 7, 2, 6, 33, 5, 7, -155, -1, -20, 13, 107, 10 },
     { -597, 2, 6, 1, 2, 33, 11, 12, -139, 3, -16, 6, 92, 7 },
@@ -59,7 +59,7 @@ MOTION_TABLE int16_t motion_position_spread[MOTION_CLASSES][MOTION_CLUES] = {
 };
 MOTION_TABLE int16_t motion_rotation_spread[MOTION_CLASSES][MOTION_CLUES] = {
     { -30, 14, 6, 0, 28, -52, -9, 0, 0, 50, -15, 13, 0, 0 },
-    { 200, 5, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+    { -140, 4, 16, 1, 29, 7, -10, 1, -2, -6, 3, 1, 9, -4 },
     { -340, -4, 4, 1, 60, -8, -8, 0, 0, 5, 8, 3, 0, 0 },
     { -253, 3, 2, 1, 46, 2, -1, 7, 2, -31, -5, 36, 3, -2 },
     { -204, 1, 3, 1, 43, 2, -2, 5, 4, -37, -3, 38, 6, -2 },

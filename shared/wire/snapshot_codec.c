@@ -98,13 +98,6 @@ static void models_init(Models *models)
     }
 }
 
-static bool same_transform(const EntityState *a, const EntityState *b)
-{
-#define SAME_FIELD(field, type) a->field == b->field &&
-    return ENTITY_FIELDS(SAME_FIELD) true;
-#undef SAME_FIELD
-}
-
 static void code_place(Codec *codec, int32_t *value, int32_t base)
 {
     uint64_t difference = bits_zigzag((int32_t)((uint32_t)*value - (uint32_t)base));
@@ -215,7 +208,7 @@ static bool same_identity(const EntityState *a, const EntityState *b)
 
 static bool same_entity(const Codec *codec, const EntityState *a, const EntityState *b)
 {
-    if (!same_identity(a, b) || !same_transform(a, b)) {
+    if (!same_identity(a, b) || !motion_same_place(a, b)) {
         return false;
     }
     const ChannelState *channels = codec->source->channels + a->first_channel;
