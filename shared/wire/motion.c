@@ -587,6 +587,18 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
                           MotionTrace *trace)
 {
     uint64_t missed = 0;
+    int32_t clues[MOTION_CLUES] = {
+        [0] = 16, /* 1, 2, 3 and 12 are each coordinate's own */
+        [4] = logarithm(subject->position_error),
+        [5] = logarithm(subject->distance),
+        [6] = subject->near ? logarithm(subject->rigidity) : 0,
+        [7] = subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_RECENT])) : 0,
+        [8] = subject->carried ? logarithm(motion->drift.count) : 0,
+        [9] = logarithm((uint64_t)size_of(&subject->neighbours)),
+        [10] = subject->clearance,
+        [11] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
+        [13] = subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_OLDER])) : 0,
+    };
     for (int k = 0; k < 3; k++) {
         int64_t quick = over_lead(motion, subject->went[MOTION_RECENT].v[k], MOTION_RECENT);
         int64_t slow = over_lead(motion, subject->went[MOTION_OLD].v[k], MOTION_OLD);
@@ -602,22 +614,10 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
             over_lead(motion, subject->slid[MOTION_OLD].v[k], MOTION_OLD),
             subject->slid[MOTION_OLDER].v[k]
         };
-        const int32_t clues[MOTION_CLUES] = {
-            16,
-            logarithm((uint64_t)magnitude(quick - slow)),
-            logarithm((uint64_t)magnitude(slow)),
-            logarithm(missed),
-            logarithm(subject->position_error),
-            logarithm(subject->distance),
-            subject->near ? logarithm(subject->rigidity) : 0,
-            subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_RECENT])) : 0,
-            subject->carried ? logarithm(motion->drift.count) : 0,
-            logarithm((uint64_t)size_of(&subject->neighbours)),
-            subject->clearance,
-            subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
-            motion->surprise[0][subject->carried] >> 4,
-            subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_OLDER])) : 0
-        };
+        clues[1] = logarithm((uint64_t)magnitude(quick - slow));
+        clues[2] = logarithm((uint64_t)magnitude(slow));
+        clues[3] = logarithm(missed);
+        clues[12] = motion->surprise[0][subject->carried] >> 4;
         int64_t mean = mean_of(motion_position_mean[subject->class], features);
         unsigned spread = spread_of(motion_position_spread[subject->class], clues);
         int32_t gone = (int32_t)((uint32_t)position[k] - (uint32_t)subject->at[k]);
@@ -713,6 +713,20 @@ static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
     unsigned largest = code_largest(motion, coder, &expected, quat_largest(actual));
     int64_t sign = expected.v[largest] < 0 ? -1 : 1, base_sign = subject->rotation.v[largest] < 0 ? -1 : 1;
     uint64_t codes[3], missed = 0;
+    int32_t clues[MOTION_CLUES] = {
+        [0] = 16, /* 2, 3 and 11 are each component's own */
+        [1] = logarithm(subject->unsteadiness >> 2),
+        [4] = logarithm((uint32_t)trace->position_error),
+        [5] = logarithm(subject->rotation_error),
+        [6] = logarithm(subject->distance),
+        [7] = subject->near ? logarithm(subject->turn_rigidity) : 0,
+        [8] = subject->near ? logarithm(subject->rigidity) : 0,
+        [9] = subject->carried ? logarithm(motion->drift.count)
+                               : logarithm((uint64_t)size_of(&subject->neighbours_turn)),
+        [10] = subject->clearance,
+        [12] = subject->near ? logarithm((uint64_t)size_of(&subject->slid_turn[MOTION_RECENT])) : 0,
+        [13] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
+    };
     for (unsigned k = 0, place = 0; k < 4; k++) {
         if (k == largest) {
             continue;
@@ -720,23 +734,9 @@ static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
         int64_t mean = ((sign * expected.v[k] * motion->steps * HALF_SQRT) >> (32 - FINE_BITS)) +
                        (int64_t)motion->steps * (1 << (FINE_BITS - 1));
         int64_t change = sign * expected.v[k] - base_sign * subject->rotation.v[k];
-        const int32_t clues[MOTION_CLUES] = {
-            16,
-            logarithm(subject->unsteadiness >> 2),
-            logarithm((uint64_t)magnitude(change)),
-            logarithm(missed),
-            logarithm((uint32_t)trace->position_error),
-            logarithm(subject->rotation_error),
-            logarithm(subject->distance),
-            subject->near ? logarithm(subject->turn_rigidity) : 0,
-            subject->near ? logarithm(subject->rigidity) : 0,
-            subject->carried ? logarithm(motion->drift.count)
-                             : logarithm((uint64_t)size_of(&subject->neighbours_turn)),
-            subject->clearance,
-            motion->surprise[1][subject->carried] >> 4,
-            subject->near ? logarithm((uint64_t)size_of(&subject->slid_turn[MOTION_RECENT])) : 0,
-            subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0
-        };
+        clues[2] = logarithm((uint64_t)magnitude(change));
+        clues[3] = logarithm(missed);
+        clues[11] = motion->surprise[1][subject->carried] >> 4;
         unsigned spread = spread_of(motion_rotation_spread[subject->turn_class], clues);
         int32_t code = quat_component(actual, place);
         MOTION_OBSERVE(1, subject->turn_class, features[0], clues, code, mean);
