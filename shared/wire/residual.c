@@ -19,7 +19,7 @@ typedef struct Bins {
 /* 65536 × the probability of lying below the lower edge of bin `k`, -128 to 128. */
 static uint32_t below(const Bins *bins, int32_t k)
 {
-    int64_t edge = (((int64_t)k * RESIDUAL_FINE) << bins->shift) - bins->offset;
+    int64_t edge = k * ((int64_t)RESIDUAL_FINE << bins->shift) - bins->offset;
     uint64_t size = (uint64_t)(edge < 0 ? -edge : edge) * bins->part >> bins->drop;
     const uint16_t *knots = bins->shape->above;
     uint32_t mass;
