@@ -743,7 +743,8 @@ static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
         code =
             residual_code(coder, &motion_rotation_shape[group_of(subject->turn_class)], mean, spread, code);
         range_require(coder, code >= 0 && code <= (int32_t)motion->steps, STATUS_OUT_OF_RANGE);
-        codes[place++] = (uint64_t)(uint32_t)code & QUAT_MASK;
+        code = code < 0 ? 0 : code <= (int32_t)motion->steps ? code : (int32_t)motion->steps;
+        codes[place++] = (uint32_t)code;
         int64_t residual = (int64_t)code * (1 << FINE_BITS) - mean;
         missed += (uint64_t)clamp(magnitude(residual), 1 << 22);
         learn_surprise(&motion->surprise[1][subject->carried], residual, spread);
