@@ -34,9 +34,9 @@ typedef enum EntityKind {
 /* X(field, type): the transform of an entity, quantised. position in mm (±1,048 km would overflow at 31 bits:
  * worlds are bounded to ±1,000 km); rotation is smallest-three (quat_pack in quantise.h). */
 #define ENTITY_FIELDS(X) \
-    X(x_mm, int32_t) \
-    X(y_mm, int32_t) \
-    X(z_mm, int32_t) \
+    X(x_mm, int32_t)     \
+    X(y_mm, int32_t)     \
+    X(z_mm, int32_t)     \
     X(rotation, uint64_t)
 
 /* One channel: a property's code (value.h), when it was measured, and its quality. */
