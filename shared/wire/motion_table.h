@@ -1,7 +1,8 @@
 /* motion_table.h - the constants of motion.c: weights by least squares, spreads and shapes by likelihood,
- * fitted by tests/bench/fit/fit_motion.c to a recorded motion of 901 cubes and one of 250 bodies in flight.
- * They are part of the protocol (PROTOCOL.md, "Motion"): whoever fits them anew makes another version of it.
- */
+ * fitted to a recorded motion of 901 cubes and one of 250 bodies in flight by the method of
+ * tests/bench/fit/fit_motion.c. Class 1, which those do not have, is chosen: means by hand, spreads of class
+ * 10. They are part of the protocol (PROTOCOL.md, "Motion"): whoever fits them anew makes another version of
+ * it. */
 #ifndef SHARED_WIRE_MOTION_TABLE_H
 #define SHARED_WIRE_MOTION_TABLE_H
 #include "shared/wire/motion.h"
