@@ -31,14 +31,13 @@ typedef enum EntityKind {
     ENTITY_KIND_COUNT
 } EntityKind;
 
-/* X(field, type, bits): the transform of an entity, quantised. position in mm (±1,048 km would overflow at 31
- * bits: worlds are bounded to ±1,000 km); rotation is smallest-three, 2 + 3 × 10 bits (quat_pack in
- * quantise.h). */
+/* X(field, type): the transform of an entity, quantised. position in mm (±1,048 km would overflow at 31 bits:
+ * worlds are bounded to ±1,000 km); rotation is smallest-three (quat_pack in quantise.h). */
 #define ENTITY_FIELDS(X) \
-    X(x_mm, int32_t, 32) \
-    X(y_mm, int32_t, 32) \
-    X(z_mm, int32_t, 32) \
-    X(rotation, uint32_t, 32)
+    X(x_mm, int32_t)     \
+    X(y_mm, int32_t)     \
+    X(z_mm, int32_t)     \
+    X(rotation, uint64_t)
 
 /* One channel: a property's code (value.h), when it was measured, and its quality. */
 typedef struct ChannelState {
@@ -49,13 +48,13 @@ typedef struct ChannelState {
 
 typedef struct EntityState {
     EntityHandle handle;
-    uint8_t kind;     /* EntityKind */
-    uint16_t subject; /* ENTITY_TWIN: index in World.things; ENTITY_AVATAR: session number */
-#define ENTITY_STRUCT_FIELD(field, type, bits) type field;
+    uint8_t kind;           /* EntityKind */
+    uint8_t channel_count;  /* ≤ ENTITY_CHANNELS_MAX, fixed for the life of the handle */
+    uint16_t subject;       /* ENTITY_TWIN: index in World.things; ENTITY_AVATAR: session number */
+    uint32_t first_channel; /* in Snapshot.channels */
+#define ENTITY_STRUCT_FIELD(field, type) type field;
     ENTITY_FIELDS(ENTITY_STRUCT_FIELD)
 #undef ENTITY_STRUCT_FIELD
-    uint8_t channel_count;  /* ≤ ENTITY_CHANNELS_MAX, fixed for the life of the handle */
-    uint32_t first_channel; /* in Snapshot.channels */
 } EntityState;
 
 #endif

@@ -1,38 +1,59 @@
 #include "shared/wire/motion.h"
 #include "shared/wire/motion_table.h"
+#include "shared/wire/quantise.h"
 
-#define ONE_BITS       14
-#define ONE            (1 << ONE_BITS)
-#define COMPONENT_STEP 1485813 /* one step of a packed component in 1/2^30: 2^30 / (511 √2) */
-#define STEP_COMPONENT 2891    /* 65536 × 511 √2 / 2^14 */
-#define COMPONENT_ZERO 511
-#define COMPONENT_MAX  1023
-#define NEAR           8192 /* farther from the carrier nothing is carried */
-#define REACH          500  /* farther than this, nothing is a neighbour */
-#define REACH_SQUARED  (REACH * REACH)
-#define CALM           14    /* cells below have one context each */
-#define FAR_AWAY       90000 /* squared distance that counts as no neighbour */
-#define LEAD_MAX       65535
+#define ONE_BITS      16
+#define ONE           (1 << ONE_BITS)
+#define FINE_BITS     6 /* positions within a prediction are in 1/64 */
+#define WEIGHT_BITS   9
+#define HALF_SQRT     46341 /* √½ in 1/65536 */
+#define NEAR          8192  /* farther from the carrier nothing is carried */
+#define REACH         500   /* farther than this, nothing is a neighbour */
+#define REACH_SQUARED (REACH * REACH)
+#define FAR_AWAY      90000 /* squared distance that counts as no neighbour */
+#define LEAD_MAX      65535
+#define DRIFT_COUNT   16
+#define LINE_REACH    (1 << 17) /* a line is not looked for in what went farther */
 
-typedef struct Vector {
-    int64_t v[3];
-} Vector;
+/* The tool that fits the tables looks in here. */
+#ifndef MOTION_OBSERVE
+#define MOTION_OBSERVE(kind, class, features, clues, value, mean)
+#define MOTION_OBSERVE_TURN(motion, subject, now, features)
+#define MOTION_OBSERVE_LARGEST(place, gap, hit)
+#endif
+
+enum {
+    CLASS_CARRIER,
+    CLASS_UNKNOWN,
+    CLASS_RESTED,
+    CLASS_CARRIED,
+    CLASS_LOOSE = 7,
+    CLASS_SLOW,
+    CLASS_LINE = 13
+};
 
 /* What is known about one entity before it is coded. */
 typedef struct Subject {
-    const EntityState *base;
+    const EntityState *base, *past[MOTION_PAST];
     int32_t at[3];
-    Vector velocity, slow;  /* positions over `lead`, from recent and from old */
-    Vector carried;         /* displacement along with the carrier */
-    Vector away;            /* the carrier as seen from here */
-    Vector neighbours;      /* mean of what was missed around here */
-    Quaternion rotation;    /* in the baseline */
-    Vector spin, slow_spin; /* rotation over `lead`, as quarter tangents */
-    uint32_t rigidity;      /* squared distance from where the carrier would have carried it */
+    Quaternion rotation, rotations[MOTION_PAST];
+    Vector went[MOTION_PAST];   /* from the past ones to the baseline */
+    Vector turned[MOTION_PAST]; /* the same, as quarter angles; of those that turns_known covers */
+    unsigned turns_known;
+    bool near, carried;
+    Vector arm, swung;            /* from the carrier; where that takes it, as a displacement */
+    Vector slid[3], slid_turn[2]; /* beside the carrier's motion, from recent, old, older to the baseline */
+    Vector neighbours, neighbours_turn;
+    Vector drift;
+    Vector line, line_turn; /* displacements along the line fitted */
+    unsigned line_points, line_turn_points;
+    uint32_t rigidity, turn_rigidity;
     uint32_t unsteadiness;
     uint32_t distance; /* squared, to the nearest neighbour */
     uint32_t position_error, rotation_error;
-    unsigned class;
+    unsigned class, turn_class;
+    int down;
+    int32_t clearance;
 } Subject;
 
 /* ---- arithmetic ---- */
@@ -60,54 +81,48 @@ static int32_t logarithm(uint64_t value)
     return whole * 16 + (int32_t)((x << 4 >> whole) & 15);
 }
 
-/* Largest integer whose square is not above `value`. */
-static int32_t square_root(uint32_t value)
+/* Largest integer whose square is not above `value`, which is at most 2^32. */
+static int64_t square_root(uint64_t value)
 {
-    if (value >= 1u << 26 && value <= 1u << 28) { /* nearly always: the largest component of a rotation */
-        uint32_t near = 5800 + (value >> 15) + (value >> 17);
-        near = (near + value / near) >> 1;
-        near = (near + value / near) >> 1;
-        near -= near * near > value;
-        return (int32_t)(near + ((near + 1) * (near + 1) <= value));
+    if (value >= UINT64_C(1) << 30) { /* nearly always: the largest component of a rotation */
+        uint32_t near = 22800 + (uint32_t)(value >> 17) + (uint32_t)(value >> 19);
+        near = (near + (uint32_t)(value / near)) >> 1;
+        near = (near + (uint32_t)(value / near)) >> 1;
+        near -= (uint64_t)near * near > value;
+        return near + ((uint64_t)(near + 1) * (near + 1) <= value);
     }
-    uint32_t root = 0;
+    uint32_t rest = (uint32_t)value, root = 0;
     for (uint32_t bit = 1u << 30; bit; bit >>= 2) {
-        if (value >= root + bit) {
-            value -= root + bit;
+        if (rest >= root + bit) {
+            rest -= root + bit;
             root = (root >> 1) + bit;
         } else {
             root >>= 1;
         }
     }
-    return (int32_t)root;
+    return root;
 }
 
-static int32_t component(uint32_t packed, unsigned place)
-{
-    return (int32_t)(packed >> (2 + 10 * place) & COMPONENT_MAX);
-}
-
-static Quaternion unpack(uint32_t packed)
+static Quaternion unpack(const Motion *motion, uint64_t packed)
 {
     Quaternion q = { { 0 } };
-    unsigned largest = packed & 3, place = 0;
-    int32_t square = 0;
+    unsigned largest = quat_largest(packed), place = 0;
+    int64_t rest = INT64_C(1) << (2 * ONE_BITS);
     for (unsigned k = 0; k < 4; k++) {
         if (k != largest) {
-            int64_t step = component(packed, place++) - COMPONENT_ZERO;
-            q.v[k] = (int32_t)((step * COMPONENT_STEP + 32768) >> 16);
-            square += q.v[k] * q.v[k];
+            int64_t twice = 2 * (int64_t)quat_component(packed, place++) - (int64_t)motion->steps;
+            q.v[k] = (twice * motion->step_size + ONE / 2) >> ONE_BITS;
+            rest -= q.v[k] * q.v[k];
         }
     }
-    int32_t rest = (1 << (2 * ONE_BITS)) - square;
-    q.v[largest] = rest > 0 ? square_root((uint32_t)rest) : 0;
+    q.v[largest] = rest > 0 ? square_root((uint64_t)rest) : 0;
     return q;
 }
 
 static Quaternion multiply(const Quaternion *p, const Quaternion *q)
 {
-    const int32_t *a = p->v, *b = q->v;
-    const int32_t half = 1 << (ONE_BITS - 1);
+    const int64_t *a = p->v, *b = q->v;
+    const int64_t half = 1 << (ONE_BITS - 1);
     return (Quaternion){ {
         (a[3] * b[0] + a[0] * b[3] + a[1] * b[2] - a[2] * b[1] + half) >> ONE_BITS,
         (a[3] * b[1] - a[0] * b[2] + a[1] * b[3] + a[2] * b[0] + half) >> ONE_BITS,
@@ -129,28 +144,48 @@ static Quaternion turn_between(const Quaternion *to, const Quaternion *from)
     return turn;
 }
 
-/* Axis × tan(angle / 4): adds up and scales nearly as angles do. */
-static Vector quarter_tangent(const Quaternion *turn)
+/* Axis × a quarter of the angle: adds up as angles do. From the tangent by the first terms of the series. */
+static Vector angle_of(const Quaternion *turn)
 {
-    Vector vector;
+    int64_t reciprocal = (INT64_C(1) << 32) / (ONE + turn->v[3]), square = 0;
+    Vector tangent;
     for (int k = 0; k < 3; k++) {
-        vector.v[k] = turn->v[k] * ONE / (ONE + turn->v[3]);
-    }
-    return vector;
-}
-
-static Quaternion from_quarter_tangent(const Vector *vector)
-{
-    int64_t square = 0;
-    for (int k = 0; k < 3; k++) {
-        square += vector->v[k] * vector->v[k];
+        tangent.v[k] = (turn->v[k] * reciprocal) >> ONE_BITS;
+        square += tangent.v[k] * tangent.v[k];
     }
     square >>= ONE_BITS;
+    int64_t factor = 9362 - ((square * 7282) >> ONE_BITS);
+    factor = 13107 - ((square * factor) >> ONE_BITS);
+    factor = 21845 - ((square * factor) >> ONE_BITS);
+    factor = ONE - ((square * factor) >> ONE_BITS);
+    for (int k = 0; k < 3; k++) {
+        tangent.v[k] = (tangent.v[k] * factor) >> ONE_BITS;
+    }
+    return tangent;
+}
+
+static Quaternion turn_by(const Vector *angle)
+{
+    int64_t square = 0, sum = 0;
+    for (int k = 0; k < 3; k++) {
+        square += angle->v[k] * angle->v[k];
+    }
+    square >>= ONE_BITS;
+    int64_t factor = 3536 + ((square * 1433) >> ONE_BITS);
+    factor = 8738 + ((square * factor) >> ONE_BITS);
+    factor = 21845 + ((square * factor) >> ONE_BITS);
+    factor = ONE + ((square * factor) >> ONE_BITS);
     Quaternion turn;
     for (int k = 0; k < 3; k++) {
-        turn.v[k] = (int32_t)(2 * vector->v[k] * ONE / (ONE + square));
+        turn.v[k] = (angle->v[k] * factor) >> ONE_BITS;
+        sum += turn.v[k] * turn.v[k];
     }
-    turn.v[3] = (int32_t)((ONE - square) * ONE / (ONE + square));
+    sum >>= ONE_BITS;
+    int64_t reciprocal = (INT64_C(1) << 32) / (ONE + sum);
+    for (int k = 0; k < 3; k++) {
+        turn.v[k] = (2 * turn.v[k] * reciprocal) >> ONE_BITS;
+    }
+    turn.v[3] = ((ONE - sum) * reciprocal) >> ONE_BITS;
     return turn;
 }
 
@@ -159,146 +194,230 @@ static Vector cross(const int64_t *a, const int64_t *b)
     return (Vector){ { a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0] } };
 }
 
-/* What the rotation adds to `arm`. */
+/* `arm` turned; in 1/64 as the arm is. */
 static Vector swing(const Quaternion *turn, const Vector *arm)
 {
-    const int64_t axis[3] = { turn->v[0], turn->v[1], turn->v[2] };
-    Vector twice = cross(axis, arm->v);
+    Vector twice = cross(turn->v, arm->v);
     for (int k = 0; k < 3; k++) {
         twice.v[k] = (2 * twice.v[k]) >> ONE_BITS;
     }
-    Vector again = cross(axis, twice.v);
+    Vector again = cross(turn->v, twice.v);
     for (int k = 0; k < 3; k++) {
-        again.v[k] = ((turn->v[3] * twice.v[k]) >> ONE_BITS) + (again.v[k] >> ONE_BITS);
+        again.v[k] = arm->v[k] + ((turn->v[3] * twice.v[k] + again.v[k]) >> ONE_BITS);
     }
     return again;
 }
 
-static Vector scaled(Vector vector, int64_t by, int64_t over)
+static Vector difference(const Vector *a, const Vector *b)
 {
-    for (int k = 0; k < 3; k++) {
-        vector.v[k] = vector.v[k] * by / over;
-    }
-    return vector;
-}
-
-static void position_of(const EntityState *entity, int32_t *out_position)
-{
-    out_position[0] = entity->x_mm;
-    out_position[1] = entity->y_mm;
-    out_position[2] = entity->z_mm;
+    return (Vector){ { a->v[0] - b->v[0], a->v[1] - b->v[1], a->v[2] - b->v[2] } };
 }
 
 static Vector displacement(const EntityState *to, const EntityState *from)
 {
-    return (Vector){ { between(to->x_mm, from->x_mm), between(to->y_mm, from->y_mm),
-                       between(to->z_mm, from->z_mm) } };
+    return (Vector){ { between(to->x_mm, from->x_mm) * (1 << FINE_BITS),
+                       between(to->y_mm, from->y_mm) * (1 << FINE_BITS),
+                       between(to->z_mm, from->z_mm) * (1 << FINE_BITS) } };
+}
+
+static int64_t size_of(const Vector *vector)
+{
+    return magnitude(vector->v[0]) + magnitude(vector->v[1]) + magnitude(vector->v[2]);
 }
 
 /* ---- history ---- */
 
-const EntityState *motion_find(const Snapshot *snapshot, uint32_t guess, EntityHandle handle)
+/* What was gone since the past one at `j`, as far as the lead goes. */
+static int64_t over_lead(const Motion *motion, int64_t value, unsigned j)
 {
-    if (!snapshot) {
-        return NULL;
-    }
-    if (guess < snapshot->entity_count && snapshot->entities[guess].handle.value == handle.value) {
-        return &snapshot->entities[guess];
-    }
-    return snapshot_entity(snapshot, handle);
+    return (clamp(value, 1 << 30) * motion->ratios[j]) >> 16;
 }
 
-static bool same_place(const EntityState *a, const EntityState *b)
+/* The turn from the past one at `j` to the baseline. */
+static Vector turned_since(const Motion *motion, Subject *subject, unsigned j)
 {
-    return a->x_mm == b->x_mm && a->y_mm == b->y_mm && a->z_mm == b->z_mm && a->rotation == b->rotation;
-}
-
-unsigned motion_recent(const Motion *motion, uint32_t index)
-{
-    const EntityState *base = &motion->baseline->entities[index];
-    const EntityState *recent = motion_find(motion->recent, index, base->handle);
-    if (!recent) {
-        return 0;
-    }
-    if (!same_place(base, recent)) {
-        return 3;
-    }
-    const EntityState *old = motion_find(motion->old, index, base->handle);
-    return old && !same_place(base, old) ? 2 : 1;
+    subject->rotations[j] = unpack(motion, subject->past[j]->rotation);
+    Quaternion turn = turn_between(&subject->rotation, &subject->rotations[j]);
+    return angle_of(&turn);
 }
 
 static void look_back(const Motion *motion, uint32_t index, Subject *subject)
 {
-    const EntityState *base = subject->base;
-    const EntityState *recent = motion_find(motion->recent, index, base->handle);
-    const EntityState *old = motion_find(motion->old, index, base->handle);
-    subject->class = !recent || !old ? 1 : same_place(base, old) ? 2 : MOTION_CLASSES;
-    if (recent) {
-        Quaternion before = unpack(recent->rotation);
-        Quaternion turn = turn_between(&subject->rotation, &before);
-        subject->velocity = scaled(displacement(base, recent), motion->lead, motion->recent_age);
-        subject->spin = scaled(quarter_tangent(&turn), motion->lead, motion->recent_age);
-    }
-    if (old) {
-        Quaternion before = unpack(old->rotation);
-        Quaternion turn = turn_between(&subject->rotation, &before);
-        subject->slow = scaled(displacement(base, old), motion->lead, motion->old_age);
-        subject->slow_spin = scaled(quarter_tangent(&turn), motion->lead, motion->old_age);
+    for (unsigned j = 0; j < MOTION_PAST; j++) {
+        subject->past[j] = motion_find(motion->past[j], index, subject->base->handle);
+        if (subject->past[j]) {
+            subject->went[j] = displacement(subject->base, subject->past[j]);
+            if (j <= MOTION_OLD) {
+                subject->turned[j] = turned_since(motion, subject, j);
+            }
+        }
     }
     for (int k = 0; k < 3; k++) {
-        subject->unsteadiness +=
-            (uint32_t)clamp(magnitude(subject->spin.v[k] - subject->slow_spin.v[k]), ONE);
+        int64_t quick = over_lead(motion, subject->turned[MOTION_RECENT].v[k], MOTION_RECENT);
+        int64_t slow = over_lead(motion, subject->turned[MOTION_OLD].v[k], MOTION_OLD);
+        subject->unsteadiness += (uint32_t)clamp(magnitude(quick - slow), ONE);
     }
 }
 
-/* Where the carrier takes it, and how well that went from old to the baseline. */
-static void look_at_carrier(const Motion *motion, uint32_t index, Subject *subject)
+/* ---- lines ---- */
+
+/* Sums over the baseline (at time and place 0) and past ones, for a straight line in each coordinate. */
+typedef struct Line {
+    int64_t n, t, tt;
+    int64_t y[3], ty[3], yy;
+} Line;
+
+static void add_point(Line *line, int64_t age, const Vector *went)
 {
-    const EntityState *old = motion_find(motion->old, index, subject->base->handle);
-    bool near = motion->carrying && old;
-    Vector arm, arm_before;
-    for (int k = 0; near && k < 3; k++) {
-        arm.v[k] = between(subject->at[k], motion->carrier_at[k]);
-        near = magnitude(arm.v[k]) < NEAR;
+    line->n++;
+    line->t -= age;
+    line->tt += age * age;
+    for (int k = 0; k < 3; k++) {
+        int64_t y = -went->v[k];
+        line->y[k] += y;
+        line->ty[k] -= age * y;
+        line->yy += y * y;
     }
-    if (!near) {
+}
+
+/* Whether the points keep to their line as points of steps of `step` would. */
+static bool is_straight(const Line *line, int64_t step)
+{
+    int64_t divisor = line->n * line->tt - line->t * line->t, sum = 0;
+    for (int k = 0; k < 3; k++) {
+        sum += line->tt * line->y[k] * line->y[k] - 2 * line->t * line->y[k] * line->ty[k] +
+               line->n * line->ty[k] * line->ty[k];
+    }
+    return line->yy - sum / divisor <= (line->n - 2) * step * step;
+}
+
+/* Where the line is after `lead`. */
+static Vector at_lead(const Line *line, int64_t lead, int64_t scale)
+{
+    int64_t divisor = line->n * line->tt - line->t * line->t;
+    Vector to;
+    for (int k = 0; k < 3; k++) {
+        to.v[k] = (line->tt * line->y[k] - line->t * line->ty[k] +
+                   lead * (line->n * line->ty[k] - line->t * line->y[k])) *
+                  scale / divisor;
+    }
+    return to;
+}
+
+/* The longest line that ends in the baseline: how many past ones are on it. Each must be older than the one
+ * before. The caller gives what was gone since each; *out_to is left as it is where there are less than two.
+ */
+static unsigned fit_line(const Motion *motion, Subject *subject, bool turns, Vector *out_to)
+{
+    Line line = { .n = 1 }, best = line;
+    unsigned points = 0;
+    int64_t step = turns ? motion->step_size >> ONE_BITS : 1;
+    for (unsigned j = 0; j < MOTION_PAST; j++) {
+        if (!subject->past[j] || (j > 0 && motion->ages[j] <= motion->ages[j - 1])) {
+            break;
+        }
+        Vector went = subject->went[j];
+        if (turns) {
+            subject->turned[j] = j <= MOTION_OLD ? subject->turned[j] : turned_since(motion, subject, j);
+            went = subject->turned[j];
+        }
+        for (int k = 0; k < 3 && !turns; k++) {
+            went.v[k] >>= FINE_BITS;
+        }
+        if (size_of(&went) > LINE_REACH) {
+            break;
+        }
+        add_point(&line, motion->ages[j], &went);
+        if (j > 0 && !is_straight(&line, step)) {
+            break;
+        }
+        best = line;
+        points++;
+    }
+    if (points >= 2) {
+        *out_to = at_lead(&best, motion->lead, turns ? 1 : 1 << FINE_BITS);
+    }
+    return points >= 2 ? points : 0;
+}
+
+/* ---- the carrier ---- */
+
+/* Where the carrier takes it, and how it kept its place on it so far. */
+static void look_at_carrier(const Motion *motion, Subject *subject)
+{
+    if (!motion->carrying || !subject->past[MOTION_OLD]) {
         return;
     }
-    int32_t before[3];
-    position_of(old, before);
+    const Vector at = { { (int64_t)subject->at[0] * (1 << FINE_BITS),
+                          (int64_t)subject->at[1] * (1 << FINE_BITS),
+                          (int64_t)subject->at[2] * (1 << FINE_BITS) } };
+    Vector arm = difference(&at, &motion->carrier_at[0]);
     for (int k = 0; k < 3; k++) {
-        arm_before.v[k] = between(before[k], motion->carrier_was[k]);
-        subject->away.v[k] = -arm.v[k];
+        if (magnitude(arm.v[k]) >= NEAR << FINE_BITS) {
+            return;
+        }
     }
-    Vector now = swing(&motion->carrier_turn, &arm), then = swing(&motion->carrier_turned, &arm_before);
-    int64_t square = 0;
+    subject->near = true;
+    subject->arm = arm;
+    Vector swung = swing(&motion->carrier_turn, &subject->arm);
     for (int k = 0; k < 3; k++) {
-        subject->carried.v[k] = now.v[k] + motion->carrier_step[k];
-        int64_t error = clamp(arm_before.v[k] + then.v[k] - arm.v[k], 1 << 12);
+        subject->swung.v[k] = swung.v[k] - subject->arm.v[k] + motion->carrier_step.v[k];
+    }
+    for (unsigned j = 0; j <= MOTION_OLDER; j++) {
+        if (!subject->past[j] || !motion->carrier_known[1 + j]) {
+            continue;
+        }
+        Vector before;
+        for (int k = 0; k < 3; k++) {
+            before.v[k] = clamp(at.v[k] - subject->went[j].v[k] - motion->carrier_at[1 + j].v[k], 1 << 22);
+        }
+        Vector then = swing(&motion->carrier_turned[1 + j], &before);
+        subject->slid[j] = difference(&subject->arm, &then);
+        if (j <= MOTION_OLD) {
+            Quaternion expected = multiply(&motion->carrier_turned[1 + j], &subject->rotations[j]);
+            Quaternion beside = turn_between(&subject->rotation, &expected);
+            subject->slid_turn[j] = angle_of(&beside);
+        }
+    }
+    int64_t square = 0, turn_square = 0;
+    for (int k = 0; k < 3; k++) {
+        int64_t error = clamp(subject->slid[MOTION_OLD].v[k], 1 << 18);
+        int64_t turn = clamp(subject->slid_turn[MOTION_OLD].v[k], ONE);
         square += error * error;
+        turn_square += turn * turn;
     }
-    subject->rigidity = (uint32_t)square;
+    square >>= 2 * FINE_BITS - 4; /* in 1/16 of the square of a unit */
+    subject->rigidity = square < UINT32_MAX ? (uint32_t)square : UINT32_MAX - 1;
+    turn_square >>= 4;
+    subject->turn_rigidity = turn_square < UINT32_MAX ? (uint32_t)turn_square : UINT32_MAX - 1;
 }
 
-static unsigned classify(const Subject *subject)
+/* What the others that are carried show of the carrier's motion, here. */
+static void look_at_drift(const Motion *motion, Subject *subject)
 {
-    int64_t path = 0;
-    for (int k = 0; k < 3; k++) {
-        path += magnitude(subject->slow.v[k]);
+    const MotionDrift *drift = &motion->drift;
+    if (subject->near && drift->count > 0) {
+        Vector arm = difference(&subject->arm, &drift->arm);
+        Vector turn = cross(drift->turn_missed.v, arm.v);
+        for (int k = 0; k < 3; k++) {
+            subject->drift.v[k] = drift->missed.v[k] + (turn.v[k] >> (ONE_BITS - 2));
+        }
     }
-    uint32_t rigidity = subject->rigidity;
-    if (rigidity < 1024) {
-        return rigidity < 16 ? 3 : rigidity < 64 ? 4 : rigidity < 256 ? 5 : 6;
-    }
-    if (rigidity < 4096 && path >= 60) {
-        return 7;
-    }
-    if (path < 30) {
-        return 8;
-    }
-    uint32_t unsteadiness = subject->unsteadiness;
-    return unsteadiness < 573 ? 9 : unsteadiness < 1966 ? 10 : unsteadiness < 6554 ? 11 : 12;
 }
+
+static void add_drift(Motion *motion, const Subject *subject, const MotionTrace *trace)
+{
+    MotionDrift *drift = &motion->drift;
+    drift->count += drift->count < DRIFT_COUNT;
+    int64_t count = drift->count;
+    for (int k = 0; k < 3; k++) {
+        drift->missed.v[k] += (trace->missed[k] - drift->missed.v[k]) / count;
+        drift->turn_missed.v[k] += (trace->turn_missed[k] - drift->turn_missed.v[k]) / count;
+        drift->arm.v[k] += (subject->arm.v[k] - drift->arm.v[k]) / count;
+    }
+}
+
+/* ---- neighbours ---- */
 
 /* 65535 × (4000 / (d + 4000))^3 at the squared distance d = 4096 i + 2048. */
 static const uint16_t nearness[REACH_SQUARED / 4096 + 1] = {
@@ -307,19 +426,20 @@ static const uint16_t nearness[REACH_SQUARED / 4096 + 1] = {
     1,     1,    1,    1,   1,   1,   1,   0,   0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0, 0
 };
 
-/* Means of what was missed nearby, the nearest counting most. */
+/* Means of what was missed nearby, the nearest counting most; those count that are carried as this one is. */
 static void look_around(const Motion *motion, Subject *subject)
 {
     int64_t weights = 0, position_error = 0, rotation_error = 0;
-    Vector sum = { { 0 } };
+    Vector sum = { { 0 } }, turns = { { 0 } };
     uint32_t count = motion->trace_count < MOTION_NEIGHBOURS ? motion->trace_count : MOTION_NEIGHBOURS;
     subject->distance = FAR_AWAY;
     for (uint32_t i = 0; i < count; i++) {
         const MotionTrace *trace = &motion->traces[i];
-        uint32_t dx = (uint32_t)trace->position[0] - (uint32_t)subject->at[0];
-        uint32_t dy = (uint32_t)trace->position[1] - (uint32_t)subject->at[1];
-        uint32_t dz = (uint32_t)trace->position[2] - (uint32_t)subject->at[2];
-        if (dx + REACH > 2 * REACH || dy + REACH > 2 * REACH || dz + REACH > 2 * REACH) {
+        uint32_t dx = (uint32_t)trace->at[0] - (uint32_t)subject->at[0];
+        uint32_t dy = (uint32_t)trace->at[1] - (uint32_t)subject->at[1];
+        uint32_t dz = (uint32_t)trace->at[2] - (uint32_t)subject->at[2];
+        if ((dx + REACH > 2 * REACH) | (dy + REACH > 2 * REACH) | (dz + REACH > 2 * REACH) |
+            (trace->carried != subject->carried)) {
             continue;
         }
         uint32_t square = dx * dx + dy * dy + dz * dz;
@@ -330,134 +450,234 @@ static void look_around(const Motion *motion, Subject *subject)
         weights += weight;
         for (int k = 0; k < 3; k++) {
             sum.v[k] += weight * trace->missed[k];
+            turns.v[k] += weight * trace->turn_missed[k];
         }
         position_error += weight * trace->position_error;
         rotation_error += weight * trace->rotation_error;
         subject->distance = square < subject->distance ? square : subject->distance;
     }
     if (weights > 0) {
-        subject->neighbours = scaled(sum, 1, weights);
+        for (int k = 0; k < 3; k++) {
+            subject->neighbours.v[k] = sum.v[k] / weights;
+            subject->neighbours_turn.v[k] = turns.v[k] / weights;
+        }
         subject->position_error = (uint32_t)(position_error / weights);
         subject->rotation_error = (uint32_t)(rotation_error / weights);
     }
 }
 
+/* ---- all that is known ---- */
+
+/* In which coordinate it is nearest to the lowest that there is, which is most likely the floor; how near. */
+static int look_down(const Motion *motion, Subject *subject)
+{
+    uint32_t least = UINT32_MAX;
+    int down = 0;
+    for (int k = 0; k < 3; k++) {
+        uint32_t above = (uint32_t)subject->at[k] - (uint32_t)motion->lowest[k];
+        if (above < least) {
+            least = above;
+            down = k;
+        }
+    }
+    subject->clearance = logarithm(least);
+    return down;
+}
+
+static unsigned classify(const Motion *motion, const Subject *subject)
+{
+    if (subject->near && subject->rigidity < 1024 * 16) {
+        uint32_t rigidity = subject->rigidity >> 4;
+        return CLASS_CARRIED + (rigidity < 16 ? 0 : rigidity < 64 ? 1 : rigidity < 256 ? 2 : 3);
+    }
+    int64_t path = over_lead(motion, size_of(&subject->went[MOTION_OLD]), MOTION_OLD);
+    if (subject->near && subject->rigidity < 4096 * 16 && path >= 60 << FINE_BITS) {
+        return CLASS_LOOSE;
+    }
+    if (path < 30 << FINE_BITS) {
+        return CLASS_SLOW;
+    }
+    uint32_t unsteadiness = subject->unsteadiness >> 2;
+    return CLASS_SLOW + 1 + (unsteadiness < 573 ? 0 : unsteadiness < 1966 ? 1 : unsteadiness < 6554 ? 2 : 3);
+}
+
+static bool is_carried(unsigned class)
+{
+    return class >= CLASS_CARRIED && class <= CLASS_LOOSE;
+}
+
+/* Which shape residuals have. */
+static unsigned group_of(unsigned class)
+{
+    return is_carried(class)                              ? 1
+           : class >= CLASS_LINE                          ? 2
+           : class == CLASS_RESTED || class == CLASS_SLOW ? 3
+                                                          : 0;
+}
+
 static Subject look(const Motion *motion, uint32_t index)
 {
-    Subject subject = { .base = &motion->baseline->entities[index], .rigidity = UINT32_MAX };
-    position_of(subject.base, subject.at);
-    subject.rotation = unpack(subject.base->rotation);
+    Subject subject = { .base = &motion->baseline->entities[index],
+                        .rigidity = UINT32_MAX,
+                        .turn_rigidity = UINT32_MAX };
+    subject.at[0] = subject.base->x_mm;
+    subject.at[1] = subject.base->y_mm;
+    subject.at[2] = subject.base->z_mm;
+    subject.rotation = unpack(motion, subject.base->rotation);
     look_back(motion, index, &subject);
-    look_around(motion, &subject);
+    subject.down = look_down(motion, &subject);
+    subject.line_points = fit_line(motion, &subject, false, &subject.line);
+    subject.line_turn_points = fit_line(motion, &subject, true, &subject.line_turn);
     if (index == motion->carrier) {
-        subject.class = 0;
-    } else if (subject.class == MOTION_CLASSES) {
-        look_at_carrier(motion, index, &subject);
-        subject.class = classify(&subject);
+        subject.class = CLASS_CARRIER;
+    } else if (!subject.past[MOTION_RECENT] || !subject.past[MOTION_OLD]) {
+        subject.class = CLASS_UNKNOWN;
+    } else if (motion_same_place(subject.base, subject.past[MOTION_OLD])) {
+        subject.class = CLASS_RESTED;
+    } else {
+        if (subject.line_points < 3 || subject.line_turn_points < 3) {
+            look_at_carrier(motion, &subject);
+            look_at_drift(motion, &subject);
+        }
+        subject.class = classify(motion, &subject);
     }
+    subject.carried = is_carried(subject.class);
+    subject.turn_class = subject.class;
+    if (!subject.carried && subject.class >= CLASS_SLOW) {
+        if (subject.line_points >= 2) {
+            subject.class = CLASS_LINE + subject.line_points - 2;
+        }
+        if (subject.line_turn_points >= 2) {
+            subject.turn_class = CLASS_LINE + subject.line_turn_points - 2;
+        }
+    }
+    look_around(motion, &subject);
     return subject;
 }
 
-/* ---- residuals ---- */
+/* ---- positions ---- */
 
-static unsigned cell_of(const int16_t *weights, const int32_t *logarithms, unsigned count,
-                        unsigned *out_floor)
+static unsigned spread_of(const int16_t *weights, const int32_t *clues)
 {
-    int32_t sum = 128;
-    for (unsigned i = 0; i < count; i++) {
-        sum += weights[i] * logarithms[i];
+    int32_t sum = 64;
+    for (unsigned i = 0; i < MOTION_CLUES; i++) {
+        sum += weights[i] * clues[i];
     }
-    sum >>= 8;
-    unsigned size = sum < 0 ? 0 : sum > 60 ? 60 : (unsigned)sum;
-    *out_floor = size < CALM ? 0 : (size - CALM) / 4;
-    return size < CALM ? size : CALM + (size - CALM) % 4;
+    sum >>= 7;
+    return sum < 0 ? 0 : sum >= RESIDUAL_SPREAD ? RESIDUAL_SPREAD - 1 : (unsigned)sum;
 }
 
-/* A residual whose magnitude is expected to have somewhat more than `floor` bits. */
-static int32_t code_residual(RangeCoder *coder, ResidualModel *model, unsigned cell, unsigned floor,
-                             int32_t residual)
+static int64_t mean_of(const int16_t *weights, const int64_t *features)
 {
-    uint32_t size = residual < 0 ? 0 - (uint32_t)residual : (uint32_t)residual;
-    unsigned length = size ? 32 - (unsigned)__builtin_clz(size) : 0, at = floor, step = 0;
-    while (at < 32) {
-        step = at - floor < MOTION_STEPS ? at - floor : MOTION_STEPS - 1;
-        if (!range_bit(coder, &model->longer[cell][step], length > at)) {
-            break;
-        }
-        at++;
+    int64_t sum = 1 << (WEIGHT_BITS - 1);
+    for (unsigned i = 0; i < MOTION_FEATURES; i++) {
+        sum += weights[i] * clamp(features[i], 1 << 30);
     }
-    uint32_t result = 0;
-    if (at == floor) {
-        result = (uint32_t)range_bits(coder, size, floor);
-    } else if (at == 1) {
-        result = 1;
-    } else {
-        result = 2u | range_bit(coder, &model->second[cell][step], size >> (at - 2) & 1);
-        result = result << (at - 2) | (uint32_t)range_bits(coder, size, at - 2);
-    }
-    bool negative = result != 0 && range_bits(coder, residual < 0, 1) != 0;
-    return (int32_t)(negative ? 0 - result : result);
+    return sum >> WEIGHT_BITS;
 }
 
-static uint32_t sum_with(uint32_t sum, int32_t residual)
+/* How much farther off than the spread says, in 1/16 of a power of two, followed slowly. */
+static void learn_surprise(int32_t *surprise, int64_t residual, unsigned spread)
 {
-    int64_t size = magnitude(residual);
-    return sum + (uint32_t)(size < 65536 ? size : 65536);
+    int32_t off = logarithm((uint64_t)magnitude(residual)) - (int32_t)spread * 2;
+    *surprise += ((off + 24) * 16 - *surprise) >> 4;
 }
 
 static void code_position(Motion *motion, RangeCoder *coder, const Subject *subject, int32_t *position,
                           MotionTrace *trace)
 {
-    const MotionWeights *weights = &motion_weights[subject->class];
-    uint32_t missed = 0;
+    uint64_t missed = 0;
+    int32_t clues[MOTION_CLUES] = {
+        [0] = 16, /* 1, 2, 3 and 12 are each coordinate's own */
+        [4] = logarithm(subject->position_error),
+        [5] = logarithm(subject->distance),
+        [6] = subject->near ? logarithm(subject->rigidity) : 0,
+        [7] = subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_RECENT])) : 0,
+        [8] = subject->carried ? logarithm(motion->drift.count) : 0,
+        [9] = logarithm((uint64_t)size_of(&subject->neighbours)),
+        [10] = subject->clearance,
+        [11] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
+        [13] = subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_OLDER])) : 0,
+    };
     for (int k = 0; k < 3; k++) {
-        int64_t guess = weights->velocity * clamp(subject->velocity.v[k], 1 << 24) +
-                        weights->neighbours * subject->neighbours.v[k] +
-                        weights->carried * clamp(subject->carried.v[k], 1 << 24);
-        int32_t expected = (int32_t)((uint32_t)subject->at[k] + (uint32_t)((guess + 128) >> 8));
-        int32_t logarithms[7] = { 16,
-                                  logarithm((uint64_t)magnitude(subject->velocity.v[k] - subject->slow.v[k])),
-                                  logarithm((uint64_t)magnitude(subject->velocity.v[k])),
-                                  logarithm(missed),
-                                  logarithm(subject->position_error),
-                                  logarithm(subject->distance),
-                                  subject->rigidity < UINT32_MAX ? logarithm(subject->rigidity) : 0 };
-        unsigned floor, cell = cell_of(motion_position_scale[subject->class], logarithms, 7, &floor);
-        int32_t residual = code_residual(coder, &motion->position, cell, floor,
-                                         (int32_t)((uint32_t)position[k] - (uint32_t)expected));
+        int64_t quick = over_lead(motion, subject->went[MOTION_RECENT].v[k], MOTION_RECENT);
+        int64_t slow = over_lead(motion, subject->went[MOTION_OLD].v[k], MOTION_OLD);
+        const int64_t features[MOTION_FEATURES] = {
+            quick,
+            slow,
+            over_lead(motion, subject->went[MOTION_OLDER].v[k], MOTION_OLDER),
+            subject->line.v[k],
+            subject->neighbours.v[k],
+            subject->swung.v[k],
+            subject->drift.v[k],
+            subject->slid[MOTION_RECENT].v[k],
+            over_lead(motion, subject->slid[MOTION_OLD].v[k], MOTION_OLD),
+            subject->slid[MOTION_OLDER].v[k]
+        };
+        clues[1] = logarithm((uint64_t)magnitude(quick - slow));
+        clues[2] = logarithm((uint64_t)magnitude(slow));
+        clues[3] = logarithm(missed);
+        clues[12] = motion->surprise[0][subject->carried] >> 4;
+        int64_t mean = mean_of(motion_position_mean[subject->class], features);
+        unsigned spread = spread_of(motion_position_spread[subject->class], clues);
+        int32_t gone = (int32_t)((uint32_t)position[k] - (uint32_t)subject->at[k]);
+        MOTION_OBSERVE(0, subject->class, features, clues, gone, mean);
+        gone = residual_code(coder, &motion_position_shape[group_of(subject->class)], mean, spread, gone);
 
-        position[k] = (int32_t)((uint32_t)expected + (uint32_t)residual);
-        missed = sum_with(missed, residual);
-        trace->missed[k] = (int32_t)clamp(residual, 32767);
+        position[k] = (int32_t)((uint32_t)subject->at[k] + (uint32_t)gone);
+        int64_t residual = (int64_t)gone * (1 << FINE_BITS) - mean;
+        trace->residual.v[k] = clamp(residual, 1 << 20);
+        missed += (uint64_t)clamp(magnitude(residual), 1 << 22);
+        int64_t shown = subject->carried ? (int64_t)gone * (1 << FINE_BITS) - subject->swung.v[k] : residual;
+        trace->missed[k] = (int32_t)clamp(shown, 1 << 20);
+        learn_surprise(&motion->surprise[0][subject->carried], residual, spread);
     }
     trace->position_error = (int32_t)missed;
 }
 
 /* ---- rotations ---- */
 
-static Quaternion expected_rotation(const Motion *motion, const Subject *subject, const int32_t *position)
+static Quaternion expected_rotation(const Motion *motion, const Subject *subject, const int32_t *position,
+                                    const MotionTrace *trace, int64_t features[3][MOTION_FEATURES])
 {
-    const MotionWeights *weights = &motion_weights[subject->class];
-    bool carried = subject->class >= 3 && subject->class <= 7;
-    Vector turn = { { 0 } }, roll = { { 0 } };
-    if (carried) {
+    Vector roll = { { 0 } }, own_roll = { { 0 } }, sum;
+    if (subject->near) {
         int64_t square = 1;
-        Vector slip;
+        Vector slip, away;
         for (int k = 0; k < 3; k++) {
-            slip.v[k] = clamp(between(position[k], subject->at[k]) - subject->carried.v[k], 4096);
-            square += subject->away.v[k] * subject->away.v[k];
+            slip.v[k] = between(position[k], subject->at[k]) * (1 << FINE_BITS) - subject->swung.v[k];
+            slip.v[k] = clamp(slip.v[k], 4096 << FINE_BITS);
+            away.v[k] = -subject->arm.v[k] >> FINE_BITS;
+            square += away.v[k] * away.v[k];
         }
-        roll = scaled(cross(subject->away.v, slip.v), 41, square_root((uint32_t)square));
-        turn = quarter_tangent(&motion->carrier_turn);
+        roll = cross(away.v, slip.v);
+        int64_t length = square_root((uint64_t)square);
+        for (int k = 0; k < 3; k++) {
+            roll.v[k] = roll.v[k] * 3 / length;
+        }
     }
-    Vector sum;
-
+    int64_t floor[3] = { 0 };
+    floor[subject->down] = 1;
+    own_roll = cross(floor, trace->residual.v);
     for (int k = 0; k < 3; k++) {
-        int64_t guess = weights->spin * clamp(subject->spin.v[k], 1 << 20) + weights->turn * turn.v[k] +
-                        weights->roll * roll.v[k];
-        sum.v[k] = clamp((guess + 128) >> 8, ONE);
+        int64_t quick = over_lead(motion, subject->turned[MOTION_RECENT].v[k], MOTION_RECENT);
+        int64_t slow = over_lead(motion, subject->turned[MOTION_OLD].v[k], MOTION_OLD);
+        const int64_t all[MOTION_FEATURES] = {
+            quick,
+            slow,
+            over_lead(motion, subject->turned[MOTION_OLDER].v[k], MOTION_OLDER),
+            subject->line_turn.v[k],
+            subject->neighbours_turn.v[k],
+            motion->carrier_angle.v[k],
+            subject->slid_turn[MOTION_RECENT].v[k],
+            over_lead(motion, subject->slid_turn[MOTION_OLD].v[k], MOTION_OLD),
+            roll.v[k],
+            own_roll.v[k]
+        };
+        memcpy(features[k], all, sizeof all);
+        sum.v[k] = clamp(mean_of(motion_rotation_mean[subject->turn_class], features[k]), ONE);
     }
-    Quaternion step = from_quarter_tangent(&sum);
+    Quaternion step = turn_by(&sum);
     return multiply(&step, &subject->rotation);
 }
 
@@ -475,7 +695,8 @@ static unsigned code_largest(Motion *motion, RangeCoder *coder, const Quaternion
     }
     for (unsigned i = 0; i < 3; i++) {
         int64_t lead = magnitude(expected->v[order[i]]) - magnitude(expected->v[order[i + 1]]);
-        unsigned gap = (unsigned)(lead * 5 >> 11);
+        unsigned gap = (unsigned)(lead * 5 >> 13);
+        MOTION_OBSERVE_LARGEST(i, gap, largest == order[i]);
         if (range_bit(coder, &motion->largest[i][gap < 15 ? gap : 15], largest == order[i])) {
             return order[i];
         }
@@ -483,81 +704,100 @@ static unsigned code_largest(Motion *motion, RangeCoder *coder, const Quaternion
     return order[3];
 }
 
-static int32_t to_steps(int64_t value)
-{
-    int64_t step = ((value * STEP_COMPONENT + 32768) >> 16) + COMPONENT_ZERO;
-    return (int32_t)(step < 0 ? 0 : step > COMPONENT_MAX ? COMPONENT_MAX : step);
-}
-
 static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subject, const int32_t *position,
-                          uint32_t *rotation, MotionTrace *trace)
+                          uint64_t *rotation, MotionTrace *trace)
 {
-    Quaternion expected = expected_rotation(motion, subject, position);
-    unsigned largest = code_largest(motion, coder, &expected, *rotation & 3), shift = motion->coarse;
+    int64_t features[3][MOTION_FEATURES];
+    Quaternion expected = expected_rotation(motion, subject, position, trace, features);
+    uint64_t actual = *rotation;
+    unsigned largest = code_largest(motion, coder, &expected, quat_largest(actual));
     int64_t sign = expected.v[largest] < 0 ? -1 : 1, base_sign = subject->rotation.v[largest] < 0 ? -1 : 1;
-    Vector turned = quarter_tangent(&motion->carrier_turned);
-    uint64_t apart = 0;
-    for (int k = 0; k < 3 && subject->rigidity < UINT32_MAX; k++) {
-        apart += (uint64_t)magnitude(turned.v[k] * motion->lead / motion->old_age - subject->slow_spin.v[k]);
-    }
-    uint32_t packed = largest, missed = 0;
+    uint64_t codes[3], missed = 0;
+    int32_t clues[MOTION_CLUES] = {
+        [0] = 16, /* 2, 3 and 11 are each component's own */
+        [1] = logarithm(subject->unsteadiness >> 2),
+        [4] = logarithm((uint32_t)trace->position_error),
+        [5] = logarithm(subject->rotation_error),
+        [6] = logarithm(subject->distance),
+        [7] = subject->near ? logarithm(subject->turn_rigidity) : 0,
+        [8] = subject->near ? logarithm(subject->rigidity) : 0,
+        [9] = subject->carried ? logarithm(motion->drift.count)
+                               : logarithm((uint64_t)size_of(&subject->neighbours_turn)),
+        [10] = subject->clearance,
+        [12] = subject->near ? logarithm((uint64_t)size_of(&subject->slid_turn[MOTION_RECENT])) : 0,
+        [13] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
+    };
     for (unsigned k = 0, place = 0; k < 4; k++) {
         if (k == largest) {
             continue;
         }
-        int32_t guess = (to_steps(sign * expected.v[k]) + (int32_t)shift) >> shift;
+        int64_t mean = ((sign * expected.v[k] * motion->steps * HALF_SQRT) >> (32 - FINE_BITS)) +
+                       (int64_t)motion->steps * (1 << (FINE_BITS - 1));
         int64_t change = sign * expected.v[k] - base_sign * subject->rotation.v[k];
-        int32_t logarithms[9] = { 16,
-                                  logarithm(subject->unsteadiness >> 6),
-                                  logarithm((uint64_t)magnitude(change) >> 6),
-                                  logarithm(apart >> 5),
-                                  logarithm(missed),
-                                  logarithm((uint32_t)trace->position_error),
-                                  logarithm(subject->rotation_error),
-                                  logarithm(subject->distance),
-                                  subject->rigidity < UINT32_MAX ? logarithm(subject->rigidity) : 0 };
-        unsigned floor, cell = cell_of(motion_rotation_scale[subject->class], logarithms, 9, &floor);
-        int32_t residual = code_residual(coder, &motion->rotation, cell, floor,
-                                         (component(*rotation, place) >> shift) - guess);
-
-        int64_t value = (int64_t)guess + residual;
-        range_require(coder, value >= 0 && value <= COMPONENT_MAX >> shift, STATUS_OUT_OF_RANGE);
-        packed |= (uint32_t)(value & COMPONENT_MAX >> shift) << shift << (2 + 10 * place++);
-        missed = sum_with(missed, residual);
+        clues[2] = logarithm((uint64_t)magnitude(change));
+        clues[3] = logarithm(missed);
+        clues[11] = motion->surprise[1][subject->carried] >> 4;
+        unsigned spread = spread_of(motion_rotation_spread[subject->turn_class], clues);
+        int32_t code = quat_component(actual, place);
+        MOTION_OBSERVE(1, subject->turn_class, features[0], clues, code, mean);
+        code =
+            residual_code(coder, &motion_rotation_shape[group_of(subject->turn_class)], mean, spread, code);
+        range_require(coder, code >= 0 && code <= (int32_t)motion->steps, STATUS_OUT_OF_RANGE);
+        code = code < 0 ? 0 : code <= (int32_t)motion->steps ? code : (int32_t)motion->steps;
+        codes[place++] = (uint32_t)code;
+        int64_t residual = (int64_t)code * (1 << FINE_BITS) - mean;
+        missed += (uint64_t)clamp(magnitude(residual), 1 << 22);
+        learn_surprise(&motion->surprise[1][subject->carried], residual, spread);
     }
-    *rotation = packed;
+    *rotation = quat_join(largest, codes[0], codes[1], codes[2]);
     trace->rotation_error = (int32_t)missed;
+    Quaternion now = unpack(motion, *rotation);
+    MOTION_OBSERVE_TURN(motion, subject, &now, features);
+    if (subject->carried) {
+        expected = multiply(&motion->carrier_turn, &subject->rotation);
+    }
+    Quaternion off = turn_between(&now, &expected);
+    Vector angle = angle_of(&off);
+    for (int k = 0; k < 3; k++) {
+        trace->turn_missed[k] = (int32_t)clamp(angle.v[k], ONE);
+    }
 }
 
 /* ---- entities ---- */
+
+static Vector place_of(const EntityState *entity)
+{
+    return (Vector){ { (int64_t)entity->x_mm * (1 << FINE_BITS), (int64_t)entity->y_mm * (1 << FINE_BITS),
+                       (int64_t)entity->z_mm * (1 << FINE_BITS) } };
+}
 
 /* The carrier is now known to be at `entity`. */
 static void begin_carrying(Motion *motion, const EntityState *entity)
 {
     const EntityState *base = &motion->baseline->entities[motion->carrier];
-    const EntityState *old = motion_find(motion->old, motion->carrier, entity->handle);
-    if (!old) {
-        return;
-    }
-    Quaternion now = unpack(entity->rotation), was = unpack(base->rotation), before = unpack(old->rotation);
+    Quaternion now = unpack(motion, entity->rotation), was = unpack(motion, base->rotation);
     motion->carrier_turn = turn_between(&now, &was);
-    motion->carrier_turned = turn_between(&was, &before);
-    Vector step = displacement(entity, base);
-    position_of(base, motion->carrier_at);
-    position_of(old, motion->carrier_was);
-    for (int k = 0; k < 3; k++) {
-        motion->carrier_step[k] = (int32_t)step.v[k];
+    motion->carrier_angle = angle_of(&motion->carrier_turn);
+    motion->carrier_step = displacement(entity, base);
+    motion->carrier_at[0] = place_of(base);
+    for (unsigned j = 0; j <= MOTION_OLDER; j++) {
+        const EntityState *past = motion_find(motion->past[j], motion->carrier, entity->handle);
+        motion->carrier_known[1 + j] = past != NULL;
+        if (past) {
+            Quaternion before = unpack(motion, past->rotation);
+            motion->carrier_turned[1 + j] = turn_between(&was, &before);
+            motion->carrier_at[1 + j] = place_of(past);
+        }
     }
-    motion->carrying = true;
+    motion->carrying = motion->carrier_known[1 + MOTION_OLD];
 }
 
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity)
 {
     const EntityState *base = &motion->baseline->entities[index];
     unsigned recent = motion_recent(motion, index);
-    int32_t position[3], was[3];
-    position_of(entity, position);
-    position_of(base, was);
+    int32_t position[3] = { entity->x_mm, entity->y_mm, entity->z_mm };
+    const int32_t was[3] = { base->x_mm, base->y_mm, base->z_mm };
     bool moved = memcmp(position, was, sizeof was) != 0;
     moved = range_bit(coder, &motion->moved[recent], moved);
     bool turned = range_bit(coder, &motion->turned[recent][moved], entity->rotation != base->rotation);
@@ -565,12 +805,15 @@ void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState 
     entity->rotation = turned ? entity->rotation : base->rotation;
     if (moved || turned) {
         Subject subject = look(motion, index);
-        MotionTrace trace = { .position = { was[0], was[1], was[2] } };
+        MotionTrace trace = { .at = { was[0], was[1], was[2] }, .carried = subject.carried };
         if (moved) {
             code_position(motion, coder, &subject, position, &trace);
         }
         if (turned) {
             code_rotation(motion, coder, &subject, position, &entity->rotation, &trace);
+        }
+        if (subject.carried && moved && turned) {
+            add_drift(motion, &subject, &trace);
         }
         motion->traces[motion->trace_count++ % MOTION_NEIGHBOURS] = trace;
     }
@@ -590,29 +833,31 @@ static const uint16_t first_turned[4][2] = {
     { 4000, 32768 }, { 3000, 46000 }, { 60000, 46000 }, { 62000, 64600 }
 };
 
-static void init_residuals(ResidualModel *model, const uint8_t longer[MOTION_CELLS][MOTION_STEPS])
+void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, const SnapshotBase *base)
 {
-    for (unsigned cell = 0; cell < MOTION_CELLS; cell++) {
-        for (unsigned step = 0; step < MOTION_STEPS; step++) {
-            model->longer[cell][step] = range_bit_init((uint16_t)(longer[cell][step] << 8 | 128));
-            model->second[cell][step] = range_bit_init(28000);
+    uint32_t since = base->baseline ? base->baseline->sequence : 0;
+    uint32_t lead = sequence - since;
+    *motion = (Motion){ .baseline = base->baseline,
+                        .past = { base->recent, base->old },
+                        .lead = lead < LEAD_MAX ? lead : LEAD_MAX,
+                        .steps = rotation_steps,
+                        .step_size = (INT64_C(3037000500) + rotation_steps / 2) / rotation_steps,
+                        .carrier = MOTION_NO_CARRIER };
+    memcpy(&motion->past[MOTION_OLDER], base->older, sizeof base->older);
+    for (unsigned j = 0; j < MOTION_PAST; j++) {
+        motion->ages[j] = motion->past[j] ? (int32_t)(since - motion->past[j]->sequence) : 1;
+        motion->ratios[j] = (motion->lead << 16) / motion->ages[j];
+    }
+    for (int k = 0; k < 3; k++) {
+        motion->lowest[k] = INT32_MAX;
+    }
+    for (uint32_t i = 0; i < base->baseline->entity_count; i++) {
+        const EntityState *entity = &base->baseline->entities[i];
+        const int32_t at[3] = { entity->x_mm, entity->y_mm, entity->z_mm };
+        for (int k = 0; k < 3; k++) {
+            motion->lowest[k] = at[k] < motion->lowest[k] ? at[k] : motion->lowest[k];
         }
     }
-}
-
-void motion_init(Motion *motion, uint32_t sequence, const Snapshot *baseline, const Snapshot *recent,
-                 const Snapshot *old)
-{
-    uint32_t lead = sequence - baseline->sequence;
-    *motion = (Motion){ .baseline = baseline,
-                        .recent = recent,
-                        .old = old,
-                        .lead = lead < LEAD_MAX ? lead : LEAD_MAX,
-                        .recent_age = recent ? (int32_t)(baseline->sequence - recent->sequence) : 1,
-                        .old_age = old ? (int32_t)(baseline->sequence - old->sequence) : 1,
-                        .carrier = MOTION_NO_CARRIER };
-    init_residuals(&motion->position, motion_position_longer);
-    init_residuals(&motion->rotation, motion_rotation_longer);
     for (unsigned i = 0; i < 3; i++) {
         for (unsigned gap = 0; gap < 16; gap++) {
             motion->largest[i][gap] = range_bit_init((uint16_t)(motion_largest[i][gap] << 8 | 128));
@@ -629,7 +874,7 @@ uint32_t motion_find_carrier(const Motion *motion)
 {
     enum { CANDIDATES = 4, FOLLOWERS = 16, RIGID_ENOUGH = 10 * 16 };
     uint32_t moving[FOLLOWERS * 4], count = 0, best = MOTION_NO_CARRIER, most = RIGID_ENOUGH / 2;
-    if (!motion->recent || !motion->old) {
+    if (!motion->past[MOTION_RECENT] || !motion->past[MOTION_OLD]) {
         return MOTION_NO_CARRIER;
     }
     for (uint32_t i = 0; i < motion->baseline->entity_count && count < ARRAY_COUNT(moving); i++) {
@@ -638,16 +883,27 @@ uint32_t motion_find_carrier(const Motion *motion)
         }
     }
     for (uint32_t c = 0; c < count && c < CANDIDATES; c++) {
-        Motion trial = { .baseline = motion->baseline, .old = motion->old, .carrier = moving[c] };
+        Motion trial = { .baseline = motion->baseline,
+                         .lead = motion->lead,
+                         .steps = motion->steps,
+                         .step_size = motion->step_size,
+                         .carrier = moving[c] };
+        trial.past[MOTION_OLD] = motion->past[MOTION_OLD];
+        memcpy(trial.ages, motion->ages, sizeof trial.ages);
+        memcpy(trial.ratios, motion->ratios, sizeof trial.ratios);
         const EntityState *entity = &motion->baseline->entities[moving[c]];
         begin_carrying(&trial, entity);
         uint32_t score = 0;
         uint32_t step = count / FOLLOWERS + 1;
         for (uint32_t f = c + 1; f < count; f += step) {
             Subject subject = { .base = &motion->baseline->entities[moving[f]], .rigidity = UINT32_MAX };
-            position_of(subject.base, subject.at);
-            look_at_carrier(&trial, moving[f], &subject);
-            int32_t gain = RIGID_ENOUGH - logarithm(subject.rigidity);
+            subject.at[0] = subject.base->x_mm;
+            subject.at[1] = subject.base->y_mm;
+            subject.at[2] = subject.base->z_mm;
+            subject.rotation = unpack(motion, subject.base->rotation);
+            look_back(&trial, moving[f], &subject);
+            look_at_carrier(&trial, &subject);
+            int32_t gain = RIGID_ENOUGH - logarithm(subject.rigidity >> 4);
             score += gain > 0 ? (uint32_t)gain : 0;
         }
         if (score > most) {

@@ -1,56 +1,73 @@
 /* motion.h - predicts where entities move and codes what the prediction missed.
- * Knows up to three snapshots that both ends hold (a baseline, one shortly before it, an older one), the
- * entities coded so far, and a carrier: an entity that others may be moving along with. Everything is a
- * function of those; nothing is remembered from packet to packet, so that a lost one costs nothing. Integers
- * only. The model is written out in shared/PROTOCOL.md, "Motion". Pure. */
+ * Knows a baseline and up to five snapshots before it that both ends hold, the entities coded so far, and a
+ * carrier: an entity that others may be moving along with. Everything is a function of those; nothing is
+ * remembered from packet to packet, so that a lost one costs nothing. Integers only. The model is written
+ * out in shared/PROTOCOL.md, "Motion". Pure. */
 #ifndef SHARED_WIRE_MOTION_H
 #define SHARED_WIRE_MOTION_H
-#include "shared/wire/range_coder.h"
+#include "shared/wire/residual.h"
 #include "shared/wire/snapshot.h"
 
-#define MOTION_CLASSES    13
-#define MOTION_CELLS      18 /* contexts of one residual: by expected size */
-#define MOTION_STEPS      12 /* and by length beyond the expected */
+#define MOTION_CLASSES    17
+#define MOTION_FEATURES   10                   /* what a mean is made of */
+#define MOTION_CLUES      14                   /* and a spread */
+#define MOTION_PAST       (2 + SNAPSHOT_OLDER) /* recent, old, older ones */
+#define MOTION_RECENT     0
+#define MOTION_OLD        1
+#define MOTION_OLDER      2
 #define MOTION_NEIGHBOURS 64 /* entities coded last that the next one is compared with */
 #define MOTION_NO_CARRIER UINT32_MAX
 
 typedef struct Quaternion {
-    int32_t v[4]; /* x, y, z, w in 1/16384 */
+    int64_t v[4]; /* x, y, z, w in 1/65536 */
 } Quaternion;
 
-/* Adaptive contexts of a residual. */
-typedef struct ResidualModel {
-    RangeBit longer[MOTION_CELLS][MOTION_STEPS];
-    RangeBit second[MOTION_CELLS][MOTION_STEPS];
-} ResidualModel;
+typedef struct Vector {
+    int64_t v[3];
+} Vector;
 
-/* An entity that was coded: where it was in the baseline and what was missed. */
+/* An entity that was coded: where it was in the baseline and what was missed. Positions in 1/64, rotations
+ * as a quarter of the angle, in 1/65536, along the axis. */
 typedef struct MotionTrace {
-    int32_t position[3];
-    int32_t missed[3];
-    int32_t position_error, rotation_error; /* sums of magnitudes */
+    int32_t at[3];
+    bool carried;
+    int32_t missed[3], turn_missed[3]; /* by the prediction; where carried, by the carrier's motion alone */
+    Vector residual;
+    int32_t position_error, rotation_error; /* sums of magnitudes of residuals, in 1/64 */
 } MotionTrace;
 
+/* The mean of what the carrier's motion alone missed of those that it carries. */
+typedef struct MotionDrift {
+    uint32_t count;
+    Vector missed, turn_missed, arm;
+} MotionDrift;
+
 typedef struct Motion {
-    const Snapshot *baseline, *recent, *old; /* recent and old may be NULL */
-    int64_t lead;                            /* sequences from the baseline to what is coded */
-    int64_t recent_age, old_age;             /* from recent and old to the baseline; 1 where there is none */
-    bool coarse;                             /* the lowest bit of every rotation component is 0 */
-    uint32_t carrier;                        /* index in the baseline's entities, or MOTION_NO_CARRIER */
-    bool carrying;                           /* the carrier has been coded: */
-    int32_t carrier_at[3], carrier_was[3];   /* in the baseline and in old */
-    int32_t carrier_step[3];                 /* from the baseline to now */
-    Quaternion carrier_turn, carrier_turned; /* from the baseline to now, from old to the baseline */
-    uint32_t trace_count;                    /* of all, the last MOTION_NEIGHBOURS are kept */
+    const Snapshot *baseline, *past[MOTION_PAST]; /* recent, old, older ones; NULL where there is none */
+    int32_t ages[MOTION_PAST];                    /* from those to the baseline; 1 where there is none */
+    int64_t ratios[MOTION_PAST];                  /* lead / age, in 1/65536 */
+    int64_t lead;                                 /* sequences from the baseline to what is coded */
+    uint32_t steps;                               /* of a rotation's component */
+    int64_t step_size;                            /* 1/65536 of half a step, in 1/65536 */
+    uint32_t carrier;                             /* index in the baseline's entities, or MOTION_NO_CARRIER */
+    bool carrying;                                /* the carrier has been coded: */
+    Vector carrier_at[1 + MOTION_PAST];           /* in the baseline and in the past ones */
+    bool carrier_known[1 + MOTION_PAST];
+    Vector carrier_step;     /* from the baseline to now */
+    Quaternion carrier_turn; /* the same, and from the past ones to the baseline */
+    Quaternion carrier_turned[1 + MOTION_PAST];
+    Vector carrier_angle; /* carrier_turn as a quarter angle */
+    MotionDrift drift;
+    int32_t lowest[3];      /* of the baseline's entities, each coordinate */
+    int32_t surprise[2][2]; /* how spreads went wrong lately: of positions and rotations, alone and carried */
+    uint32_t trace_count;   /* of all, the last MOTION_NEIGHBOURS are kept */
     MotionTrace traces[MOTION_NEIGHBOURS];
-    ResidualModel position, rotation;
     RangeBit largest[3][16];
     RangeBit moved[4], turned[4][2]; /* by motion_recent; turned also by moved */
 } Motion;
 
-/* `sequence` is that of the snapshot coded. */
-void motion_init(Motion *motion, uint32_t sequence, const Snapshot *baseline, const Snapshot *recent,
-                 const Snapshot *old);
+/* `sequence` is that of the snapshot coded; `base` has a baseline. */
+void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, const SnapshotBase *base);
 
 /* Writing: the index in the baseline of the entity that most others move along with, or
  * MOTION_NO_CARRIER. */
@@ -59,10 +76,39 @@ uint32_t motion_find_carrier(const Motion *motion);
 /* Codes the transform of an entity that is in the baseline at `index`. */
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity);
 
-/* How the baseline's entity at `index` has moved lately: 0 unknown, 1 not at all, 2 no more, 3 still. */
-unsigned motion_recent(const Motion *motion, uint32_t index);
-
 /* The entity with `handle`, looked for at `guess` first; NULL when `snapshot` is NULL or has none. */
-const EntityState *motion_find(const Snapshot *snapshot, uint32_t guess, EntityHandle handle);
+static inline const EntityState *motion_find(const Snapshot *snapshot, uint32_t guess, EntityHandle handle)
+{
+    if (!snapshot) {
+        return NULL;
+    }
+    if (guess < snapshot->entity_count && snapshot->entities[guess].handle.value == handle.value) {
+        return &snapshot->entities[guess];
+    }
+    return snapshot_entity(snapshot, handle);
+}
+
+static inline bool motion_same_place(const EntityState *a, const EntityState *b)
+{
+    uint32_t place =
+        (uint32_t)(a->x_mm ^ b->x_mm) | (uint32_t)(a->y_mm ^ b->y_mm) | (uint32_t)(a->z_mm ^ b->z_mm);
+    return (place | (a->rotation ^ b->rotation)) == 0;
+}
+
+/* How the baseline's entity at `index` has moved lately: 0 unknown, 1 not at all, 2 no more, 3 still. Inline
+ * because most entities of a large world rest, and this is most of what they cost. */
+static inline unsigned motion_recent(const Motion *motion, uint32_t index)
+{
+    const EntityState *base = &motion->baseline->entities[index];
+    const EntityState *recent = motion_find(motion->past[MOTION_RECENT], index, base->handle);
+    if (!recent) {
+        return 0;
+    }
+    if (!motion_same_place(base, recent)) {
+        return 3;
+    }
+    const EntityState *old = motion_find(motion->past[MOTION_OLD], index, base->handle);
+    return old && !motion_same_place(base, old) ? 2 : 1;
+}
 
 #endif

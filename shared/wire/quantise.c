@@ -1,13 +1,17 @@
 #include "shared/wire/quantise.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
-#define MM_LIMIT   1e9f /* 1,000 km */
-#define SQRT_HALF  0.70710678f
-#define SQRT_TWO   1.41421356f
-#define SCALE      511 /* a component in ±√½ becomes -511..511, stored plus 511; 0 stays exactly 0 */
-#define FIELD_BITS 10
-#define FIELD_MASK ((1u << FIELD_BITS) - 1)
+#define MM_LIMIT  1e9f /* 1,000 km */
+#define SQRT_HALF 0.70710678f
+
+/* No component of a packed rotation need be off by more than this many steps. Rounding to the nearest keeps
+ * three within a half; the largest takes the sum of their errors, each weighed by at most 1. One of them
+ * that is off by more than 3/13 may be rounded the other way and stays within 10/13, and if none is, the sum
+ * is within 9/13. */
+#define ERROR_ENOUGH (10.0f / 13)
 
 int32_t quantise_mm(float metres)
 {
@@ -37,49 +41,87 @@ static void normalise(float rotation[4])
     }
 }
 
-uint32_t quat_pack(const float rotation[4])
+/* The code of component `value` in steps, down or up. */
+static int32_t code_of(float value, float steps, bool up)
 {
-    float unit[4] = { rotation[0], rotation[1], rotation[2], rotation[3] };
+    int32_t code = (int32_t)((value * SQRT_HALF + 0.5f) * steps) + up;
+    return code < 0 ? 0 : (float)code > steps ? (int32_t)steps : code;
+}
+
+static float value_of(int32_t code, float steps)
+{
+    return ((float)code / steps * 2 - 1) * SQRT_HALF;
+}
+
+/* The worst error, in steps, of rounding `three` as the bits of `way` say. */
+static float error_of(const float three[3], float largest, float steps, unsigned way, int32_t out_codes[3])
+{
+    float square = 0, worst = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        out_codes[i] = code_of(three[i], steps, way >> i & 1);
+        float value = value_of(out_codes[i], steps), error = fabsf(value - three[i]);
+        square += value * value;
+        worst = error > worst ? error : worst;
+    }
+    float error = fabsf((square < 1 ? sqrtf(1 - square) : 0) - largest);
+    return (error > worst ? error : worst) * steps * SQRT_HALF;
+}
+
+uint64_t quat_pack_steps(const float rotation[4], uint32_t steps)
+{
+    float unit[4] = { rotation[0], rotation[1], rotation[2], rotation[3] }, three[3];
     normalise(unit);
-    unsigned largest = 0;
+    unsigned largest = 0, place = 0, nearest = 0;
     for (unsigned i = 1; i < 4; i++) {
         if (fabsf(unit[i]) > fabsf(unit[largest])) {
             largest = i;
         }
     }
     float sign = unit[largest] < 0 ? -1.0f : 1.0f; /* q and -q are the same rotation */
-    uint32_t packed = largest;
-    unsigned shift = 2;
     for (unsigned i = 0; i < 4; i++) {
-        if (i == largest) {
-            continue;
+        if (i != largest) {
+            three[place] = sign * unit[i];
+            float exact = (three[place] * SQRT_HALF + 0.5f) * (float)steps;
+            nearest |= (unsigned)(exact - floorf(exact) >= 0.5f) << place;
+            place++;
         }
-        float scaled = sign * unit[i] * SQRT_TWO * (float)SCALE;
-        int rounded = (int)(scaled < 0 ? scaled - 0.5f : scaled + 0.5f);
-        rounded = rounded > SCALE ? SCALE : rounded < -SCALE ? -SCALE : rounded;
-        packed |= (uint32_t)(rounded + SCALE) << shift;
-        shift += FIELD_BITS;
     }
-    return packed;
+    int32_t codes[3], best[3];
+    float least = error_of(three, fabsf(unit[largest]), (float)steps, nearest, best);
+    for (unsigned way = 0; way < 8 && least > ERROR_ENOUGH; way++) {
+        float error = error_of(three, fabsf(unit[largest]), (float)steps, way, codes);
+        if (error < least) {
+            least = error;
+            memcpy(best, codes, sizeof best);
+        }
+    }
+    return quat_join(largest, (uint64_t)best[0], (uint64_t)best[1], (uint64_t)best[2]);
 }
 
-void quat_unpack(uint32_t packed, float out_rotation[4])
+uint64_t quat_pack(const float rotation[4])
 {
-    unsigned largest = packed & 3;
-    unsigned shift = 2;
+    return quat_pack_steps(rotation, QUAT_STEPS);
+}
+
+void quat_unpack_steps(uint64_t packed, uint32_t steps, float out_rotation[4])
+{
+    unsigned largest = quat_largest(packed), place = 0;
     float square = 0;
     for (unsigned i = 0; i < 4; i++) {
-        if (i == largest) {
-            continue;
+        if (i != largest) {
+            int32_t code = quat_component(packed, place++);
+            float value = value_of(code < (int32_t)steps ? code : (int32_t)steps, (float)steps);
+            out_rotation[i] = value;
+            square += value * value;
         }
-        int code = (int)(packed >> shift & FIELD_MASK) - SCALE;
-        float value = (float)code / (float)SCALE * SQRT_HALF;
-        out_rotation[i] = value;
-        square += value * value;
-        shift += FIELD_BITS;
     }
     out_rotation[largest] = square < 1 ? sqrtf(1 - square) : 0;
     normalise(out_rotation);
+}
+
+void quat_unpack(uint64_t packed, float out_rotation[4])
+{
+    quat_unpack_steps(packed, QUAT_STEPS, out_rotation);
 }
 
 void quat_from_yaw_pitch(float yaw, float pitch, float out_rotation[4])

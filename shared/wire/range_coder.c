@@ -2,10 +2,8 @@
 
 #include <assert.h>
 
-#define RANGE_LEAST (1u << 24)
-#define END_BYTES   4 /* most bytes that the end may be short of the last one a reader moves in */
-#define QUICK_SHIFT 4
-#define SLOW_SHIFT  7
+#define WORD_BYTES 4 /* that move in or out together */
+#define END_BYTES  8 /* most bytes that the end may be short of the last one a reader moves in */
 
 static uint8_t next_byte(RangeCoder *coder)
 {
@@ -19,8 +17,8 @@ static uint8_t next_byte(RangeCoder *coder)
 
 RangeCoder range_reader(Bytes bytes)
 {
-    RangeCoder coder = { .mode = RANGE_READ, .in = bytes.data, .limit = bytes.size, .range = UINT32_MAX };
-    for (int i = 0; i < 4; i++) {
+    RangeCoder coder = { .mode = RANGE_READ, .in = bytes.data, .limit = bytes.size, .range = UINT64_MAX };
+    for (unsigned i = 0; i < END_BYTES; i++) {
         coder.low = coder.low << 8 | next_byte(&coder);
     }
     return coder;
@@ -28,98 +26,67 @@ RangeCoder range_reader(Bytes bytes)
 
 RangeCoder range_writer(uint8_t *out, size_t capacity)
 {
-    return (RangeCoder){ .mode = RANGE_WRITE, .out = out, .limit = capacity, .range = UINT32_MAX };
+    return (RangeCoder){ .mode = RANGE_WRITE, .out = out, .limit = capacity, .range = UINT64_MAX };
 }
 
 RangeCoder range_measurer(void)
 {
-    return (RangeCoder){ .mode = RANGE_MEASURE, .limit = SIZE_MAX, .range = UINT32_MAX };
+    return (RangeCoder){ .mode = RANGE_MEASURE, .limit = SIZE_MAX, .range = UINT64_MAX };
 }
 
-static void move_out(RangeCoder *coder)
+static void move_out(RangeCoder *coder, unsigned count)
 {
     if (coder->mode == RANGE_WRITE) {
-        if (coder->position == coder->limit) {
+        if (coder->limit - coder->position < count) {
             range_require(coder, false, STATUS_CAPACITY);
             return;
         }
-        coder->out[coder->position] = (uint8_t)(coder->low >> 24);
+        for (unsigned i = 0; i < count; i++) {
+            coder->out[coder->position + i] = (uint8_t)(coder->low >> (56 - 8 * i));
+        }
     }
-    coder->position++;
-    coder->low <<= 8;
+    coder->position += count;
 }
 
-/* Moves the lower end up; a carry runs back through the bytes that are out already. */
-static void raise_low(RangeCoder *coder, uint32_t by)
+void range_carry(RangeCoder *coder)
 {
-    uint32_t before = coder->low;
-    coder->low += by;
-    if (coder->low < before && coder->mode == RANGE_WRITE) {
+    if (coder->mode == RANGE_WRITE) {
         size_t at = coder->position;
         while (at > 0 && ++coder->out[--at] == 0) {
         }
     }
 }
 
-static inline void normalise(RangeCoder *coder)
+void range_refill(RangeCoder *coder)
 {
-    while (coder->range < RANGE_LEAST) {
-        coder->range <<= 8;
-        if (coder->mode == RANGE_READ) {
+    if (coder->mode != RANGE_READ) {
+        move_out(coder, WORD_BYTES);
+        coder->low <<= 32;
+    } else if (coder->limit - coder->position >= WORD_BYTES && coder->position <= coder->limit) {
+        const uint8_t *in = coder->in + coder->position;
+        uint32_t word = (uint32_t)in[0] << 24 | (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | in[3];
+        coder->low = coder->low << 32 | word;
+        coder->position += WORD_BYTES;
+    } else {
+        for (unsigned i = 0; i < WORD_BYTES; i++) {
             coder->low = coder->low << 8 | next_byte(coder);
-        } else {
-            move_out(coder);
-        }
-        if (coder->status != STATUS_OK) {
-            return;
         }
     }
-}
-
-static inline void learn(RangeBit *model, bool bit)
-{
-    int32_t target = -(int32_t)bit & 65535;
-    model->quick = (uint16_t)(model->quick + ((target - model->quick) >> QUICK_SHIFT));
-    model->slow = (uint16_t)(model->slow + ((target - model->slow) >> SLOW_SHIFT));
-}
-
-/* The part of the interval that a 1 takes: neither nothing nor all. */
-static inline uint32_t share_of(uint32_t range, const RangeBit *model)
-{
-    uint32_t probability = ((uint32_t)model->quick + model->slow) >> 1;
-    probability = probability < 16 ? 16 : probability > 65520 ? 65520 : probability;
-    return (uint32_t)((uint64_t)range * probability >> 16);
-}
-
-bool range_bit(RangeCoder *coder, RangeBit *model, bool bit)
-{
-    if (coder->status != STATUS_OK) {
-        return false;
-    }
-    uint32_t share = share_of(coder->range, model);
-    if (coder->mode == RANGE_READ) {
-        bit = coder->low < share;
-        coder->low -= bit ? 0 : share;
-    } else if (!bit) {
-        raise_low(coder, share);
-    }
-    coder->range = bit ? share : coder->range - share;
-    learn(model, bit);
-    normalise(coder);
-    return bit;
+    coder->range <<= 32;
 }
 
 static uint32_t code_few(RangeCoder *coder, uint32_t value, unsigned count)
 {
-    coder->range >>= count;
+    uint64_t unit = coder->range >> count;
     if (coder->mode == RANGE_READ) {
-        value = coder->low / coder->range;
-        value = value >> count ? (1u << count) - 1 : value; /* no writer leaves the code up there */
-        coder->low -= value * coder->range;
+        uint64_t reached = coder->low / unit;
+        value = reached >> count ? (1u << count) - 1 : (uint32_t)reached; /* no writer leaves it up there */
+        coder->low -= value * unit;
     } else {
-        raise_low(coder, value * coder->range);
+        range_raise(coder, value * unit);
     }
-    normalise(coder);
+    coder->range = unit;
+    range_normalise(coder);
     return value;
 }
 
@@ -140,9 +107,9 @@ unsigned range_symbol(RangeCoder *coder, const uint16_t *starts, unsigned count,
     if (coder->status != STATUS_OK) {
         return 0;
     }
-    uint32_t unit = coder->range >> RANGE_SYMBOL_BITS;
+    uint64_t unit = coder->range >> RANGE_SYMBOL_BITS;
     if (coder->mode == RANGE_READ) {
-        uint32_t value = coder->low / unit;
+        uint64_t value = coder->low / unit;
         while (symbol + 1 < count && value >= starts[symbol + 1]) {
             symbol++;
         }
@@ -150,14 +117,14 @@ unsigned range_symbol(RangeCoder *coder, const uint16_t *starts, unsigned count,
             symbol--;
         }
     }
-    uint32_t start = starts[symbol] * unit;
+    uint64_t start = starts[symbol] * unit;
     if (coder->mode == RANGE_READ) {
         coder->low -= start;
     } else {
-        raise_low(coder, start);
+        range_raise(coder, start);
     }
     coder->range = symbol + 1 < count ? starts[symbol + 1] * unit - start : coder->range - start;
-    normalise(coder);
+    range_normalise(coder);
     return symbol;
 }
 
@@ -194,19 +161,15 @@ uint64_t range_number(RangeCoder *coder, RangeNumber *model, uint64_t value)
 static void write_end(RangeCoder *coder)
 {
     unsigned count = 0;
-    uint32_t kept = 0;
+    uint64_t kept = 0;
     for (; count < END_BYTES; count++) {
-        uint32_t mask = count ? UINT32_MAX << (32 - 8 * count) : 0;
-        uint64_t up = ((uint64_t)coder->low + ~mask) & ~(uint64_t)(uint32_t)~mask;
-        kept = (uint32_t)(up - coder->low);
-        if (up - coder->low < coder->range) {
+        kept = (0 - coder->low) & UINT64_MAX >> (8 * count); /* up to the next number that ends so */
+        if (kept < coder->range) {
             break;
         }
     }
-    raise_low(coder, count == END_BYTES ? 0 : kept);
-    while (count-- > 0 && coder->status == STATUS_OK) {
-        move_out(coder);
-    }
+    range_raise(coder, count == END_BYTES ? 0 : kept);
+    move_out(coder, count);
 }
 
 Status range_finish(RangeCoder *coder)
@@ -224,7 +187,7 @@ Status range_finish(RangeCoder *coder)
 
 uint64_t range_cost_256(const RangeCoder *coder)
 {
-    unsigned length = bit_length(coder->range); /* 25..32 */
-    uint64_t fraction = coder->range >> ((length - 9) & 31) & 0xFF;
-    return (uint64_t)coder->position * 8 * 256 + (32 - length) * 256 + (256 - fraction);
+    unsigned length = bit_length(coder->range); /* 33..64 */
+    uint64_t fraction = coder->range >> (length - 9) & 0xFF;
+    return (uint64_t)coder->position * 8 * 256 + (64 - length) * 256 + (256 - fraction);
 }

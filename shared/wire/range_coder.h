@@ -1,17 +1,17 @@
-/* range_coder.h - a binary adaptive range coder that reads, writes or measures with the same code.
+/* range_coder.h - an adaptive range coder that reads, writes or measures with the same code.
  * A codec is one function over a RangeCoder: it hands in the value (ignored when reading) and goes on with
  * the one that is returned. Integers only: the bytes are the same with any compiler on any host.
  *
- * The state is an interval of 32 bits. A bit with probability p (of being 1, in 1/65536) takes the lower
- * range × p / 65536 of it when it is 1 and the rest when it is 0; when the interval is below 2^24 a byte
- * moves out, carries running back into the bytes before. The end is the shortest string of 0 to 4 bytes that,
- * followed by zeros, lies inside the interval. G. N. N. Martin, "Range encoding", 1979, in its binary form.
+ * The state is an interval of 64 bits. A bit with probability p (of being 1, in 1/65536) takes the lower
+ * range × p / 65536 of it when it is 1 and the rest when it is 0; when the interval is below 2^32 four bytes
+ * move out, carries running back into the bytes before. The end is the shortest string of 0 to 8 bytes that,
+ * followed by zeros, lies inside the interval. G. N. N. Martin, "Range encoding", 1979.
  *
  * A probability is the mean of two estimates, one that follows the last 16 or so bits and one that follows
  * the last 128: quick to learn, and still sharp once it knows.
  *
  * The status is sticky: after the first failure reads yield 0 and nothing is written; a reader tests
- * range_finish() before it uses any value. Bounded: a read past the end fails after four bytes. Pure. */
+ * range_finish() before it uses any value. Bounded: a read past the end fails after eight bytes. Pure. */
 #ifndef SHARED_WIRE_RANGE_CODER_H
 #define SHARED_WIRE_RANGE_CODER_H
 #include "shared/base/bytes.h"
@@ -26,10 +26,10 @@ typedef struct RangeCoder {
     Status status;     /* first failure */
     const uint8_t *in; /* RANGE_READ, borrowed */
     uint8_t *out;      /* RANGE_WRITE, borrowed */
-    size_t position;   /* bytes moved in (reading: four ahead) or out */
+    size_t position;   /* bytes moved in (reading: eight ahead) or out */
     size_t limit;      /* bytes there are, or room for */
-    uint32_t low;      /* writing: lower end of the interval; reading: how far the code lies above it */
-    uint32_t range;    /* size of the interval, at least 2^24 between calls */
+    uint64_t low;      /* writing: lower end of the interval; reading: how far the code lies above it */
+    uint64_t range;    /* size of the interval, at least 2^32 between calls */
 } RangeCoder;
 
 /* The probability that a bit is 1, twice. */
@@ -37,6 +37,7 @@ typedef struct RangeBit {
     uint16_t quick, slow;
 } RangeBit;
 
+#define RANGE_TOTAL          65536
 #define RANGE_NUMBER_CLASSES 65
 
 /* Numbers by their length in bits (0..64), the bit after the leading one, and the rest as it is. */
@@ -57,9 +58,6 @@ static inline RangeBit range_bit_init(uint16_t probability)
 
 /* Every length is expected to be followed by a longer one with `probability`. */
 void range_number_init(RangeNumber *number, uint16_t probability);
-
-/* Codes `bit` and lets the model learn from it. STATUS_CAPACITY, STATUS_TRUNCATED. */
-bool range_bit(RangeCoder *coder, RangeBit *model, bool bit);
 
 /* The low `count` (0..64) bits of `value`, each as likely 0 as 1. */
 uint64_t range_bits(RangeCoder *coder, uint64_t value, unsigned count);
@@ -87,5 +85,71 @@ NODISCARD Status range_finish(RangeCoder *coder);
 
 /* Bits taken so far, rounded down to 1/256; for measuring models. Not when reading. */
 uint64_t range_cost_256(const RangeCoder *coder);
+
+/* The inside of the functions below, which are here because a snapshot calls them thousands of times. */
+void range_refill(RangeCoder *coder);
+void range_carry(RangeCoder *coder);
+
+static inline void range_normalise(RangeCoder *coder)
+{
+    if (coder->range >> 32 == 0) {
+        range_refill(coder);
+    }
+}
+
+/* Moves the lower end up; a carry runs back through the bytes that are out already. */
+static inline void range_raise(RangeCoder *coder, uint64_t by)
+{
+    coder->low += by;
+    if (coder->low < by) {
+        range_carry(coder);
+    }
+}
+
+/* Codes `bit` and lets the model learn from it. STATUS_CAPACITY, STATUS_TRUNCATED. */
+static inline bool range_bit(RangeCoder *coder, RangeBit *model, bool bit)
+{
+    if (coder->status != STATUS_OK) {
+        return false;
+    }
+    uint32_t probability = ((uint32_t)model->quick + model->slow) >> 1;
+    probability = probability < 16 ? 16 : probability > 65520 ? 65520 : probability;
+    uint64_t share = (coder->range >> 16) * probability;
+    if (coder->mode == RANGE_READ) {
+        bit = coder->low < share;
+        coder->low -= bit ? 0 : share;
+    } else if (!bit) {
+        range_raise(coder, share);
+    }
+    coder->range = bit ? share : coder->range - share;
+    int32_t target = -(int32_t)bit & 65535;
+    model->quick = (uint16_t)(model->quick + ((target - model->quick) >> 4));
+    model->slow = (uint16_t)(model->slow + ((target - model->slow) >> 7));
+    range_normalise(coder);
+    return bit;
+}
+
+/* One of several symbols that share out 0..65535 among them; `start` and `size` (1..65536) are what the one
+ * has that is coded. Reading, range_target says in whose part the code lies, and range_span follows. */
+static inline uint32_t range_target(const RangeCoder *coder)
+{
+    uint64_t target = coder->low / (coder->range >> 16);
+    return target < RANGE_TOTAL ? (uint32_t)target : RANGE_TOTAL - 1; /* no writer leaves it up there */
+}
+
+static inline void range_span(RangeCoder *coder, uint32_t start, uint32_t size)
+{
+    if (coder->status != STATUS_OK) {
+        return;
+    }
+    uint64_t unit = coder->range >> 16;
+    if (coder->mode == RANGE_READ) {
+        coder->low -= unit * start;
+    } else {
+        range_raise(coder, unit * start);
+    }
+    coder->range = unit * size;
+    range_normalise(coder);
+}
 
 #endif

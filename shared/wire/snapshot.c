@@ -1,4 +1,5 @@
 #include "shared/wire/snapshot.h"
+#include "shared/wire/quantise.h"
 
 #include <assert.h>
 
@@ -26,6 +27,7 @@ static Snapshot *new_snapshot(const SnapshotLimits *limits, Arena *arena)
 Status snapshot_ring_create(SnapshotLimits limits, Arena *arena, SnapshotRing **out_ring)
 {
     limits.depth = limits.depth ? limits.depth : DEPTH_DEFAULT;
+    limits.format.rotation_steps = limits.format.rotation_steps ? limits.format.rotation_steps : QUAT_STEPS;
     assert((limits.depth & (limits.depth - 1)) == 0);
     SnapshotRing *ring = arena_new(arena, SnapshotRing);
     Snapshot **slots = arena_new_array(arena, Snapshot *, limits.depth);
@@ -57,6 +59,7 @@ static Snapshot **slot_of(const SnapshotRing *ring, uint32_t sequence)
 Snapshot *snapshot_ring_begin(SnapshotRing *ring, uint32_t sequence)
 {
     snapshot_clear(ring->spare, sequence);
+    ring->spare->format = ring->limits.format;
     return ring->spare;
 }
 

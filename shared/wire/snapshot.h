@@ -8,6 +8,12 @@
 #include "shared/base/status.h"
 #include "shared/wire/entity.h"
 
+/* What sender and receiver have agreed on about entities: positions are integers of any unit, rotations are
+ * packed with so many steps to a component (quantise.h). */
+typedef struct SnapshotFormat {
+    uint32_t rotation_steps; /* 2..65535; 0: QUAT_STEPS */
+} SnapshotFormat;
+
 /* Entities ascend by entity_index(handle). Owned by the ring (or by whoever filled it). The clocks and the
  * number of texts are those of a whole world; a cell's version leaves them at what snapshot_clear sets. */
 typedef struct Snapshot {
@@ -19,12 +25,14 @@ typedef struct Snapshot {
     uint32_t entity_count;
     ChannelState *channels;
     uint32_t channel_count;
+    SnapshotFormat format; /* the ring's */
 } Snapshot;
 
 typedef struct SnapshotLimits {
     uint32_t entities; /* most entities in a snapshot */
     uint32_t channels; /* most channels over all of them */
     uint32_t depth;    /* of a ring: snapshots remembered, a power of two; 0: 64 */
+    SnapshotFormat format;
 } SnapshotLimits;
 
 typedef struct SnapshotRing SnapshotRing; /* opaque; storage allocated once at creation */
@@ -62,11 +70,16 @@ static inline void snapshot_clear(Snapshot *snapshot, uint32_t sequence)
                             .channels = snapshot->channels };
 }
 
+#define SNAPSHOT_OLDER   3
+#define SNAPSHOT_AGE_MAX 255
+
 /* What a snapshot is told against. The receiver must have all of them: an acknowledged baseline, and up to
- * two snapshots before it (at most 255 sequences) that were acknowledged too, from which both ends see how
- * things move: one just before it and one about as far before it as it is before the snapshot coded. */
+ * five snapshots before it (at most 255 sequences) that were acknowledged too, from which both ends see how
+ * things move. Any may be missing. Best are: one just before the baseline; one as far before it as it is
+ * before the snapshot coded; and those twice, four and eight times as far. */
 typedef struct SnapshotBase {
-    const Snapshot *baseline, *recent, *old; /* NULL: none; recent and old only with a baseline */
+    const Snapshot *baseline, *recent, *old; /* NULL: none; the others only with a baseline */
+    const Snapshot *older[SNAPSHOT_OLDER];   /* each older than the one before */
     TimeNs source_time;                      /* that sample times are told from; any that both ends know */
 } SnapshotBase;
 

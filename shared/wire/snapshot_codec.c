@@ -2,26 +2,25 @@
  * stream in all three modes. Where a function needs the value that the writer has and the reader does not, it
  * asks is_writing() and the stream carries it across. All of it is range coded:
  *
- *   distance to the baseline (0: none), ages of recent and old, coarse, carrier
+ *   distance to the baseline (0: none), ages of recent, old and older ones, carrier
  *   entities: a walk along the baseline
  *     while baseline entities are left   SAME | CHANGED body | REMOVED | ADDED identity body
  *     when none are left                 END | ADDED identity body */
 #include "shared/wire/bits.h"
 #include "shared/wire/channel_codec.h"
 #include "shared/wire/motion.h"
+#include "shared/wire/quantise.h"
 #include "shared/wire/range_coder.h"
 #include "shared/wire/snapshot.h"
 
 #include <assert.h>
-
-#define AGE_MAX 255
 
 #define GENERATION_MAX ((1u << (32 - ENTITY_INDEX_BITS)) - 1)
 
 typedef struct Models {
     RangeBit same[4][3];                 /* by how it moved lately, and by how many of those before changed */
     RangeBit same_aged[CHANNEL_AGES][3]; /* of those with channels that rest: by their age */
-    RangeBit usual, other, added, more;
+    RangeBit further, usual, other, added, more;
     RangeBit rotation_same;
     RangeNumber distance, age, carrier, index, generation, place;
 } Models;
@@ -85,6 +84,7 @@ static void models_init(Models *models)
             init_bit(&models->same_aged[age][changes], first_same_aged[stage][changes]);
         }
     }
+    init_bit(&models->further, 1u << 15);
     init_bit(&models->usual, 60000);
     init_bit(&models->other, 1000);
     init_bit(&models->added, 1u << 15);
@@ -98,19 +98,25 @@ static void models_init(Models *models)
     }
 }
 
-static bool same_transform(const EntityState *a, const EntityState *b)
-{
-#define SAME_FIELD(field, type, bits) a->field == b->field &&
-    return ENTITY_FIELDS(SAME_FIELD) true;
-#undef SAME_FIELD
-}
-
 static void code_place(Codec *codec, int32_t *value, int32_t base)
 {
     uint64_t difference = bits_zigzag((int32_t)((uint32_t)*value - (uint32_t)base));
     difference = range_number(codec->stream, &codec->models.place, difference);
     range_require(codec->stream, difference <= UINT32_MAX, STATUS_OUT_OF_RANGE);
     *value = (int32_t)((uint32_t)base + (uint32_t)bits_unzigzag(difference));
+}
+
+static uint64_t code_new_rotation(Codec *codec, uint64_t rotation)
+{
+    uint32_t steps = codec->motion.steps;
+    unsigned width = 32 - (unsigned)__builtin_clz(steps);
+    unsigned largest = (unsigned)range_bits(codec->stream, quat_largest(rotation), 2);
+    uint64_t codes[3];
+    for (unsigned i = 0; i < 3; i++) {
+        codes[i] = range_bits(codec->stream, (uint32_t)quat_component(rotation, i), width);
+        range_require(codec->stream, codes[i] <= steps, STATUS_OUT_OF_RANGE);
+    }
+    return quat_join(largest, codes[0], codes[1], codes[2]);
 }
 
 /* The transform of a new entity, against the one that was added before it. */
@@ -123,7 +129,7 @@ static void code_new_transform(Codec *codec, EntityState *entity)
     if (range_bit(codec->stream, &codec->models.rotation_same, entity->rotation == before->rotation)) {
         entity->rotation = before->rotation;
     } else {
-        entity->rotation = (uint32_t)range_bits(codec->stream, entity->rotation, 32);
+        entity->rotation = code_new_rotation(codec, entity->rotation);
     }
     codec->added = *entity;
 }
@@ -151,7 +157,7 @@ static EntityState *append(Codec *codec, const EntityState *entity)
 /* The channels of the baseline's entity at `index` in older snapshots. */
 static void look_back(const Codec *codec, uint32_t index, ChannelHistory *history)
 {
-    const Snapshot *const older[] = { codec->motion.recent, codec->motion.old };
+    const Snapshot *const older[] = { codec->motion.past[0], codec->motion.past[1] };
     const EntityState *base = &codec->baseline->entities[index];
     for (unsigned i = 0, count = 1; i < ARRAY_COUNT(older); i++) {
         const EntityState *entity = motion_find(older[i], index, base->handle);
@@ -202,7 +208,7 @@ static bool same_identity(const EntityState *a, const EntityState *b)
 
 static bool same_entity(const Codec *codec, const EntityState *a, const EntityState *b)
 {
-    if (!same_identity(a, b) || !same_transform(a, b)) {
+    if (!same_identity(a, b) || !motion_same_place(a, b)) {
         return false;
     }
     const ChannelState *channels = codec->source->channels + a->first_channel;
@@ -361,39 +367,46 @@ static uint32_t code_distance(Codec *codec, uint32_t sequence, uint32_t baseline
 static uint64_t code_age(Codec *codec, uint64_t age)
 {
     age = range_number(codec->stream, &codec->models.age, age);
-    range_require(codec->stream, age <= AGE_MAX, STATUS_OUT_OF_RANGE);
+    range_require(codec->stream, age <= SNAPSHOT_AGE_MAX, STATUS_OUT_OF_RANGE);
     return ok(codec) ? age : 0;
 }
 
-/* How many sequences recent and old are before the baseline; 0: none. Usually one, and as many as the
- * baseline is before the snapshot. */
-static void code_ages(Codec *codec, uint32_t distance, uint32_t *recent, uint32_t *old)
+static const Snapshot **past_of(SnapshotBase *base, unsigned j)
 {
-    bool usual = *recent == 1 && *old == distance && distance <= AGE_MAX;
-    if (range_bit(codec->stream, &codec->models.usual, usual)) {
-        range_require(codec->stream, distance <= AGE_MAX, STATUS_OUT_OF_RANGE);
-        *recent = 1;
-        *old = distance;
-    } else {
-        *recent = (uint32_t)code_age(codec, *recent);
-        *old = (uint32_t)code_age(codec, *old);
-    }
+    return j == 0 ? &base->recent : j == 1 ? &base->old : &base->older[j - 2];
 }
 
-/* Writing: no rotation, of those that the baseline has or those that are coded, has a lowest bit. */
-static bool is_coarse(const Snapshot *snapshot)
+static uint32_t steps_of(SnapshotFormat format)
 {
-    uint32_t all = 0;
-    for (uint32_t i = 0; i < snapshot->entity_count; i++) {
-        all |= snapshot->entities[i].rotation;
+    return format.rotation_steps ? format.rotation_steps : QUAT_STEPS;
+}
+
+/* How many sequences the past ones are before the baseline; 0: none. Usually one, and as many as the
+ * baseline is before the snapshot; and where there are older ones, twice, four and eight times as many. */
+static void code_ages(Codec *codec, uint32_t distance, uint32_t ages[MOTION_PAST])
+{
+    unsigned count = 2;
+    uint32_t further = 0;
+    for (unsigned j = 2; j < MOTION_PAST; j++) {
+        further |= ages[j];
     }
-    return (all & (1u << 2 | 1u << 12 | 1u << 22)) == 0;
+    if (range_bit(codec->stream, &codec->models.further, further != 0)) {
+        count = MOTION_PAST;
+    }
+    for (unsigned j = 0; j < count; j++) {
+        uint64_t expected = j == 0 ? 1 : (uint64_t)distance << (j - 1);
+        expected = expected <= SNAPSHOT_AGE_MAX ? expected : 0;
+        if (range_bit(codec->stream, &codec->models.usual, ages[j] == expected)) {
+            ages[j] = (uint32_t)expected;
+        } else {
+            ages[j] = (uint32_t)code_age(codec, ages[j]);
+        }
+    }
 }
 
 static void code_rest(Codec *codec)
 {
     Motion *motion = &codec->motion;
-    motion->coarse = range_bits(codec->stream, is_writing(codec) && is_coarse(codec->source), 1) != 0;
     uint64_t carrier = is_writing(codec) ? motion_find_carrier(motion) : MOTION_NO_CARRIER;
     carrier = range_number(codec->stream, &codec->models.carrier, (uint32_t)(carrier + 1));
     range_require(codec->stream, carrier <= codec->baseline->entity_count, STATUS_OUT_OF_RANGE);
@@ -411,15 +424,19 @@ static Status write_snapshot(RangeCoder *coder, const Snapshot *snapshot, const 
     channel_codec_init(&channels, base->source_time);
     Codec codec = { .stream = coder, .channels = &channels, .source = snapshot, .baseline = baseline };
     models_init(&codec.models);
-    const Snapshot *recent = base->recent, *old = base->old;
+    SnapshotBase past = *base;
     uint32_t distance = code_distance(&codec, snapshot->sequence, baseline->sequence);
     if (distance) {
-        uint32_t recent_age = recent ? baseline->sequence - recent->sequence : 0;
-        uint32_t old_age = old ? baseline->sequence - old->sequence : 0;
-        assert(recent_age <= AGE_MAX && old_age <= AGE_MAX);
-        code_ages(&codec, distance, &recent_age, &old_age);
+        uint32_t ages[MOTION_PAST];
+        for (unsigned j = 0; j < MOTION_PAST; j++) {
+            const Snapshot *older = *past_of(&past, j);
+            ages[j] = older ? baseline->sequence - older->sequence : 0;
+            assert(ages[j] <= SNAPSHOT_AGE_MAX && (!older || ages[j] > 0));
+        }
+        code_ages(&codec, distance, ages);
     }
-    motion_init(&codec.motion, snapshot->sequence, baseline, recent, old);
+    past.baseline = baseline;
+    motion_init(&codec.motion, snapshot->sequence, steps_of(snapshot->format), &past);
     code_rest(&codec);
     return range_finish(coder);
 }
@@ -459,17 +476,16 @@ static const Snapshot *find_known(Codec *codec, SnapshotSource known, uint32_t s
 static SnapshotBase code_base(Codec *codec, SnapshotSource known, uint32_t sequence)
 {
     SnapshotBase base = { 0 };
-    uint32_t distance = code_distance(codec, sequence, 0), recent_age = 0, old_age = 0;
+    uint32_t distance = code_distance(codec, sequence, 0), ages[MOTION_PAST] = { 0 };
     if (distance == 0) {
         return base;
     }
     base.baseline = find_known(codec, known, sequence - distance);
-    code_ages(codec, distance, &recent_age, &old_age);
-    if (recent_age) {
-        base.recent = find_known(codec, known, sequence - distance - recent_age);
-    }
-    if (old_age) {
-        base.old = find_known(codec, known, sequence - distance - old_age);
+    code_ages(codec, distance, ages);
+    for (unsigned j = 0; j < MOTION_PAST; j++) {
+        if (ages[j]) {
+            *past_of(&base, j) = find_known(codec, known, sequence - distance - ages[j]);
+        }
     }
     return base;
 }
@@ -484,9 +500,11 @@ Status snapshot_decode(SnapshotSource known, uint32_t sequence, TimeNs source_ti
     channel_codec_init(&channels, source_time);
     Codec codec = { .stream = &coder, .channels = &channels, .target = target, .limits = limits };
     models_init(&codec.models);
+    target->format = limits.format;
     SnapshotBase base = code_base(&codec, known, sequence);
-    codec.baseline = base.baseline ? base.baseline : &no_snapshot;
-    motion_init(&codec.motion, sequence, codec.baseline, base.recent, base.old);
+    base.baseline = base.baseline ? base.baseline : &no_snapshot;
+    codec.baseline = base.baseline;
+    motion_init(&codec.motion, sequence, steps_of(limits.format), &base);
     if (ok(&codec)) {
         code_rest(&codec);
     }

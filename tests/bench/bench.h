@@ -28,6 +28,8 @@ typedef Status (*BenchRun)(const BenchOptions *options, Diag *diag);
 
 /* Frames of cubes over the snapshot codec; PERFORMANCE.md, "cubes". */
 Status bench_cubes(const BenchOptions *options, Diag *diag);
+/* Frames of bodies in flight over the codec, sealed and sized; PERFORMANCE.md, "asteroids". */
+Status bench_asteroids(const BenchOptions *options, Diag *diag);
 /* Snapshots of --count twins whose channels all change, size and time, by what is acknowledged. */
 Status bench_snapshot(const BenchOptions *options, Diag *diag);
 /* Samples a second from a feed in memory into things; PERFORMANCE.md, "ingest", in-process part. */

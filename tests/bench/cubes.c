@@ -1,6 +1,7 @@
 /* cubes: the public motion trace of 901 cubes through the product's snapshot codec. Frame n is coded knowing
  * frame n - 6, what is acknowledged at 100 ms round trip and 60 Hz. Lossless is checked on every frame. */
 #include "shared/base/clock_file.h"
+#include "shared/wire/quantise.h"
 #include "shared/wire/snapshot.h"
 #include "tests/bench/bench.h"
 
@@ -28,9 +29,7 @@ static void fill(Snapshot *snapshot, const uint8_t *frame, uint32_t sequence)
         for (int k = 0; k < FIELDS; k++) {
             v[k] = (int32_t)bytes_load_u32(frame + ((size_t)i * FIELDS + (size_t)k) * 4);
         }
-        /* 511 steps of ours are one of theirs, twice: (2 a - 511) / (511 √2). */
-        uint32_t rotation =
-            (uint32_t)v[LARGEST] | (uint32_t)v[A] << 3 | (uint32_t)v[B] << 13 | (uint32_t)v[C] << 23;
+        uint64_t rotation = quat_join((unsigned)v[LARGEST], (uint64_t)v[A], (uint64_t)v[B], (uint64_t)v[C]);
         snapshot->entities[i] = (EntityState){ .handle = { 1u << ENTITY_INDEX_BITS | i },
                                                .kind = ENTITY_PROP,
                                                .x_mm = v[X],
@@ -67,7 +66,9 @@ Status bench_cubes(const BenchOptions *options, Diag *diag)
     arena_init(&arena, 0);
     Bytes file;
     SnapshotRing *sender, *receiver;
-    SnapshotLimits limits = { .entities = CUBES, .channels = CUBES * CHANNELS, .depth = 16 };
+    SnapshotLimits limits = {
+        .entities = CUBES, .channels = CUBES * CHANNELS, .depth = 64, .format = { .rotation_steps = 511 }
+    };
     Status status = bench_read(options->data, (size_t)512 << 20, &arena, &file, diag);
     if (status != STATUS_OK) {
         goto finish;
@@ -100,6 +101,9 @@ Status bench_cubes(const BenchOptions *options, Diag *diag)
             base.baseline = snapshot_ring_find(sender, known);
             base.recent = snapshot_ring_find(sender, known - 1);
             base.old = known > LAG ? snapshot_ring_find(sender, known - LAG) : NULL;
+            for (uint32_t i = 0, age = 2 * LAG; i < SNAPSHOT_OLDER; i++, age *= 2) {
+                base.older[i] = known > age ? snapshot_ring_find(sender, known - age) : NULL;
+            }
         }
         ByteBuffer out = { .data = packet, .capacity = PACKET_SIZE };
         TimeNs began = clock_monotonic();

@@ -12,6 +12,7 @@ static const struct {
     BenchRun run;
 } benches[] = {
     { "cubes", "901 cubes at 60 Hz over the snapshot codec (--data cubes.bin.zst)", bench_cubes },
+    { "asteroids", "250 bodies at 30 Hz on the wire (--data asteroids.bin.zst)", bench_asteroids },
     { "snapshot", "channels of twins (30 to 1000, or --count), encode and decode", bench_snapshot },
     { "secure", "sealing packets (--count 200000) and handshakes", bench_secure },
     { "transport", "sending and receiving a packet, one server with --clients (200) peers", bench_transport },

@@ -373,7 +373,7 @@ static void print_snapshot(const Snapshot *snapshot)
     printf(", \"entities\": [");
     for (uint32_t i = 0; i < snapshot->entity_count; i++) {
         const EntityState *entity = &snapshot->entities[i];
-        printf("%s{\"handle\": %u, \"kind\": %u, \"subject\": %u, \"transform\": [%d, %d, %d, %u], "
+        printf("%s{\"handle\": %u, \"kind\": %u, \"subject\": %u, \"transform\": [%d, %d, %d, %" PRIu64 "], "
                "\"channels\": [",
                i ? ", " : "", entity->handle.value, entity->kind, entity->subject, entity->x_mm, entity->y_mm,
                entity->z_mm, entity->rotation);
@@ -432,7 +432,7 @@ static void emit_flock(uint64_t seed)
     must(snapshot_ring_create(many, &arena, &ring) == STATUS_OK, "no memory");
     Random random = random_seeded(seed);
     printf("{\"kind\": \"forget\"}\n");
-    for (uint32_t step = 1; step <= 16; step++) {
+    for (uint32_t step = 1; step <= 32; step++) {
         Snapshot *next = snapshot_ring_begin(ring, step);
         flock_step(&random, step, 10 + 30 * (uint32_t)(seed % 3), seed % 2 == 0, next);
         snapshot_ring_commit(ring, next);
@@ -444,6 +444,12 @@ static void emit_flock(uint64_t seed)
             base.old = random_below(&random, 9)
                            ? snapshot_ring_find(ring, step - 2 * lag + (seed % 4 == 3 ? 1 - lag % 2 * 2 : 0))
                            : NULL;
+        }
+        for (uint32_t i = 0; i < SNAPSHOT_OLDER && seed % 3 != 0; i++) {
+            uint32_t age = (2u << i) * lag;
+            base.older[i] = step > lag + age && random_below(&random, 9)
+                                ? snapshot_ring_find(ring, step - lag - age)
+                                : NULL;
         }
         ByteBuffer out = buffer();
         must(snapshot_encode_with(next, &base, &out) == STATUS_OK, "a snapshot does not encode");
@@ -577,11 +583,13 @@ static void emit_twins(uint64_t seed)
 static void emit_rotations(Random *random)
 {
     for (int i = 0; i < 40; i++) {
-        uint32_t packed = (uint32_t)random_u64(random);
+        uint64_t packed =
+            quat_join(random_u64(random) & 3, random_below(random, QUAT_STEPS + 1),
+                      random_below(random, QUAT_STEPS + 1), random_below(random, QUAT_STEPS + 1));
         float q[4];
         quat_unpack(packed, q);
-        printf("{\"kind\": \"rotation\", \"packed\": %u, \"again\": %u, \"quaternion\": [%.9g, %.9g, %.9g, "
-               "%.9g]}\n",
+        printf("{\"kind\": \"rotation\", \"packed\": %" PRIu64 ", \"again\": %" PRIu64
+               ", \"quaternion\": [%.9g, %.9g, %.9g, %.9g]}\n",
                packed, quat_pack(q), (double)q[0], (double)q[1], (double)q[2], (double)q[3]);
     }
 }

@@ -217,6 +217,9 @@ class Bits:
         return ((1 << ones) - 1 << k) + self.take(k if ones == 64 - k else ones + k)
 
 
+PARTS = [65536, 60097, 55109, 50535, 46341, 42495, 38968, 35734]
+
+
 class Model:
     def __init__(self, first):
         self.quick = self.slow = first
@@ -230,25 +233,26 @@ class Number:
 
 class RangeReader:
     def __init__(self, data):
-        self.data, self.at, self.code, self.range = data, 0, 0, (1 << 32) - 1
-        for _ in range(4):
+        self.data, self.at, self.code, self.range = data, 0, 0, (1 << 64) - 1
+        for _ in range(8):
             self.move_in()
 
     def move_in(self):
-        if self.at >= len(self.data) + 4:
+        if self.at >= len(self.data) + 8:
             raise Refused("TRUNCATED")
         byte = self.data[self.at] if self.at < len(self.data) else 0
-        self.code = (self.code << 8 | byte) & 0xFFFFFFFF
+        self.code = (self.code << 8 | byte) & (1 << 64) - 1
         self.at += 1
 
     def grow(self):
-        while self.range < 1 << 24:
-            self.range <<= 8
-            self.move_in()
+        if self.range < 1 << 32:
+            self.range <<= 32
+            for _ in range(4):
+                self.move_in()
 
     def bit(self, model):
         probability = min(max(model.quick + model.slow >> 1, 16), 65520)
-        share = self.range * probability >> 16
+        share = (self.range >> 16) * probability
         bit = self.code < share
         if bit:
             self.range = share
@@ -283,6 +287,39 @@ class RangeReader:
         self.range = row[symbol] * unit if symbol < len(row) - 1 else self.range - begin * unit
         self.grow()
         return symbol
+
+    def residual(self, mean, spread, above):
+        """A residual number; `above` is the row of its shape."""
+        octave, floor, rest = spread >> 3, mean >> 6, 32 + mean % 64
+        width = max(0, octave - 6)
+
+        def begin(k):
+            if k in (-129, 129):
+                return 0 if k < 0 else 65536
+            edge = (64 * k << width) - rest
+            d = abs(edge) * PARTS[spread & 7] >> 13 + octave
+            if d < 512:
+                mass = above[d >> 3] + ((above[(d >> 3) + 1] - above[d >> 3]) * (d & 7) >> 3)
+            else:
+                d = min(d, 131071)
+                h = d.bit_length() - 1
+                mass = above[55 + h] + ((above[56 + h] - above[55 + h]) * (d - (1 << h)) >> h)
+            return 32639 + k + 129 + (-mass if edge < 0 else mass)
+
+        unit = self.range >> 16
+        target = min(self.code // unit, 65535)
+        low, high = -129, 129
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if begin(middle) <= target else (low, middle)
+        self.code -= begin(low) * unit
+        self.range = (begin(low + 1) - begin(low)) * unit
+        self.grow()
+        if low in (-129, 128):
+            length = self.bits(5)
+            beyond = (1 << length) + self.bits(length) - 1
+            low += beyond if low > 0 else -beyond
+        return signed(floor + (low << width) + self.bits(width), 32)
 
     def number(self, model):
         length = 0
@@ -328,6 +365,12 @@ class Reader:
         self.index, self.generation, self.place = Number(6000), Number(6000), Number(60000)
         self.last_added = [0, 0, 0, 0]
 
+    def new_rotation(self):
+        largest, codes = self.coder.bits(2), [self.coder.bits(10) for _ in range(3)]
+        if max(codes) > STEPS:
+            raise Refused("OUT_OF_RANGE")
+        return largest | codes[0] << 2 | codes[1] << 18 | codes[2] << 34
+
     def new_transform(self):
         transform = []
         for before in self.last_added[:3]:
@@ -335,7 +378,7 @@ class Reader:
             if difference >> 32:
                 raise Refused("OUT_OF_RANGE")
             transform.append(signed(before + unzigzag(difference), 32))
-        transform.append(self.last_added[3] if self.coder.bit(self.rotation) else self.coder.bits(32))
+        transform.append(self.last_added[3] if self.coder.bit(self.rotation) else self.new_rotation())
         self.last_added = transform
         return list(transform)
 
@@ -697,14 +740,22 @@ def apart(a, b):
     return [signed(x - y, 32) for x, y in zip(a, b)]
 
 
-def unpack_14(packed):
-    largest, q, square, shift = packed & 3, [0] * 4, 0, 2
+STEPS = 1022
+STEP_SIZE = (3037000500 + STEPS // 2) // STEPS
+
+
+def component(packed, place):
+    return packed >> 2 + 16 * place & 0xFFFF
+
+
+def unpack_16(packed):
+    largest, q, rest, place = packed & 3, [0] * 4, 1 << 32, 0
     for k in range(4):
         if k != largest:
-            q[k] = ((packed >> shift & 1023) - 511) * 1485813 + 32768 >> 16
-            square += q[k] ** 2
-            shift += 10
-    q[largest] = math.isqrt(max(0, (1 << 28) - square))
+            q[k] = (2 * component(packed, place) - STEPS) * STEP_SIZE + (1 << 15) >> 16
+            rest -= q[k] ** 2
+            place += 1
+    q[largest] = math.isqrt(max(0, rest))
     return q
 
 
@@ -713,7 +764,7 @@ def product(a, b):
             a[3] * b[1] - a[0] * b[2] + a[1] * b[3] + a[2] * b[0],
             a[3] * b[2] + a[0] * b[1] - a[1] * b[0] + a[2] * b[3],
             a[3] * b[3] - a[0] * b[0] - a[1] * b[1] - a[2] * b[2]]
-    return [value + (1 << 13) >> 14 for value in sums]
+    return [value + (1 << 15) >> 16 for value in sums]
 
 
 def turn(a, b):
@@ -721,8 +772,25 @@ def turn(a, b):
     return [-c for c in q] if q[3] < 0 else q
 
 
-def quarter(t):
-    return [quotient(t[k] << 14, (1 << 14) + t[3]) for k in range(3)]
+def angle(t):
+    g = (1 << 32) // (65536 + t[3])
+    u = [c * g >> 16 for c in t[:3]]
+    s = sum(c * c for c in u) >> 16
+    f = 9362 - (s * 7282 >> 16)
+    for term in (13107, 21845, 65536):
+        f = term - (s * f >> 16)
+    return [c * f >> 16 for c in u]
+
+
+def turned_by(v):
+    s = sum(c * c for c in v) >> 16
+    f = 3536 + (s * 1433 >> 16)
+    for term in (8738, 21845, 65536):
+        f = term + (s * f >> 16)
+    u = [c * f >> 16 for c in v]
+    n = sum(c * c for c in u) >> 16
+    g = (1 << 32) // (65536 + n)
+    return [2 * c * g >> 16 for c in u] + [(65536 - n) * g >> 16]
 
 
 def cross(a, b):
@@ -730,40 +798,25 @@ def cross(a, b):
 
 
 def swing(t, v):
-    u = [2 * c >> 14 for c in cross(t, v)]
-    return [(t[3] * x >> 14) + (y >> 14) for x, y in zip(u, cross(t, u))]
+    u = [2 * c >> 16 for c in cross(t, v)]
+    return [c + (t[3] * x + y >> 16) for c, x, y in zip(v, u, cross(t, u))]
 
 
-class Residuals:
-    def __init__(self, table):
-        self.longer = [models(*(256 * p + 128 for p in row)) for row in table]
-        self.second = [models(*[28000] * 12) for _ in table]
-
-    def read(self, coder, weights, logarithms):
-        size = limit(max(0, sum(w * f for w, f in zip(weights, logarithms)) + 128 >> 8), 60)
-        floor, cell = (0, size) if size < 14 else ((size - 14) // 4, 14 + (size - 14) % 4)
-        length = floor
-        while length < 32:
-            step = min(11, length - floor)
-            if not coder.bit(self.longer[cell][step]):
-                break
-            length += 1
-        if length == floor:
-            value = coder.bits(floor)
-        elif length == 1:
-            value = 1
-        else:
-            value = (2 | coder.bit(self.second[cell][step])) << length - 2 | coder.bits(length - 2)
-        return -value if value and coder.bits(1) else value
+def size(vector):
+    return sum(map(abs, vector))
 
 
 class Motion:
-    def __init__(self, coder, tables, base, recent, old, lead, ages):
-        self.coder, self.tables, self.base, self.lead, self.ages = coder, tables, base, min(lead, 65535), ages
-        self.recent, self.old = [{e["handle"]: e["transform"] for e in s["entities"]} if s else {}
-                                 for s in (recent, old)]
-        self.coarse, self.carrier, self.carrying, self.traces = 0, -1, None, []
-        self.positions, self.rotations = Residuals(tables["position longer"]), Residuals(tables["rotation longer"])
+    def __init__(self, coder, tables, base, past, lead, ages):
+        self.coder, self.tables, self.base, self.lead = coder, tables, base, min(lead, 65535)
+        self.past = [{e["handle"]: e["transform"] for e in s["entities"]} if s else {} for s in past]
+        self.ages = [age or 1 for age in ages]
+        self.ratios = [(self.lead << 16) // age for age in self.ages]
+        self.carrier, self.carrying, self.carrier_angle, self.traces = -1, None, [0] * 3, []
+        self.drift = {"count": 0, "missed": [0] * 3, "turn": [0] * 3, "arm": [0] * 3}
+        self.surprise = {(kind, carried): 0 for kind in "pr" for carried in (False, True)}
+        places = [e["transform"][:3] for e in base["entities"]]
+        self.lowest = [min(column) for column in zip(*places)]
         self.largest = [models(*(256 * p + 128 for p in row)) for row in tables["largest"]]
         self.moved = models(20000, 36000, 50000, 65200)
         self.turned = [models(4000, 32768), models(3000, 46000), models(60000, 46000), models(62000, 64600)]
@@ -771,168 +824,242 @@ class Motion:
     def lately(self, place):
         entity = self.base["entities"][place]
         handle, now = entity["handle"], entity["transform"]
-        if handle not in self.recent:
+        if handle not in self.past[0]:
             return 0
-        if self.recent[handle] != now:
+        if self.past[0][handle] != now:
             return 3
-        return 2 if self.old.get(handle, now) != now else 1
+        return 2 if self.past[1].get(handle, now) != now else 1
 
-    def rates(self, at, rotation, past, age):
-        if past is None:
-            return [0] * 3, [0] * 3
-        step, spin = apart(at, past), quarter(turn(rotation, unpack_14(past[3])))
-        return [quotient(c * self.lead, age) for c in step], [quotient(c * self.lead, age) for c in spin]
+    def over(self, value, j):
+        return limit(value, 1 << 30) * self.ratios[j] >> 16
+
+    def line(self, s, turns):
+        n, t, q, a, b, c = 1, 0, 0, [0] * 3, [0] * 3, 0
+        step, scale, points, to = (STEP_SIZE >> 16, 1, 0, [0] * 3) if turns else (1, 64, 0, [0] * 3)
+        for j in range(5):
+            if s["past"][j] is None or (j > 0 and self.ages[j] <= self.ages[j - 1]):
+                break
+            if turns:
+                s["turned"][j] = angle(turn(s["q"], unpack_16(s["past"][j][3])))
+            y = [-v for v in s["turned"][j]] if turns else [-(v >> 6) for v in s["went"][j]]
+            if size(y) > 1 << 17:
+                break
+            age = self.ages[j]
+            n, t, q = n + 1, t - age, q + age * age
+            a, b = [u + v for u, v in zip(a, y)], [u - age * v for u, v in zip(b, y)]
+            c += sum(v * v for v in y)
+            d = n * q - t * t
+            away = sum(q * u * u - 2 * t * u * v + n * v * v for u, v in zip(a, b))
+            if j > 0 and c - quotient(away, d) > (n - 2) * step * step:
+                break
+            points += 1
+            to = [quotient((q * u - t * v + self.lead * (n * v - t * u)) * scale, d) for u, v in zip(a, b)]
+        return (points, to) if points >= 2 else (0, [0] * 3)
 
     def look(self, place):
         entity = self.base["entities"][place]
-        now, recent = entity["transform"], self.recent.get(entity["handle"])
-        old = self.old.get(entity["handle"])
-        s = {"at": now[:3], "q": unpack_14(now[3]), "carried": [0] * 3, "rigidity": None}
-        s["velocity"], s["spin"] = self.rates(s["at"], s["q"], recent, self.ages[0])
-        s["slow"], s["slow spin"] = self.rates(s["at"], s["q"], old, self.ages[1])
-        s["unsteadiness"] = sum(min(abs(a - b), 1 << 14) for a, b in zip(s["spin"], s["slow spin"]))
-        self.look_around(s)
+        now = entity["transform"]
+        past = [version.get(entity["handle"]) for version in self.past]
+        s = {"at": now[:3], "q": unpack_16(now[3]), "past": past, "near": False, "arm": [0] * 3, "swung": [0] * 3,
+             "slid": [[0] * 3 for _ in range(3)], "slid turn": [[0] * 3 for _ in range(2)], "drift": [0] * 3,
+             "rigidity": 0, "turn rigidity": 0,
+             "went": [[64 * c for c in apart(now[:3], p)] if p else [0] * 3 for p in past],
+             "turned": [angle(turn(unpack_16(now[3]), unpack_16(p[3]))) if p and j < 2 else [0] * 3
+                        for j, p in enumerate(past)]}
+        s["unsteadiness"] = sum(min(65536, abs(self.over(a, 0) - self.over(b, 1)))
+                                for a, b in zip(s["turned"][0], s["turned"][1]))
+        above = [(at - low) & 0xFFFFFFFF for at, low in zip(s["at"], self.lowest)]
+        s["down"], s["clearance"] = above.index(min(above)), logarithm(min(above))
+        points, s["line"] = self.line(s, False)
+        turn_points, s["turn line"] = self.line(s, True)
         if place == self.carrier:
             s["class"] = 0
-        elif recent is None or old is None:
+        elif past[0] is None or past[1] is None:
             s["class"] = 1
-        elif old == now:
+        elif past[1] == now:
             s["class"] = 2
         else:
-            self.look_at_carrier(s, old)
+            if points < 3 or turn_points < 3:
+                self.look_at_carrier(s)
             s["class"] = self.classify(s)
+        s["carried"], s["turn class"] = 3 <= s["class"] <= 7, s["class"]
+        if s["class"] >= 8:
+            s["class"] = 11 + points if points else s["class"]
+            s["turn class"] = 11 + turn_points if turn_points else s["turn class"]
+        self.look_around(s)
         return s
 
     def look_around(self, s):
-        total, s["distance"], sums = 0, 90000, [0] * 5
-        for at, missed, errors in self.traces[-64:]:
+        total, s["distance"], sums = 0, 90000, [0] * 8
+        for at, carried, missed, turn_missed, errors in self.traces[-64:]:
             way = apart(at, s["at"])
             square = sum(c * c for c in way)
-            if max(map(abs, way)) > 500 or square >= 250000:
+            if carried != s["carried"] or not all(-500 <= c <= 500 for c in way) or square >= 250000:
                 continue
             weight = self.tables["nearness"][square >> 12]
             total += weight
-            sums = [a + weight * b for a, b in zip(sums, missed + errors)]
+            sums = [a + weight * b for a, b in zip(sums, missed + turn_missed + errors)]
             s["distance"] = min(s["distance"], square)
         means = [quotient(a, total) if total else 0 for a in sums]
-        s["neighbours"], s["position error"], s["rotation error"] = means[:3], means[3], means[4]
+        s["neighbours"], s["neighbours turn"] = means[:3], means[3:6]
+        s["position error"], s["rotation error"] = means[6:]
 
-    def look_at_carrier(self, s, old):
-        if not self.carrying:
+    def look_at_carrier(self, s):
+        carrier = self.carrying
+        if not carrier or not carrier["places"][1]:
             return
-        arm = apart(s["at"], self.carrying["at"])
-        if max(map(abs, arm)) >= 8192:
+        arm = [64 * (a - b) for a, b in zip(s["at"], carrier["at"])]
+        if max(map(abs, arm)) >= 8192 * 64:
             return
-        before = apart(old, self.carrying["was"])
-        s["away"] = [-c for c in arm]
-        s["carried"] = [a + b for a, b in zip(swing(self.carrying["turn"], arm), self.carrying["step"])]
-        then = swing(self.carrying["turned"], before)
-        s["rigidity"] = sum(limit(a + b - c, 4096) ** 2 for a, b, c in zip(before, then, arm))
+        s["near"], s["arm"] = True, arm
+        s["swung"] = [a - b + c for a, b, c in zip(swing(carrier["turn"], arm), arm, carrier["step"])]
+        for j in range(3):
+            if s["past"][j] is None or carrier["places"][j] is None:
+                continue
+            before = [limit(64 * a - b - 64 * c, 1 << 22)
+                      for a, b, c in zip(s["at"], s["went"][j], carrier["places"][j])]
+            s["slid"][j] = [a - b for a, b in zip(arm, swing(carrier["turned"][j], before))]
+            if j < 2:
+                along = product(carrier["turned"][j], unpack_16(s["past"][j][3]))
+                s["slid turn"][j] = angle(turn(s["q"], along))
+        most = (1 << 32) - 2
+        s["rigidity"] = min(most, sum(limit(c, 1 << 18) ** 2 for c in s["slid"][1]) >> 8)
+        s["turn rigidity"] = min(most, sum(limit(c, 65536) ** 2 for c in s["slid turn"][1]) >> 4)
+        if self.drift["count"]:
+            lean = cross(self.drift["turn"], [a - b for a, b in zip(arm, self.drift["arm"])])
+            s["drift"] = [a + (b >> 14) for a, b in zip(self.drift["missed"], lean)]
 
-    @staticmethod
-    def classify(s):
-        rigidity, path = s["rigidity"], sum(map(abs, s["slow"]))
-        if rigidity is not None:
+    def classify(self, s):
+        path = self.over(size(s["went"][1]), 1)
+        if s["near"]:
             for number, bound in ((3, 16), (4, 64), (5, 256), (6, 1024)):
-                if rigidity < bound:
+                if s["rigidity"] >> 4 < bound:
                     return number
-            if rigidity < 4096 and path >= 60:
+            if s["rigidity"] < 65536 and path >= 60 * 64:
                 return 7
-        if path < 30:
+        if path < 30 * 64:
             return 8
         for number, bound in ((9, 573), (10, 1966), (11, 6554)):
-            if s["unsteadiness"] < bound:
+            if s["unsteadiness"] >> 2 < bound:
                 return number
         return 12
 
-    def position(self, s):
-        weights, scale = self.tables["weights"][s["class"]], self.tables["position scale"][s["class"]]
-        position, missed, total = [], [], 0
-        rigid = 0 if s["rigidity"] is None else logarithm(s["rigidity"])
-        for k in range(3):
-            velocity = s["velocity"][k]
-            guess = (weights[0] * limit(velocity, 1 << 24) + weights[1] * s["neighbours"][k] +
-                     weights[2] * limit(s["carried"][k], 1 << 24))
-            logarithms = [16, logarithm(abs(velocity - s["slow"][k])), logarithm(abs(velocity)), logarithm(total),
-                          logarithm(s["position error"]), logarithm(s["distance"]), rigid]
-            residual = signed(self.positions.read(self.coder, scale, logarithms), 32)
-            position.append(signed(s["at"][k] + (guess + 128 >> 8) + residual, 32))
-            missed.append(limit(residual, 32767))
-            total += min(abs(residual), 65536)
-        return position, missed, total
+    def mean(self, row, parts):
+        return 256 + sum(w * limit(part, 1 << 30) for w, part in zip(row, parts)) >> 9
 
-    def expected_rotation(self, s, position):
-        weights, turned, roll = self.tables["weights"][s["class"]], [0] * 3, [0] * 3
-        if 3 <= s["class"] <= 7:
-            slip = [limit(a - b, 4096) for a, b in zip(apart(position, s["at"]), s["carried"])]
-            far = math.isqrt(1 + sum(c * c for c in s["away"]))
-            roll = [quotient(c * 41, far) for c in cross(s["away"], slip)]
-            turned = quarter(self.carrying["turn"])
-        sums = [limit(weights[3] * limit(s["spin"][k], 1 << 20) + weights[4] * turned[k] + weights[5] * roll[k] + 128 >> 8,
-                      1 << 14) for k in range(3)]
-        n = sum(c * c for c in sums) >> 14
-        step = [quotient(2 * c << 14, (1 << 14) + n) for c in sums]
-        step.append(quotient((1 << 14) - n << 14, (1 << 14) + n))
-        return product(step, s["q"])
+    def read(self, kind, s, number, mean, clues):
+        """A residual number of class `number`; kind is "position" or "rotation"."""
+        spread = max(0, min(175, 64 + sum(w * c for w, c in zip(self.tables[kind + " spread"][number], clues)) >> 7))
+        row = 1 if 3 <= number <= 7 else 2 if number >= 13 else 3 if number in (2, 8) else 0
+        value = self.coder.residual(mean, spread, self.tables[kind + " shape"][row])
+        off = logarithm(abs(64 * value - mean)) - 2 * spread + 24
+        self.surprise[kind[0], s["carried"]] += off * 16 - self.surprise[kind[0], s["carried"]] >> 4
+        return value
+
+    def position(self, s):
+        position, missed, residuals, total, near = [], [], [], 0, s["near"]
+        for k in range(3):
+            quick, slow = self.over(s["went"][0][k], 0), self.over(s["went"][1][k], 1)
+            parts = [quick, slow, self.over(s["went"][2][k], 2), s["line"][k], s["neighbours"][k], s["swung"][k],
+                     s["drift"][k], s["slid"][0][k], self.over(s["slid"][1][k], 1), s["slid"][2][k]]
+            clues = [16, logarithm(abs(quick - slow)), logarithm(abs(slow)), logarithm(total),
+                     logarithm(s["position error"]), logarithm(s["distance"]), near and logarithm(s["rigidity"]),
+                     near and logarithm(size(s["slid"][0])), s["carried"] and logarithm(self.drift["count"]),
+                     logarithm(size(s["neighbours"])), s["clearance"], near and logarithm(size(s["arm"]) >> 4),
+                     self.surprise["p", s["carried"]] >> 4, near and logarithm(size(s["slid"][2]))]
+            mean = self.mean(self.tables["position mean"][s["class"]], parts)
+            gone = self.read("position", s, s["class"], mean, clues)
+            position.append(signed(s["at"][k] + gone, 32))
+            residual = 64 * gone - mean
+            residuals.append(limit(residual, 1 << 20))
+            missed.append(limit(64 * gone - s["swung"][k] if s["carried"] else residual, 1 << 20))
+            total += min(abs(residual), 1 << 22)
+        return position, missed, residuals, total
+
+    def expected_rotation(self, s, position, residuals):
+        roll, floor = [0] * 3, [0] * 3
+        if s["near"]:
+            slip = [limit(64 * c - w, 4096 * 64) for c, w in zip(apart(position, s["at"]), s["swung"])]
+            away = [-c >> 6 for c in s["arm"]]
+            far = math.isqrt(1 + sum(c * c for c in away))
+            roll = [quotient(c * 3, far) for c in cross(away, slip)]
+        floor[s["down"]] = 1
+        own, sums = cross(floor, residuals), []
+        for k in range(3):
+            parts = [self.over(s["turned"][j][k], j) for j in range(3)]
+            parts += [s["turn line"][k], s["neighbours turn"][k], self.carrier_angle[k], s["slid turn"][0][k],
+                      self.over(s["slid turn"][1][k], 1), roll[k], own[k]]
+            sums.append(limit(self.mean(self.tables["rotation mean"][s["turn class"]], parts), 65536))
+        return product(turned_by(sums), s["q"])
 
     def read_largest(self, expected):
         order = sorted(range(4), key=lambda k: -abs(expected[k]))
         for i in range(3):
-            gap = (abs(expected[order[i]]) - abs(expected[order[i + 1]])) * 5 >> 11
+            gap = (abs(expected[order[i]]) - abs(expected[order[i + 1]])) * 5 >> 13
             if self.coder.bit(self.largest[i][min(15, gap)]):
                 return order[i]
         return order[3]
 
-    def rotation(self, s, position, position_total):
-        expected = self.expected_rotation(s, position)
-        largest = self.read_largest(expected)
+    def rotation(self, s, position, residuals, position_total):
+        expected = self.expected_rotation(s, position, residuals)
+        largest, near = self.read_largest(expected), s["near"]
         sign, base_sign = -1 if expected[largest] < 0 else 1, -1 if s["q"][largest] < 0 else 1
-        strayed, rigid = 0, 0
-        if s["rigidity"] is not None:
-            rigid = logarithm(s["rigidity"])
-            led = [quotient(c * self.lead, self.ages[1]) for c in quarter(self.carrying["turned"])]
-            strayed = sum(abs(a - b) for a, b in zip(led, s["slow spin"]))
         packed, shift, total = largest, 2, 0
         for k in range(4):
             if k == largest:
                 continue
-            guess = max(0, min(1023, (sign * expected[k] * 2891 + 32768 >> 16) + 511))
-            guess = guess + self.coarse >> self.coarse
+            mean = (sign * expected[k] * STEPS * 46341 >> 26) + 32 * STEPS
             change = abs(sign * expected[k] - base_sign * s["q"][k])
-            logarithms = [16, logarithm(s["unsteadiness"] >> 6), logarithm(change >> 6), logarithm(strayed >> 5),
-                          logarithm(total), logarithm(position_total), logarithm(s["rotation error"]),
-                          logarithm(s["distance"]), rigid]
-            residual = self.rotations.read(self.coder, self.tables["rotation scale"][s["class"]], logarithms)
-            if not 0 <= guess + residual <= 1023 >> self.coarse:
+            last = logarithm(self.drift["count"] if s["carried"] else size(s["neighbours turn"]))
+            clues = [16, logarithm(s["unsteadiness"] >> 2), logarithm(change), logarithm(total),
+                     logarithm(position_total), logarithm(s["rotation error"]), logarithm(s["distance"]),
+                     near and logarithm(s["turn rigidity"]), near and logarithm(s["rigidity"]), last, s["clearance"],
+                     self.surprise["r", s["carried"]] >> 4, near and logarithm(size(s["slid turn"][0])),
+                     near and logarithm(size(s["arm"]) >> 4)]
+            value = self.read("rotation", s, s["turn class"], mean, clues)
+            if not 0 <= value <= STEPS:
                 raise Refused("OUT_OF_RANGE")
-            packed |= guess + residual << self.coarse << shift
-            shift += 10
-            total += min(abs(residual), 65536)
-        return packed, total
+            packed |= value << shift
+            shift += 16
+            total += min(abs(64 * value - mean), 1 << 22)
+        if s["carried"]:
+            expected = product(self.carrying["turn"], s["q"])
+        missed = [limit(c, 65536) for c in angle(turn(unpack_16(packed), expected))]
+        return packed, missed, total
 
     def transform(self, place):
         now, lately = self.base["entities"][place]["transform"], self.lately(place)
-        position, rotation, missed, errors = now[:3], now[3], [0] * 3, [0, 0]
+        position, rotation, missed, residuals, turn_missed, errors = now[:3], now[3], [0] * 3, [0] * 3, [0] * 3, [0, 0]
         moved = self.coder.bit(self.moved[lately])
         turned = self.coder.bit(self.turned[lately][moved])
         if moved or turned:
             s = self.look(place)
             if moved:
-                position, missed, errors[0] = self.position(s)
+                position, missed, residuals, errors[0] = self.position(s)
             if turned:
-                rotation, errors[1] = self.rotation(s, position, errors[0])
-            self.traces.append((now[:3], missed, errors))
+                rotation, turn_missed, errors[1] = self.rotation(s, position, residuals, errors[0])
+            if moved and turned and s["carried"]:
+                self.add_drift(missed, turn_missed, s["arm"])
+            self.traces.append((now[:3], s["carried"], missed, turn_missed, errors))
         if place == self.carrier:
             self.carry(place, position, rotation)
         return position + [rotation]
 
+    def add_drift(self, missed, turn_missed, arm):
+        drift = self.drift
+        drift["count"] = count = min(drift["count"] + 1, 16)
+        for name, new in (("missed", missed), ("turn", turn_missed), ("arm", arm)):
+            drift[name] = [a + quotient(b - a, count) for a, b in zip(drift[name], new)]
+
     def carry(self, place, position, rotation):
         entity = self.base["entities"][place]
-        now, old = entity["transform"], self.old.get(entity["handle"])
-        if old:
-            q, was, new = unpack_14(now[3]), unpack_14(old[3]), unpack_14(rotation)
-            self.carrying = {"at": now[:3], "was": old[:3], "step": apart(position, now), "turn": turn(new, q),
-                             "turned": turn(q, was)}
+        now = entity["transform"]
+        past = [version.get(entity["handle"]) for version in self.past[:3]]
+        new, was = unpack_16(rotation), unpack_16(now[3])
+        self.carrying = {"at": now[:3], "step": [64 * c for c in apart(position, now)], "turn": turn(new, was),
+                         "places": [p and p[:3] for p in past],
+                         "turned": [p and turn(was, unpack_16(p[3])) for p in past]}
+        self.carrier_angle = angle(self.carrying["turn"])
 
 
 def motion_tables(text):
@@ -957,18 +1084,20 @@ def decode_snapshot(data, sequence, source_time, known, tables):
     distance = coder.number(Number(50000))
     baseline = sequence - distance & (1 << 32) - 1 if distance else 0
     base = known[baseline] if distance else NO_SNAPSHOT
-    ages = [0, 0]
+    ages = [0] * 5
     if distance:
-        age = Number(50000)
-        ages = [1, distance] if coder.bit(Model(60000)) else [coder.number(age), coder.number(age)]
+        age, usual, further = Number(50000), Model(60000), coder.bit(Model(32768))
+        for j in range(5 if further else 2):
+            expected = distance << j - 1 if j else 1
+            expected = expected if expected <= 255 else 0
+            ages[j] = expected if coder.bit(usual) else coder.number(age)
         if max(ages) > 255:
             raise Refused("OUT_OF_RANGE")
-    recent, old = [known[baseline - age & (1 << 32) - 1] if age else None for age in ages]
-    motion = Motion(coder, tables, base, recent, old, distance or sequence, ages)
-    motion.coarse = coder.bits(1)
+    past = [known[baseline - age & (1 << 32) - 1] if age else None for age in ages]
+    motion = Motion(coder, tables, base, past, distance or sequence, ages)
     motion.carrier = coder.number(Number(8000)) - 1
     reader = Reader(coder, base, motion)
-    reader.channels.past = [{e["handle"]: e["channels"] for e in s["entities"]} if s else {} for s in (recent, old)]
+    reader.channels.past = [{e["handle"]: e["channels"] for e in s["entities"]} if s else {} for s in past[:2]]
     reader.channels.clock = reader.channels.recent = source_time
     state = {"sequence": sequence, "entities": reader.entities()}
     coder.done()
@@ -1018,13 +1147,12 @@ def decode_packet(data, frames):
 # ---- the rest ----
 
 def unpack_rotation(packed):
-    largest, quaternion, square = packed & 3, [0.0] * 4, 0.0
-    shift = 2
+    largest, quaternion, square, place = packed & 3, [0.0] * 4, 0.0, 0
     for i in range(4):
         if i != largest:
-            quaternion[i] = ((packed >> shift & 1023) - 511) / (511 * math.sqrt(2))
+            quaternion[i] = (component(packed, place) - 511) / (511 * math.sqrt(2))
             square += quaternion[i] ** 2
-            shift += 10
+            place += 1
     quaternion[largest] = math.sqrt(max(0.0, 1 - square))
     length = math.sqrt(sum(c * c for c in quaternion))
     return [c / length for c in quaternion]

@@ -45,7 +45,9 @@ static void round_trip(SnapshotRing *ring, const Snapshot *snapshot, const Snaps
     if (baseline) { /* with what else it has: any history will do */
         SnapshotBase base = { .baseline = baseline,
                               .recent = snapshot_ring_find(ring, baseline->sequence - 1),
-                              .old = snapshot_ring_find(ring, baseline->sequence - 3) };
+                              .old = snapshot_ring_find(ring, baseline->sequence - 3),
+                              .older = { snapshot_ring_find(ring, baseline->sequence - 4),
+                                         snapshot_ring_find(ring, baseline->sequence - 5) } };
         out.capacity = sizeof storage;
         require(snapshot_encode_with(snapshot, &base, &out) == STATUS_OK);
     }

@@ -46,7 +46,8 @@ static inline void random_move(Random *random, EntityState *entity)
     entity->x_mm =
         far ? (int32_t)random_u64(random) : (int32_t)((uint32_t)entity->x_mm + random_below(random, 99));
     entity->z_mm = (int32_t)((uint32_t)entity->z_mm - random_below(random, 99));
-    entity->rotation = (uint32_t)random_u64(random);
+    entity->rotation = quat_join(random_u64(random) & 3, random_below(random, QUAT_STEPS + 1),
+                                 random_below(random, QUAT_STEPS + 1), random_below(random, QUAT_STEPS + 1));
 }
 
 static inline void random_entity(Random *random, uint32_t index, EntityState *entity)
@@ -150,7 +151,7 @@ static inline void flock_step(Random *random, uint32_t step, uint32_t count, boo
         entity->x_mm = (int32_t)place[0] + (shaken ? (int32_t)random_below(random, 9) - 4 : 0);
         entity->y_mm = (int32_t)place[1];
         entity->z_mm = (int32_t)place[2] - (shaken && i % 3 == 0 ? 2 : 0);
-        uint32_t packed = quat_pack(rotation), lowest = 1u << 2 | 1u << 12 | 1u << 22;
+        uint64_t packed = quat_pack(rotation), lowest = quat_join(0, 1, 1, 1);
         entity->rotation = coarse ? packed & ~lowest : packed;
     }
 }

@@ -63,7 +63,7 @@ static void test_any_bits_are_a_unit_quaternion(void **state)
     Random random = random_seeded(2);
     for (int i = 0; i < 20000; i++) {
         float q[4];
-        quat_unpack(i < 4 ? UINT32_MAX - (uint32_t)i : (uint32_t)random_u64(&random), q);
+        quat_unpack(i < 4 ? UINT64_MAX - (uint64_t)i : random_u64(&random), q);
         assert_true(fabsf(length_of(q) - 1) < 1e-5f);
     }
     const float broken[3][4] = { { 0, 0, 0, 0 }, { NAN, 0, 0, 1 }, { INFINITY, 0, 0, 0 } };
@@ -74,6 +74,34 @@ static void test_any_bits_are_a_unit_quaternion(void **state)
     float back[4];
     quat_unpack(quat_pack(identity), back);
     assert_memory_equal(back, identity, sizeof back);
+}
+
+/* The bound of quat_pack, for coarse and fine steps: ten thirteenths of a step, whatever the rotation. */
+static void test_no_component_is_far_off(void **state)
+{
+    (void)state;
+    const uint32_t steps[] = { 511, QUAT_STEPS, 1090, 4000 };
+    Random random = random_seeded(3);
+    for (int i = 0; i < 100000; i++) {
+        uint32_t count = steps[i % 4];
+        float q[4], back[4], product = 0, worst = 0;
+        for (int c = 0; c < 4; c++) {
+            q[c] = (float)random_between(&random, -1, 1) * (i % 3 == 0 ? 0.02f : 1) + (i % 3 == 0 ? 0.5f : 0);
+        }
+        float size = length_of(q);
+        if (size < 0.1f) {
+            continue;
+        }
+        quat_unpack_steps(quat_pack_steps(q, count), count, back);
+        for (int c = 0; c < 4; c++) {
+            product += q[c] * back[c];
+        }
+        for (int c = 0; c < 4; c++) {
+            float error = fabsf((product < 0 ? -back[c] : back[c]) - q[c] / size);
+            worst = error > worst ? error : worst;
+        }
+        assert_true(worst * (float)count * sqrtf(0.5f) < 10.0f / 13 + 0.002f);
+    }
 }
 
 static void test_yaw_and_pitch(void **state)
@@ -104,6 +132,7 @@ int main(void)
         cmocka_unit_test(test_millimetres),
         cmocka_unit_test(test_rotation_error_is_small),
         cmocka_unit_test(test_any_bits_are_a_unit_quaternion),
+        cmocka_unit_test(test_no_component_is_far_off),
         cmocka_unit_test(test_yaw_and_pitch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,15 +167,20 @@ static void test_limits_hold(void **state)
     ByteBuffer out = buffer();
     assert_int_equal(snapshot_encode(world, NULL, &out), STATUS_OK);
     Bytes encoded = bytes_of(out.data, out.size);
-    const SnapshotLimits tight[] = { { world->entity_count - 1, 500, 4 },
-                                     { 60, world->channel_count - 1, 4 } };
+    const SnapshotLimits tight[] = {
+        { .entities = world->entity_count - 1, .channels = 500, .depth = 4 },
+        { .entities = 60, .channels = world->channel_count - 1, .depth = 4 },
+    };
     for (size_t i = 0; i < ARRAY_COUNT(tight); i++) {
         SnapshotRing *ring = new_ring(&arena, tight[i]);
         assert_int_equal(decode(ring, 1, encoded, &decoded), STATUS_OUT_OF_RANGE);
         assert_null(snapshot_ring_find(ring, 1));
     }
     assert_null(decoded);
-    SnapshotRing *exact = new_ring(&arena, (SnapshotLimits){ world->entity_count, world->channel_count, 4 });
+    const SnapshotLimits enough = { .entities = world->entity_count,
+                                    .channels = world->channel_count,
+                                    .depth = 4 };
+    SnapshotRing *exact = new_ring(&arena, enough);
     assert_int_equal(decode(exact, 1, encoded, &decoded), STATUS_OK);
     for (size_t size = 0; size < encoded.size; size++) {
         static uint8_t short_bytes[1 << 16];
@@ -187,8 +192,9 @@ static void test_limits_hold(void **state)
     Arena small;
     arena_init(&small, 100000);
     SnapshotRing *none = NULL;
-    assert_int_equal(snapshot_ring_create((SnapshotLimits){ 1000, 3000, 64 }, &small, &none),
-                     STATUS_OUT_OF_MEMORY);
+    assert_int_equal(
+        snapshot_ring_create((SnapshotLimits){ .entities = 1000, .channels = 3000 }, &small, &none),
+        STATUS_OUT_OF_MEMORY);
     assert_null(none);
     arena_finish(&small);
     arena_finish(&arena);
@@ -261,6 +267,11 @@ static void test_motion_from_history(void **state)
                 base = (SnapshotBase){ .baseline = snapshot_ring_find(sent, step - lag),
                                        .recent = snapshot_ring_find(sent, step - lag - 1 - seed % 3 / 2),
                                        .old = snapshot_ring_find(sent, step - 2 * lag) };
+                if (seed % 2 == 0 && step > 9 * lag) {
+                    base.older[0] = snapshot_ring_find(sent, step - 3 * lag);
+                    base.older[1] = seed % 4 ? snapshot_ring_find(sent, step - 5 * lag) : NULL;
+                    base.older[2] = snapshot_ring_find(sent, step - 9 * lag);
+                }
                 plain += snapshot_measure(next, base.baseline);
             }
             ByteBuffer out = buffer();
@@ -296,8 +307,15 @@ static void test_history_that_is_missing(void **state)
         }
     }
     const SnapshotBase lost[] = {
-        { snapshot_ring_find(sent, 5), snapshot_ring_find(sent, 3), snapshot_ring_find(sent, 1), 0 },
-        { snapshot_ring_find(sent, 5), snapshot_ring_find(sent, 4), snapshot_ring_find(sent, 3), 0 },
+        { .baseline = snapshot_ring_find(sent, 5),
+          .recent = snapshot_ring_find(sent, 3),
+          .old = snapshot_ring_find(sent, 1) },
+        { .baseline = snapshot_ring_find(sent, 5),
+          .recent = snapshot_ring_find(sent, 4),
+          .old = snapshot_ring_find(sent, 3) },
+        { .baseline = snapshot_ring_find(sent, 6),
+          .recent = snapshot_ring_find(sent, 5),
+          .older = { NULL, snapshot_ring_find(sent, 3) } },
     };
     Snapshot *next = snapshot_ring_begin(sent, 9);
     flock_step(&random, 9, 30, false, next);

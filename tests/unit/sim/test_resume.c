@@ -24,7 +24,7 @@ typedef struct Before {
     EntityHandle handle;
     char name[NAME_SIZE];
     int32_t x_mm, z_mm;
-    uint32_t rotation;
+    uint64_t rotation;
 } Before;
 
 static Rig *rig;

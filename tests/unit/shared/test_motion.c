@@ -1,0 +1,199 @@
+/* Residuals and motion: exact for any mean and spread, small where the motion is plain, next to nothing for
+ * what rests, the same bytes everywhere. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "shared/wire/motion.h"
+#include "shared/wire/motion_table.h"
+#include "tests/unit/shared/random_world.h"
+
+static uint8_t storage[1 << 17];
+
+static int32_t pick(Random *random)
+{
+    return (int32_t)((uint32_t)random_u64(random) >> random_below(random, 32));
+}
+
+/* Any value with any mean, spread and shape, however unlikely. */
+static void test_residuals_are_exact(void **state)
+{
+    (void)state;
+    for (int pass = 0; pass < 2; pass++) {
+        static RangeCoder writer;
+        Random random = random_seeded(3);
+        RangeCoder coder =
+            pass ? range_reader(bytes_of(storage, writer.position)) : range_writer(storage, sizeof storage);
+        for (int i = 0; i < 8000; i++) {
+            unsigned spread = (unsigned)random_below(&random, RESIDUAL_SPREAD);
+            int64_t mean = random_below(&random, 4) ? pick(&random) * INT64_C(64) + pick(&random) % 64
+                                                    : (int64_t)random_u64(&random) >> 24;
+            int32_t value =
+                random_below(&random, 3) ? (int32_t)(uint32_t)(uint64_t)(mean >> 6) : pick(&random);
+            value = (int32_t)((uint32_t)value + (uint32_t)random_below(&random, 64));
+            const ResidualShape *shape = &motion_position_shape[random_below(&random, 4)];
+            assert_int_equal(residual_code(&coder, shape, mean, spread, pass ? 0 : value), value);
+        }
+        assert_int_equal(range_finish(&coder), STATUS_OK);
+        writer = coder;
+    }
+}
+
+/* Every shape is a density: it rises, and from the middle on ever more slowly down to the tail. */
+static void test_shapes_rise(void **state)
+{
+    (void)state;
+    for (unsigned row = 0; row < 4; row++) {
+        const ResidualShape *const shapes[] = { &motion_position_shape[row], &motion_rotation_shape[row] };
+        for (unsigned i = 0; i < ARRAY_COUNT(shapes); i++) {
+            assert_int_equal(shapes[i]->above[0], 0);
+            for (unsigned knot = 1; knot < RESIDUAL_KNOTS; knot++) {
+                assert_true(shapes[i]->above[knot] >= shapes[i]->above[knot - 1]);
+            }
+            assert_true(shapes[i]->above[RESIDUAL_KNOTS - 1] <= 65278 / 2);
+        }
+    }
+}
+
+static SnapshotRing *new_ring(Arena *arena, SnapshotLimits limits)
+{
+    SnapshotRing *ring = NULL;
+    assert_int_equal(snapshot_ring_create(limits, arena, &ring), STATUS_OK);
+    return ring;
+}
+
+static SnapshotBase base_of(const SnapshotRing *ring, uint32_t step, uint32_t lag)
+{
+    SnapshotBase base = { 0 };
+    if (step > 9 * lag) {
+        base = (SnapshotBase){ .baseline = snapshot_ring_find(ring, step - lag),
+                               .recent = snapshot_ring_find(ring, step - lag - 1),
+                               .old = snapshot_ring_find(ring, step - 2 * lag) };
+        for (uint32_t i = 0; i < SNAPSHOT_OLDER; i++) {
+            base.older[i] = snapshot_ring_find(ring, step - lag - (2u << i) * lag);
+        }
+    }
+    return base;
+}
+
+static size_t encode(const Snapshot *snapshot, const SnapshotBase *base)
+{
+    ByteBuffer out = { .data = storage, .capacity = sizeof storage };
+    assert_int_equal(snapshot_encode_with(snapshot, base, &out), STATUS_OK);
+    return out.size;
+}
+
+/* A world of `count` entities of which the first `moving` fly straight and turn evenly. */
+static void fly(Snapshot *next, uint32_t step, uint32_t count, uint32_t moving)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        float when = i < moving ? (float)step : 0, rotation[4];
+        quat_from_yaw_pitch(0.01f * when * (float)(i % 7) + (float)i, 0.2f, rotation);
+        next->entities[next->entity_count++] =
+            (EntityState){ .handle = { 1u << ENTITY_INDEX_BITS | i },
+                           .kind = ENTITY_PROP,
+                           .x_mm = (int32_t)((float)i * 700 + when * 13.3f),
+                           .y_mm = (int32_t)(when * (float)(i % 5) * 1.7f),
+                           .z_mm = (int32_t)((float)(i % 90) * 900 - when * 8.1f),
+                           .rotation = quat_pack(rotation) };
+    }
+}
+
+static void test_rest_costs_next_to_nothing(void **state)
+{
+    (void)state;
+    enum { COUNT = 10000, LAG = 3, STEPS = 40 };
+    Arena arena;
+    arena_init(&arena, 0);
+    SnapshotRing *ring = new_ring(&arena, (SnapshotLimits){ .entities = COUNT });
+    size_t size = 0;
+    for (uint32_t step = 1; step <= STEPS; step++) {
+        Snapshot *next = snapshot_ring_begin(ring, step);
+        fly(next, step, COUNT, 0);
+        snapshot_ring_commit(ring, next);
+        SnapshotBase base = base_of(ring, step, LAG);
+        if (base.baseline) {
+            size = encode(next, &base);
+        }
+    }
+    double bits = (double)size * 8 / COUNT;
+    print_message("%.4f bits for one that rests\n", bits);
+    assert_true(size > 0 && bits < 0.05);
+    arena_finish(&arena);
+}
+
+static void test_straight_flight_costs_little(void **state)
+{
+    (void)state;
+    enum { COUNT = 200, LAG = 3, STEPS = 60 };
+    Arena arena;
+    arena_init(&arena, 0);
+    SnapshotRing *ring = new_ring(&arena, (SnapshotLimits){ .entities = COUNT });
+    size_t with = 0, without = 0;
+    for (uint32_t step = 1; step <= STEPS; step++) {
+        Snapshot *next = snapshot_ring_begin(ring, step);
+        fly(next, step, COUNT, COUNT);
+        snapshot_ring_commit(ring, next);
+        SnapshotBase base = base_of(ring, step, LAG);
+        if (base.baseline) {
+            with += encode(next, &base);
+            base.old = NULL;
+            memset(base.older, 0, sizeof base.older);
+            without += encode(next, &base);
+        }
+    }
+    double updates = (double)(STEPS - 9 * LAG) * COUNT;
+    print_message("%.2f bits a body with all that is known, %.2f with recent alone\n",
+                  (double)with * 8 / updates, (double)without * 8 / updates);
+    assert_true((double)with * 8 / updates < 10);
+    assert_true(with * 2 < without);
+    arena_finish(&arena);
+}
+
+/* What any compiler on any host must write. */
+static void test_pinned_bytes(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena, 0);
+    SnapshotRing *ring = new_ring(&arena, (SnapshotLimits){ .entities = 100 });
+    Random random = random_seeded(1);
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (uint32_t step = 1; step <= 60; step++) {
+        Snapshot *next = snapshot_ring_begin(ring, step);
+        for (uint32_t i = 0; i < 60; i++) { /* in whole numbers only: floats are not what is tested */
+            uint32_t turn = 300 + (step * (i + 1) * 3 + i * 50) % 400;
+            next->entities[next->entity_count++] =
+                (EntityState){ .handle = { 1u << ENTITY_INDEX_BITS | i },
+                               .kind = ENTITY_PROP,
+                               .x_mm = (int32_t)(i * 100 + step * 25 + random_below(&random, 4)),
+                               .y_mm = (int32_t)(i % 7 * 100 + step * step * (i % 3)),
+                               .z_mm = (int32_t)(i % 2 ? 0 : random_below(&random, 9)),
+                               .rotation = quat_join(i & 3, turn, 511, 600 + i) };
+        }
+        snapshot_ring_commit(ring, next);
+        SnapshotBase base = base_of(ring, step, 2);
+        size_t size = encode(next, &base);
+        for (size_t i = 0; i < size; i++) {
+            hash = (hash ^ storage[i]) * UINT64_C(1099511628211);
+        }
+    }
+    print_message("%016llx\n", (unsigned long long)hash);
+    assert_int_equal(hash, UINT64_C(0x68bb412c99f58c63));
+    arena_finish(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_residuals_are_exact),
+        cmocka_unit_test(test_shapes_rise),
+        cmocka_unit_test(test_rest_costs_next_to_nothing),
+        cmocka_unit_test(test_straight_flight_costs_little),
+        cmocka_unit_test(test_pinned_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
