@@ -8,14 +8,16 @@
 #define CODE_MAX      (TWINS_PER_CELL * (ENTITY_BYTES + ENTITY_CHANNELS_MAX * CHANNEL_BYTES) + 256)
 
 /* Room for `capacity` codes, a power of two, and `bytes` of them in a tick; beyond, codes are made again. */
-Status encodings_create(Encodings *encodings, uint32_t capacity, size_t bytes, Arena *arena)
+Status encodings_create(Encodings *encodings, uint32_t cells, uint32_t capacity, size_t bytes, Arena *arena)
 {
     bytes = bytes > BYTES_MIN ? bytes : BYTES_MIN;
     encodings->capacity = capacity;
+    encodings->last = arena_new_array(arena, LastRecord, cells);
     encodings->table = arena_new_array(arena, Encoding, capacity);
     encodings->bytes = (ByteBuffer){ .data = arena_alloc(arena, bytes, 1), .capacity = bytes };
     encodings->code = (ByteBuffer){ .data = arena_alloc(arena, CODE_MAX, 1), .capacity = CODE_MAX };
-    bool room = encodings->table != NULL && encodings->bytes.data != NULL && encodings->code.data != NULL;
+    bool room = encodings->last != NULL && encodings->table != NULL && encodings->bytes.data != NULL &&
+                encodings->code.data != NULL;
     return room ? STATUS_OK : STATUS_OUT_OF_MEMORY;
 }
 

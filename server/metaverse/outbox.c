@@ -154,7 +154,7 @@ static void begin_again(Outbox *outbox)
         link->mask = 0;
         link->opened = outbox->number + 1;
     }
-    outbox->frame = outbox->arrived = 0;
+    outbox->frame = outbox->arrived = outbox->told = 0;
 }
 
 void outbox_restart(const Metaverse *metaverse, Session *session)
@@ -177,11 +177,19 @@ bool outbox_acknowledge(Metaverse *metaverse, Session *session, uint32_t newest,
         link_acknowledged(&outbox->link, newest, mask, metaverse->now) != STATUS_OK) {
         return false;
     }
-    for (unsigned i = 0; i <= 32; i++) {
-        PacketNote *note = i == 0 || (mask >> (i - 1) & 1) != 0 ? note_of(outbox, newest - i) : NULL;
+    /* Bit i: newest - i, as far as that was not said before. */
+    uint64_t said = (uint64_t)mask << 1 | 1, before = (uint64_t)outbox->told_mask << 1 | 1;
+    uint32_t steps = newest - outbox->told;
+    uint64_t fresh = outbox->told != 0 && steps < 33 ? said & ~(before << steps) : said;
+    for (; fresh != 0; fresh &= fresh - 1) {
+        PacketNote *note = note_of(outbox, newest - (uint32_t)__builtin_ctzll(fresh));
         if (note != NULL && !note->arrived) {
             packet_arrived(metaverse, outbox, note);
         }
+    }
+    if (outbox->told == 0 || snapshot_newer(newest, outbox->told)) {
+        outbox->told = newest;
+        outbox->told_mask = mask;
     }
     return true;
 }
@@ -283,6 +291,13 @@ static uint32_t version_before(const CellHistory *history, const CellLink *link,
     return 0;
 }
 
+/* So much is on its way that the client may have forgotten what it had. */
+static bool is_lost(const Metaverse *metaverse, const CellLink *link)
+{
+    uint16_t on_the_way = (uint16_t)(link->versions - link->acked_at);
+    return link->acked == 0 || on_the_way >= metaverse->replication.history / 2;
+}
+
 /* Which versions the client provably has, and what it knows best from: how somebody moves is seen just
  * before, how a value goes over samples that are apart. Clients that acknowledge everything and are equally
  * far away come to the same ones. */
@@ -290,9 +305,7 @@ static EncodingKey key_of(const Metaverse *metaverse, const CellLink *link, cons
 {
     const CellHistory *history = &metaverse->replication.cells.cells[link->cell].history;
     EncodingKey key = { .cell = link->cell };
-    uint16_t on_the_way = (uint16_t)(link->versions - link->acked_at);
-    if (link->acked == 0 || on_the_way >= metaverse->replication.history / 2 ||
-        cell_history_find(history, link->acked) == NULL) {
+    if (is_lost(metaverse, link) || cell_history_find(history, link->acked) == NULL) {
         return key;
     }
     key.baseline = link->acked;
@@ -306,6 +319,31 @@ static EncodingKey key_of(const Metaverse *metaverse, const CellLink *link, cons
     return key;
 }
 
+/* The record of the cell's newest version for this client: that of the client before, when it has the same.
+ */
+static Status record_for(Metaverse *metaverse, const CellLink *link, Bytes *out_record)
+{
+    Encodings *encodings = &metaverse->replication.encodings;
+    LastRecord *last = &encodings->last[link->cell];
+    bool lost = is_lost(metaverse, link);
+    if (last->stamp == encodings->stamp && last->acked == link->acked && last->mask == link->mask &&
+        last->lost == lost) {
+        *out_record = last->record;
+        return STATUS_OK;
+    }
+    const Snapshot *newest = cell_history_newest(&metaverse->replication.cells.cells[link->cell].history);
+    const EncodingKey key = key_of(metaverse, link, newest);
+    Status status = encodings_record(metaverse, &key, newest, out_record);
+    if (status == STATUS_OK) {
+        *last = (LastRecord){ .stamp = encodings->stamp,
+                              .acked = link->acked,
+                              .mask = link->mask,
+                              .lost = lost,
+                              .record = *out_record };
+    }
+    return status;
+}
+
 static Status append_record(Draft *draft, uint16_t at)
 {
     Metaverse *metaverse = draft->metaverse;
@@ -316,10 +354,8 @@ static Status append_record(Draft *draft, uint16_t at)
         const PacketRecord record = { .cell = link->cell, .closed = true };
         status = packet_record_encode(&record, metaverse->replication.frame.sequence, draft->records);
     } else {
-        const Snapshot *newest = cell_history_newest(&metaverse->replication.cells.cells[link->cell].history);
-        const EncodingKey key = key_of(metaverse, link, newest);
         Bytes bytes;
-        status = encodings_record(metaverse, &key, newest, &bytes);
+        status = record_for(metaverse, link, &bytes);
         bool first = draft->count == 0;
         size_t room =
             (first ? draft->records->capacity : PACKET_BODY - PACKET_HEAD_MAX) - draft->records->size;
@@ -330,7 +366,7 @@ static Status append_record(Draft *draft, uint16_t at)
         if (status == STATUS_OK) {
             memcpy(draft->records->data + draft->records->size, bytes.data, bytes.size);
             draft->records->size += bytes.size;
-            version = newest->sequence;
+            version = metaverse->replication.cells.newest[link->cell];
         }
     }
     if (status == STATUS_OK) {

@@ -88,7 +88,7 @@ static Status create_encodings(Metaverse *metaverse)
     }
     size_t bytes =
         (size_t)replication->first_channel[metaverse->world->thing_count] * sizeof(ChannelState) * CELL_CODES;
-    return encodings_create(&replication->encodings, capacity,
+    return encodings_create(&replication->encodings, replication->cells.capacity, capacity,
                             bytes < ENCODING_BYTES ? bytes : ENCODING_BYTES, &metaverse->arena);
 }
 

@@ -97,9 +97,11 @@ typedef struct Outbox {
     uint32_t link_count; /* places in use are below */
     PacketNote packets[PACKET_NOTES];
     RecordNote records[RECORD_NOTES];
-    uint32_t number;              /* of the newest packet; 0: none yet */
-    uint32_t record_count;        /* ever; wraps */
-    uint32_t arrived;             /* newest packet acknowledged; 0: none */
+    uint32_t number;       /* of the newest packet; 0: none yet */
+    uint32_t record_count; /* ever; wraps */
+    uint32_t arrived;      /* newest packet acknowledged; 0: none */
+    uint32_t told;         /* as `arrived`, and the mask with it: what was acknowledged is looked at once */
+    uint32_t told_mask;
     uint32_t frame;               /* newest frame it has; 0: none */
     TimeNs heard;                 /* when `arrived` was acknowledged, or the session began */
     TimeNs round_trip, deviation; /* of packets to acknowledgements, smoothed; 0: not known */
@@ -124,8 +126,18 @@ typedef struct Encoding {
     Bytes record;   /* whole, as it goes into a packet */
 } Encoding;
 
+/* The record of a cell that was made or found last, by what the client has of the cell: most have the same.
+ */
+typedef struct LastRecord {
+    uint32_t stamp, acked; /* of Encodings.stamp; CellLink.acked */
+    uint64_t mask;         /* CellLink.mask */
+    bool lost;             /* the client is too far behind to be told from anything */
+    Bytes record;
+} LastRecord;
+
 typedef struct Encodings {
-    Encoding *table; /* open addressing */
+    LastRecord *last; /* by cell */
+    Encoding *table;  /* open addressing */
     uint32_t capacity, count, stamp;
     ByteBuffer bytes;
     ByteBuffer code; /* one, before its head is known */

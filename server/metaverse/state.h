@@ -300,7 +300,8 @@ uint32_t cells_next(const Cells *cells, uint32_t id);
 
 /* ---- encodings.c ---- */
 
-NODISCARD Status encodings_create(Encodings *encodings, uint32_t capacity, size_t bytes, Arena *arena);
+NODISCARD Status encodings_create(Encodings *encodings, uint32_t cells, uint32_t capacity, size_t bytes,
+                                  Arena *arena);
 void encodings_begin(Encodings *encodings);
 
 /* The record of the newest `version` of a cell for who has what `key` names: made at the first call of a
