@@ -245,8 +245,8 @@ static void survey_snapshot(Scene *scene, const Snapshot *snapshot)
     scene->newest_source_time = TIME_NONE;
     for (uint32_t i = 0; i < snapshot->entity_count; i++) {
         const EntityState *entity = &snapshot->entities[i];
-        if (entity->kind == ENTITY_TWIN && entity->subject < scene->world->thing_count) {
-            scene->thing_entities[entity->subject] = entity;
+        if (entity->kind == ENTITY_TWIN && entity_thing(entity) < scene->world->thing_count) {
+            scene->thing_entities[entity_thing(entity)] = entity;
             survey_entity(scene, snapshot, entity);
         }
     }

@@ -21,8 +21,8 @@ Status world_values_create(const World *world, Arena *arena, WorldValues *out_va
 
 static void take_twin(WorldValues *values, const Snapshot *snapshot, const EntityState *entity)
 {
-    uint32_t first = values->first[entity->subject];
-    uint32_t count = values->first[entity->subject + 1] - first;
+    uint32_t first = values->first[entity_thing(entity)];
+    uint32_t count = values->first[entity_thing(entity) + 1] - first;
     if (entity->channel_count != count || entity->first_channel > snapshot->channel_count ||
         count > snapshot->channel_count - entity->first_channel) {
         return;
@@ -42,7 +42,7 @@ void world_values_fill(WorldValues *values, const Snapshot *snapshot)
     }
     for (uint32_t i = 0; snapshot != NULL && i < snapshot->entity_count; i++) {
         const EntityState *entity = &snapshot->entities[i];
-        if (entity->kind == ENTITY_TWIN && entity->subject < values->thing_count) {
+        if (entity->kind == ENTITY_TWIN && entity_thing(entity) < values->thing_count) {
             take_twin(values, snapshot, entity);
         }
     }

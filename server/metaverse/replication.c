@@ -33,7 +33,6 @@ static Status create_twins(Metaverse *metaverse)
         replication->first_channel[i] = channels;
         replication->twins[i] = (EntityState){ .handle = { .value = 1u << ENTITY_INDEX_BITS | i },
                                                .kind = ENTITY_TWIN,
-                                               .subject = (uint16_t)i,
                                                .rotation = quat_pack((const float[4]){ 0, 0, 0, 1 }),
                                                .channel_count = count,
                                                .first_channel = channels };

@@ -119,7 +119,7 @@ Status twin_add_feed(TwinSystem *twin, Feed feed)
     return STATUS_OK;
 }
 
-static Slot *slot_of(const TwinSystem *twin, uint16_t thing, uint8_t property)
+static Slot *slot_of(const TwinSystem *twin, uint32_t thing, uint8_t property)
 {
     if (thing >= twin->world->thing_count || property >= twin->world->things[thing].model->property_count) {
         return NULL;
@@ -129,7 +129,7 @@ static Slot *slot_of(const TwinSystem *twin, uint16_t thing, uint8_t property)
 
 /* Puts the state of a slot into the batch. There is room: samples are limited to batch_capacity, and a feed
  * that keeps its contract begins again at most once a tick. */
-static void publish(TwinSystem *twin, uint16_t thing, uint8_t property, const Slot *slot)
+static void publish(TwinSystem *twin, uint32_t thing, uint8_t property, const Slot *slot)
 {
     if (twin->batch_count == twin->batch_size) {
         return;
@@ -168,7 +168,7 @@ static void restart(TwinSystem *twin, uint8_t feed)
             }
             forget(twin, slot);
             if (!alone) {
-                publish(twin, (uint16_t)thing, (uint8_t)(i - twin->first_slot[thing]), slot);
+                publish(twin, thing, (uint8_t)(i - twin->first_slot[thing]), slot);
             }
         }
     }
@@ -183,7 +183,7 @@ static void set_back(TwinSystem *twin, uint8_t feed, TimeNs time)
             Slot *slot = &twin->slots[i];
             if (slot->feed == feed && slot->reported.source_time > time) {
                 forget(twin, slot);
-                publish(twin, (uint16_t)thing, (uint8_t)(i - twin->first_slot[thing]), slot);
+                publish(twin, thing, (uint8_t)(i - twin->first_slot[thing]), slot);
             }
         }
     }
@@ -293,7 +293,7 @@ static void mark_stale(TwinSystem *twin)
                 slot->reported.quality = QUALITY_STALE;
                 twin->counters.stale++;
                 twin->counters.stale_now++;
-                publish(twin, (uint16_t)thing, (uint8_t)(i - twin->first_slot[thing]), slot);
+                publish(twin, thing, (uint8_t)(i - twin->first_slot[thing]), slot);
             } else if (deadline < twin->stale_check) {
                 twin->stale_check = deadline;
             }
@@ -395,7 +395,7 @@ void twin_set_paused(TwinSystem *twin, TimeNs now, bool paused)
     }
 }
 
-const Reported *twin_reported(const TwinSystem *twin, uint16_t thing, uint8_t property)
+const Reported *twin_reported(const TwinSystem *twin, uint32_t thing, uint8_t property)
 {
     const Slot *slot = slot_of(twin, thing, property);
     return slot == NULL ? NULL : &slot->reported;

@@ -53,7 +53,7 @@ void twin_set_speed(TwinSystem *twin, TimeNs now, double speed);
 void twin_set_paused(TwinSystem *twin, TimeNs now, bool paused);
 
 /* NULL when the world has no such thing or property. */
-const Reported *twin_reported(const TwinSystem *twin, uint16_t thing, uint8_t property);
+const Reported *twin_reported(const TwinSystem *twin, uint32_t thing, uint8_t property);
 /* The source clock of the last tick; TIME_NONE before the first. */
 TimeNs twin_source_clock(const TwinSystem *twin);
 /* The counters of feed `index` (0..), or NULL when there is none. */

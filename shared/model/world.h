@@ -77,11 +77,11 @@ typedef struct Thing {
     const ThingModel *model;
 } Thing;
 
-#define WORLD_NO_THING UINT16_MAX
+#define WORLD_NO_THING UINT32_MAX
 
 typedef struct Object {
     const char *id;
-    uint16_t thing;    /* index in World.things, or WORLD_NO_THING for scenery */
+    uint32_t thing;    /* index in World.things, or WORLD_NO_THING for scenery */
     const char *model; /* asset name of a glTF/GLB file; NULL: nothing drawn but labels and beacon */
     float position[3];
     float rotation[4]; /* unit quaternion x, y, z, w; from "rotation_deg" Euler XYZ: R = Rx·Ry·Rz (three.js

@@ -7,7 +7,7 @@
 #define WORLD_NAME_MAX        63
 #define WORLD_TITLE_MAX       255
 #define WORLD_COORDINATE_MAX  1e6 /* metres */
-#define WORLD_THINGS_MAX      65534
+#define WORLD_THINGS_MAX      200000
 #define WORLD_OBJECTS_MAX     65536
 #define WORLD_BINDINGS_MAX    64
 #define WORLD_STOPS_MAX       64

@@ -161,7 +161,7 @@ static void read_thing_reference(WorldLoader *loader, const JsonNode *object_nod
         json_fail(&node, STATUS_NOT_FOUND, "there is no thing \"%s\"", id);
         return;
     }
-    object->thing = (uint16_t)index;
+    object->thing = (uint32_t)index;
 }
 
 static void read_bindings(WorldLoader *loader, const Source *source, const ModelFile *model, Object *object)

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 typedef struct SyncSample {
-    uint16_t thing;    /* index in World.things */
+    uint32_t thing;    /* index in World.things */
     uint8_t property;  /* index in the thing's model */
     uint8_t quality;   /* Quality */
     uint32_t sequence; /* per thing, from 1, wraps */

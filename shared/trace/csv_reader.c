@@ -503,7 +503,7 @@ const TraceCounters *csv_reader_counters(const CsvReader *reader)
     return &reader->counters;
 }
 
-const TraceSeries *csv_reader_series(const CsvReader *reader, uint16_t thing, uint8_t property)
+const TraceSeries *csv_reader_series(const CsvReader *reader, uint32_t thing, uint8_t property)
 {
     return &reader->series[reader->series_of[thing] + property].series;
 }

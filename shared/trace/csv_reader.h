@@ -30,7 +30,7 @@ NODISCARD Status csv_reader_rewind(CsvReader *reader);
 const TraceCounters *csv_reader_counters(const CsvReader *reader);
 
 /* What was met of one property; the indexes must be of the mapping's world. */
-const TraceSeries *csv_reader_series(const CsvReader *reader, uint16_t thing, uint8_t property);
+const TraceSeries *csv_reader_series(const CsvReader *reader, uint32_t thing, uint8_t property);
 
 /* The first refused row's reason, with path and line, or NULL when none was refused. */
 const Diag *csv_reader_first_error(const CsvReader *reader);

@@ -102,7 +102,7 @@ static void print_json(const Report *report)
     for (uint32_t i = 0; i < report->world->thing_count; i++) {
         const Thing *thing = &report->world->things[i];
         for (uint32_t j = 0; j < thing->model->property_count; j++) {
-            const TraceSeries *series = csv_reader_series(report->reader, (uint16_t)i, (uint8_t)j);
+            const TraceSeries *series = csv_reader_series(report->reader, i, (uint8_t)j);
             json_array_append_new(list, json_series(thing, &thing->model->properties[j], series));
         }
     }
@@ -150,7 +150,7 @@ static void print_all_series(const Report *report)
     for (uint32_t i = 0; i < report->world->thing_count; i++) {
         const Thing *thing = &report->world->things[i];
         for (uint32_t j = 0; j < thing->model->property_count; j++) {
-            const TraceSeries *series = csv_reader_series(report->reader, (uint16_t)i, (uint8_t)j);
+            const TraceSeries *series = csv_reader_series(report->reader, i, (uint8_t)j);
             if (series->samples > 0) {
                 print_series(thing, &thing->model->properties[j], series);
             } else {

@@ -348,7 +348,7 @@ static void reach_thing(const JsonNode *node, const MappingRule *rule, const Wor
         }
         reach->properties++;
         MappingTarget target;
-        if (!mapping_bind_property(rule, world, (uint16_t)thing, (uint8_t)i, &target)) {
+        if (!mapping_bind_property(rule, world, thing, (uint8_t)i, &target)) {
             reach->unconverted = property;
             continue;
         }

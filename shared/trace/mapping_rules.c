@@ -39,7 +39,7 @@ int mapping_thing_index(const TraceMapping *mapping, const char *id)
     }
 }
 
-bool mapping_bind_property(const MappingRule *rule, const World *world, uint16_t thing, uint8_t property,
+bool mapping_bind_property(const MappingRule *rule, const World *world, uint32_t thing, uint8_t property,
                            MappingTarget *out_target)
 {
     const Property *declared = &world->things[thing].model->properties[property];
@@ -73,7 +73,7 @@ static void bind(const TraceMapping *mapping, const MappingRule *rule, const Pat
     int property = thing < 0 ? -1 : thing_property_index(mapping->world->things[thing].model, name);
     if (property >= 0) {
         /* The units of every pair a rule can lead to were checked at load. */
-        (void)mapping_bind_property(rule, mapping->world, (uint16_t)thing, (uint8_t)property, out_target);
+        (void)mapping_bind_property(rule, mapping->world, (uint32_t)thing, (uint8_t)property, out_target);
     }
 }
 

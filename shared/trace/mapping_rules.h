@@ -41,7 +41,7 @@ typedef struct MappingRule {
 typedef struct MappingTarget {
     const MappingRule *rule;
     const Property *declared;
-    uint16_t thing;
+    uint32_t thing;
     uint8_t property;
     bool converts; /* scale and offset are not 1 and 0 */
     double scale, offset;
@@ -83,7 +83,7 @@ void mapping_bind_column(const TraceMapping *mapping, const char *name, const Ma
                          MappingTarget *out_target);
 
 /* Fills `out_target` for a property, unless no unit conversion leads to it: then false. */
-bool mapping_bind_property(const MappingRule *rule, const World *world, uint16_t thing, uint8_t property,
+bool mapping_bind_property(const MappingRule *rule, const World *world, uint32_t thing, uint8_t property,
                            MappingTarget *out_target);
 
 /* Whether field[0..size), without spaces around it, is a missing mark. */

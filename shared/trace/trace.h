@@ -22,7 +22,7 @@ typedef struct TraceInput {
 /* One value of one property at one time, already in the thing's own terms. */
 typedef struct TraceSample {
     TimeNs source_time;
-    uint16_t thing;   /* index in World.things */
+    uint32_t thing;   /* index in World.things */
     uint8_t property; /* index in the thing's model */
     uint8_t quality;  /* QUALITY_GOOD, or QUALITY_BAD with code 0 when the row was marked or could not be
                          understood */

@@ -50,11 +50,17 @@ typedef struct EntityState {
     EntityHandle handle;
     uint8_t kind;           /* EntityKind */
     uint8_t channel_count;  /* ≤ ENTITY_CHANNELS_MAX, fixed for the life of the handle */
-    uint16_t subject;       /* ENTITY_TWIN: index in World.things; ENTITY_AVATAR: session number */
+    uint16_t subject;       /* ENTITY_AVATAR: session number; others: 0 */
     uint32_t first_channel; /* in Snapshot.channels */
 #define ENTITY_STRUCT_FIELD(field, type) type field;
     ENTITY_FIELDS(ENTITY_STRUCT_FIELD)
 #undef ENTITY_STRUCT_FIELD
 } EntityState;
+
+/* Of a twin: the index of its thing in World.things, which is that of the entity. */
+static inline uint32_t entity_thing(const EntityState *twin)
+{
+    return entity_index(twin->handle);
+}
 
 #endif

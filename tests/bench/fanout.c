@@ -84,14 +84,14 @@ static void check_snapshot(void *context, uint32_t client, const Snapshot *snaps
     (void)client;
     for (uint32_t i = 0; i < snapshot->entity_count; i++) {
         const EntityState *entity = &snapshot->entities[i];
-        if (entity->kind != ENTITY_TWIN || entity->subject >= check->twins->count) {
+        if (entity->kind != ENTITY_TWIN || entity_thing(entity) >= check->twins->count) {
             continue;
         }
         visible++;
         for (uint32_t k = 0; k < entity->channel_count && k < TWIN_CHANNELS; k++) {
             check->values++;
             check->wrong +=
-                !is_right(check, entity->subject, k, &snapshot->channels[entity->first_channel + k]);
+                !is_right(check, entity_thing(entity), k, &snapshot->channels[entity->first_channel + k]);
         }
     }
     check->visible_min = check->snapshots == 0 || visible < check->visible_min ? visible : check->visible_min;

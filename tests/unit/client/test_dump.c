@@ -153,9 +153,14 @@ static void test_values_of_a_strange_snapshot(void **state)
     WorldValues values;
     ChannelState channels[6] = { { .code = 5, .source_time = 7, .quality = QUALITY_GOOD } };
     EntityState entities[] = {
-        { .kind = ENTITY_TWIN, .subject = 0, .channel_count = 5 },                     /* five of six */
-        { .kind = ENTITY_TWIN, .subject = 1, .channel_count = 6, .first_channel = 1 }, /* beyond the end */
-        { .kind = ENTITY_TWIN, .subject = 9, .channel_count = 6 },                     /* no such thing */
+        { .kind = ENTITY_TWIN, .handle = { 1u << ENTITY_INDEX_BITS }, .channel_count = 5 }, /* five of six */
+        { .kind = ENTITY_TWIN,
+          .handle = { 1u << ENTITY_INDEX_BITS | 1 },
+          .channel_count = 6,
+          .first_channel = 1 }, /* beyond the end */
+        { .kind = ENTITY_TWIN,
+          .handle = { 1u << ENTITY_INDEX_BITS | 9 },
+          .channel_count = 6 }, /* no such thing */
         { .kind = ENTITY_AVATAR, .subject = 0, .channel_count = 6 },
     };
     Snapshot snapshot = { .entities = entities, .entity_count = 4, .channels = channels, .channel_count = 6 };

@@ -427,10 +427,10 @@ static void test_hostile_snapshots(void **state)
     Fixture f;
     start(&f, (SceneModel){ 0 });
     put(&f, TEMPERATURE, 400, QUALITY_GOOD);
-    f.entity.subject = 1;
+    f.entity.handle.value = 1u << ENTITY_INDEX_BITS | 1;
     frame(&f, 0.1f);
     assert_string_equal(f.view.labels[0].lines[0].value, "\xe2\x80\x93");
-    f.entity.subject = 0;
+    f.entity.handle.value = 1u << ENTITY_INDEX_BITS;
     f.entity.first_channel = UINT32_MAX;
     frame(&f, 0.1f);
     assert_string_equal(f.view.labels[0].lines[0].value, "\xe2\x80\x93");

@@ -351,7 +351,7 @@ static inline ScriptClient *stage_add(Stage *stage, ClientGoal goal, const char 
 }
 
 /* A value that arrives with the next tick. */
-static inline void stage_sample(Stage *stage, uint16_t thing, uint8_t property, int64_t code,
+static inline void stage_sample(Stage *stage, uint32_t thing, uint8_t property, int64_t code,
                                 TimeNs source_time)
 {
     stage->samples[stage->batch.count++] = (SyncSample){ .thing = thing,

@@ -94,7 +94,7 @@ static inline bool small_world_init(SmallWorld *small, uint32_t thing_count)
         const char *copy = arena_copy_text(&small->arena, id, (size_t)size);
         small->world.things[i] = (Thing){ .id = copy, .title = copy, .model = &small->model };
         small->world.objects[i] = (Object){ .id = copy,
-                                            .thing = (uint16_t)i,
+                                            .thing = i,
                                             .position = { (float)i * 2, 0.5f, -10 },
                                             .rotation = { 0, 0, 0, 1 },
                                             .scale = { 1, 1, 1 } };

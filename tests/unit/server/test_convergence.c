@@ -110,7 +110,7 @@ static bool has_been(uint16_t number, int32_t x_mm, int32_t z_mm)
 
 static void check_twin(Shown *seen, const Snapshot *world, const EntityState *entity)
 {
-    uint32_t thing = entity->subject;
+    uint32_t thing = entity_thing(entity);
     assert_true(thing < THINGS && entity->channel_count == SMALL_PROPERTIES);
     for (uint32_t property = 0; property < SMALL_NOTE; property++) {
         const ChannelState *channel = &world->channels[entity->first_channel + property];

@@ -24,7 +24,7 @@ static const ChannelState *channel_of(const ScriptClient *client, uint32_t thing
     assert_true(thing < snapshot->entity_count);
     const EntityState *entity = &snapshot->entities[thing];
     assert_int_equal(entity->kind, ENTITY_TWIN);
-    assert_int_equal(entity->subject, thing);
+    assert_int_equal(entity_thing(entity), thing);
     assert_true(property < entity->channel_count);
     return &snapshot->channels[entity->first_channel + property];
 }

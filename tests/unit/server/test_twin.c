@@ -84,7 +84,7 @@ static void finish(Fixture *fixture)
     small_world_finish(&fixture->small);
 }
 
-static void say(Fixture *fixture, size_t feed, double at, uint16_t thing, uint8_t property, int64_t code)
+static void say(Fixture *fixture, size_t feed, double at, uint32_t thing, uint8_t property, int64_t code)
 {
     ScriptFeed *script = &fixture->feeds[feed];
     if (script->next == script->count) {

@@ -165,7 +165,7 @@ static inline double exact_number(int64_t code)
     return number;
 }
 
-static inline void expect_number(Reading *reading, TimeNs seconds, uint16_t thing, uint8_t property,
+static inline void expect_number(Reading *reading, TimeNs seconds, uint32_t thing, uint8_t property,
                                  double value)
 {
     TraceSample sample = reading_next(reading);
