@@ -188,6 +188,6 @@ Status range_finish(RangeCoder *coder)
 uint64_t range_cost_256(const RangeCoder *coder)
 {
     unsigned length = bit_length(coder->range); /* 33..64 */
-    uint64_t fraction = coder->range >> (length - 9) & 0xFF;
+    uint64_t fraction = coder->range >> ((length - 9) & 63) & 0xFF;
     return (uint64_t)coder->position * 8 * 256 + (64 - length) * 256 + (256 - fraction);
 }

@@ -92,9 +92,9 @@ static bool taken(const Replica *replica, uint32_t number)
 
 static void note_taken(Replica *replica, const PacketHead *head)
 {
-    uint32_t number = head->number;
+    uint32_t number = head->number, age = replica->newest - number; /* late: 1..32, the others were refused */
     if (replica->newest != 0 && !snapshot_newer(number, replica->newest)) {
-        replica->mask |= 1u << (replica->newest - number - 1);
+        replica->mask |= 1u << ((age - 1) & 31);
     } else {
         uint32_t steps = replica->newest == 0 ? 33 : number - replica->newest;
         if (steps > 1) {

@@ -215,7 +215,7 @@ static void test_what_a_packet_tells_of(void **state)
     assert_false(moves(&later));
     assert_false(is_current(5) || is_current(6));
     Packet again = packet_at(8, 8, 7); /* the same version once more: it is as of now */
-    tell(&again, 8, 1, 4);
+    tell(&again, 8, 1, 1);
     assert_false(moves(&again));
     assert_true(!is_current(5) && is_current(6));
     Packet much_later = packet_at(9, 9 + (uint32_t)(TIME_SECOND / STEP), 0);
