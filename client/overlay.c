@@ -111,6 +111,7 @@ static void describe_hud(App *app, const SceneView *scene)
                   .newest_age_s =
                       dated ? time_to_seconds(app->shown.source_time - scene->newest_source_time) : INFINITY,
                   .state = state_text(session_state(app->session)),
+                  .connected = session_state(app->session) == SESSION_LIVE,
                   .model_element = model_element(app, scene) };
     ui_hud(app->ui, &hud);
 }

@@ -43,7 +43,8 @@ static void hud_header(Ui *ui, Cursor *cursor, const UiHud *hud)
     char text[400];
     canvas_text(canvas, CANVAS_STRONG, cursor->left, cursor->y, UI_TEXT, hud->world);
     cursor->y += 20.0f * s;
-    ui_icon(ui, UI_ICON_OK, cursor->left + 4.0f * s, cursor->y + 7.0f * s, 5.0f * s, UI_GOOD);
+    ui_icon(ui, hud->connected ? UI_ICON_OK : UI_ICON_STALE, cursor->left + 4.0f * s, cursor->y + 7.0f * s,
+            5.0f * s, hud->connected ? UI_GOOD : UI_WARN);
     snprintf(text, sizeof text, "%s \xC2\xB7 %s", hud->state, hud->server);
     canvas_text(canvas, CANVAS_SMALL, cursor->left + 14.0f * s, cursor->y, UI_TEXT_2, text);
     cursor->y += 18.0f * s;

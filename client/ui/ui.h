@@ -57,6 +57,7 @@ typedef struct UiHud {
     double source_speed;     /* source seconds a second, measured */
     double newest_age_s;     /* age of the newest sample, source clock */
     const char *state;       /* "connected", "loading world 43 %", … */
+    bool connected;
     const char *
         model_element; /* part of the reference model at work: "Y.4239 7.2 physical integration · MII sync" */
 } UiHud;
