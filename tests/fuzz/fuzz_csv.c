@@ -86,7 +86,7 @@ static Pass read_pass(CsvReader *reader)
         pass.digest = mix(pass.digest, (uint64_t)sample.source_time);
         pass.digest = mix(pass.digest, (uint64_t)sample.code);
         pass.digest =
-            mix(pass.digest, (uint64_t)(sample.thing << 16 | sample.property << 8 | sample.quality));
+            mix(pass.digest, (uint64_t)sample.thing << 16 | (uint64_t)sample.property << 8 | sample.quality);
     }
     return pass;
 }
