@@ -11,7 +11,7 @@
     (1u << 29) /* sequences after which a quiet cell gets a version all the same: order needs it */
 #define SQUARE_MAX ((1 << 30) - 1)
 
-static Square square_at(const Cells *cells, double x, double z)
+Square cells_square(const Cells *cells, double x, double z)
 {
     if (cells->side_m <= 0) {
         return (Square){ 0 };
@@ -114,7 +114,7 @@ static Status cut_things(Metaverse *metaverse)
     uint32_t things = metaverse->world->thing_count;
     for (uint32_t i = 0; i < things; i++) {
         const EntityState *twin = &replication->twins[i];
-        Square square = square_at(cells, twin->x_mm / 1e3, twin->z_mm / 1e3);
+        Square square = cells_square(cells, twin->x_mm / 1e3, twin->z_mm / 1e3);
         uint32_t id = cell_with_room(cells, square, false);
         id = id != NO_CELL ? id : open_cell(metaverse, square, false);
         if (id == NO_CELL) {
@@ -244,7 +244,7 @@ static void move_to_cell(Metaverse *metaverse, Session *session)
     if (session->cell != NO_CELL && still_in(cells, cells->cells[session->cell].square, position)) {
         return;
     }
-    Square square = square_at(cells, (double)position[0], (double)position[2]);
+    Square square = cells_square(cells, (double)position[0], (double)position[2]);
     uint32_t id = cell_with_room(cells, square, true);
     id = id != NO_CELL ? id : open_cell(metaverse, square, true);
     if (id == NO_CELL) {

@@ -110,10 +110,11 @@ static void want_square(Metaverse *metaverse, Session *session, Square square)
 static void look_around(Metaverse *metaverse, Session *session)
 {
     const Cells *cells = &metaverse->replication.cells;
-    int32_t x = (int32_t)floor((double)session->body.position[0] / cells->side_m);
-    int32_t z = (int32_t)floor((double)session->body.position[2] / cells->side_m);
+    const float *position = session->body.position;
+    Square here = cells_square(cells, (double)position[0], (double)position[2]);
+    int32_t x = here.x, z = here.z;
     int32_t rings = (int32_t)ceil((double)metaverse->config.view_distance_m / cells->side_m) + 1;
-    want_square(metaverse, session, (Square){ x, z });
+    want_square(metaverse, session, here);
     for (int32_t ring = 1; ring <= rings; ring++) {
         for (int32_t i = -ring; i < ring; i++) {
             want_square(metaverse, session, (Square){ x + i, z - ring });

@@ -294,6 +294,9 @@ void cells_update(Metaverse *metaverse, uint32_t sequence);
 /* The session's avatar is gone. */
 void cells_leave(Metaverse *metaverse, Session *session);
 
+/* The square that a place (metres) is in. */
+Square cells_square(const Cells *cells, double x, double z);
+
 /* The cells of a square, one after the other; NO_CELL: no more. */
 uint32_t cells_first(const Cells *cells, Square square);
 uint32_t cells_next(const Cells *cells, uint32_t id);
