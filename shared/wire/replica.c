@@ -9,7 +9,7 @@
 typedef struct ReplicaCell {
     CellHistory history; /* versions NULL: nothing has come yet */
     uint32_t closed;     /* number of the packet that closed it; 0: never */
-    uint32_t told_in;    /* newest packet with a record of it */
+    uint32_t told_in;    /* newest packet with a version of it that was taken; 0: none */
 } ReplicaCell;
 
 /* A world that was put together. */
@@ -135,8 +135,9 @@ static void stop_telling(Replica *replica, uint32_t id)
 static Status close_cell(Replica *replica, uint32_t id, uint32_t number)
 {
     ReplicaCell *cell = &replica->cells[id];
-    if (cell->closed != 0 && !snapshot_newer(number, cell->closed)) {
-        return STATUS_OK;
+    bool old = cell->closed != 0 && !snapshot_newer(number, cell->closed);
+    if (old || (cell->told_in != 0 && !snapshot_newer(number, cell->told_in))) {
+        return STATUS_OK; /* overtaken: by the same news, or by the cell being told anew */
     }
     cell->closed = number;
     if (cell->history.count > 0) {
@@ -187,6 +188,13 @@ static Status keep_version(Replica *replica, uint32_t id)
     return status == STATUS_DUPLICATE ? STATUS_OK : status;
 }
 
+static void note_told(ReplicaCell *cell, uint32_t number)
+{
+    if (cell->told_in == 0 || snapshot_newer(number, cell->told_in)) {
+        cell->told_in = number;
+    }
+}
+
 static Status take_record(Replica *replica, const PacketHead *head, const PacketRecord *record)
 {
     if (record->cell >= replica->limits.cells) {
@@ -199,16 +207,20 @@ static Status take_record(Replica *replica, const PacketHead *head, const Packet
     if (cell->closed != 0 && !snapshot_newer(head->number, cell->closed)) {
         return STATUS_OK; /* overtaken by the news that the cell is not told any more */
     }
-    cell->told_in = head->number;
     if (cell_history_find(&cell->history, record->version) != NULL) {
         replica->counters.duplicate++;
+        note_told(cell, head->number);
         return STATUS_OK;
     }
     SnapshotLimits limits = { .entities = replica->limits.entities, .channels = replica->limits.channels };
     Status status = snapshot_decode(cell_history_source(&cell->history), record->version,
                                     packet_source_time(&head->frame, record->version), record->code, limits,
                                     &replica->scratch);
-    return status == STATUS_OK ? keep_version(replica, record->cell) : status;
+    status = status == STATUS_OK ? keep_version(replica, record->cell) : status;
+    if (status == STATUS_OK) {
+        note_told(cell, head->number);
+    }
+    return status;
 }
 
 Status replica_receive(Replica *replica, Bytes body, ReplicaNews *out_news)
@@ -254,7 +266,7 @@ void replica_restart(Replica *replica)
 {
     replica->newest = replica->mask = 0;
     for (uint32_t i = 0; i < replica->limits.cells; i++) {
-        replica->cells[i].closed = 0; /* the numbers may begin again */
+        replica->cells[i].closed = replica->cells[i].told_in = 0; /* the numbers may begin again */
     }
 }
 

@@ -291,6 +291,25 @@ static void test_closed_cells(void **state)
     expect_world(3, LIST(4), LIST(3));
 }
 
+/* Nor does it undo what a packet that has overtaken it tells anew. */
+static void test_told_anew_before_it_was_closed(void **state)
+{
+    (void)state;
+    change(0, 1, LIST(3));
+    Packet first = packet_at(1, 1, 0), closes = packet_at(2, 2, 1), anew = packet_at(3, 3, 1),
+           again = packet_at(4, 4, 1);
+    tell(&first, 1, 0, 0);
+    tell_closed(&closes, 2, 0);
+    tell(&anew, 3, 0, 0); /* the same version */
+    assert_int_equal(take(&first), STATUS_OK);
+    assert_int_equal(take(&anew), STATUS_OK);
+    assert_int_equal(take(&closes), STATUS_OK);
+    expect_world(3, LIST(3), LIST(1));
+    tell_closed(&again, 4, 0);
+    assert_int_equal(take(&again), STATUS_OK);
+    expect_world(4, LIST(0), LIST(0));
+}
+
 /* Somebody goes from one cell to another; the news of the two come apart. */
 static void test_between_cells(void **state)
 {
@@ -407,6 +426,7 @@ int main(void)
         TEST(test_what_a_packet_tells_of),
         TEST(test_order_and_loss),
         TEST(test_closed_cells),
+        TEST(test_told_anew_before_it_was_closed),
         TEST(test_between_cells),
         TEST(test_in_two_cells),
         TEST(test_restart),
