@@ -81,45 +81,55 @@ static int32_t logarithm(uint64_t value)
     return whole * 16 + (int32_t)((x << 4 >> whole) & 15);
 }
 
+/* Square roots of the middles of 2^24 i to 2^24 (i + 1), for i from 64. */
+static const uint16_t roots[192] = {
+    32895, 33149, 33401, 33652, 33900, 34146, 34391, 34634, 34876, 35115, 35353, 35590, 35825, 36058, 36290,
+    36521, 36750, 36977, 37203, 37428, 37652, 37874, 38095, 38314, 38532, 38749, 38965, 39180, 39394, 39606,
+    39817, 40027, 40236, 40444, 40651, 40857, 41062, 41266, 41468, 41670, 41871, 42071, 42270, 42468, 42665,
+    42861, 43056, 43251, 43444, 43637, 43829, 44020, 44210, 44399, 44588, 44775, 44962, 45148, 45334, 45519,
+    45702, 45886, 46068, 46250, 46431, 46611, 46791, 46970, 47148, 47326, 47503, 47679, 47854, 48029, 48204,
+    48377, 48550, 48723, 48895, 49066, 49237, 49407, 49576, 49745, 49914, 50081, 50249, 50415, 50581, 50747,
+    50912, 51076, 51240, 51404, 51567, 51729, 51891, 52053, 52213, 52374, 52534, 52693, 52852, 53011, 53169,
+    53326, 53483, 53640, 53796, 53952, 54107, 54262, 54416, 54570, 54724, 54877, 55029, 55182, 55333, 55485,
+    55636, 55786, 55937, 56086, 56236, 56385, 56533, 56681, 56829, 56977, 57124, 57270, 57417, 57563, 57708,
+    57853, 57998, 58143, 58287, 58430, 58574, 58717, 58859, 59002, 59144, 59285, 59427, 59568, 59708, 59849,
+    59989, 60128, 60268, 60407, 60546, 60684, 60822, 60960, 61097, 61234, 61371, 61508, 61644, 61780, 61916,
+    62051, 62186, 62321, 62455, 62589, 62723, 62857, 62990, 63123, 63256, 63388, 63521, 63652, 63784, 63915,
+    64047, 64177, 64308, 64438, 64568, 64698, 64828, 64957, 65086, 65215, 65343, 65471
+};
+
 /* Largest integer whose square is not above `value`, which is at most 2^32. */
-static int64_t square_root(uint64_t value)
+static inline int64_t square_root(uint64_t value)
 {
-    if (value >= UINT64_C(1) << 30) { /* nearly always: the largest component of a rotation */
-        uint32_t near = 22800 + (uint32_t)(value >> 17) + (uint32_t)(value >> 19);
-        near = (near + (uint32_t)(value / near)) >> 1;
-        near = (near + (uint32_t)(value / near)) >> 1;
-        near -= (uint64_t)near * near > value;
-        return near + ((uint64_t)(near + 1) * (near + 1) <= value);
+    if (value == 0 || value >> 32) {
+        return value ? ONE : 0;
     }
-    uint32_t rest = (uint32_t)value, root = 0;
-    for (uint32_t bit = 1u << 30; bit; bit >>= 2) {
-        if (rest >= root + bit) {
-            rest -= root + bit;
-            root = (root >> 1) + bit;
-        } else {
-            root >>= 1;
-        }
-    }
-    return root;
+    unsigned half = (unsigned)__builtin_clz((uint32_t)value) / 2;
+    uint32_t scaled = (uint32_t)value << (2 * half); /* at least 2^30: a quarter of a percent is known */
+    uint32_t near = roots[(scaled >> 24) - 64];
+    near = (near + scaled / near) >> 1; /* off by one at most */
+    near -= (uint64_t)near * near > scaled;
+    near += (uint64_t)(near + 1) * (near + 1) <= scaled;
+    return near >> half;
 }
 
-static Quaternion unpack(const Motion *motion, uint64_t packed)
+static inline Quaternion unpack(const Motion *motion, uint64_t packed)
 {
-    Quaternion q = { { 0 } };
-    unsigned largest = quat_largest(packed), place = 0;
+    static const uint8_t places[4][3] = { { 1, 2, 3 }, { 0, 2, 3 }, { 0, 1, 3 }, { 0, 1, 2 } };
+    const uint8_t *place = places[quat_largest(packed)];
+    Quaternion q;
     int64_t rest = INT64_C(1) << (2 * ONE_BITS);
-    for (unsigned k = 0; k < 4; k++) {
-        if (k != largest) {
-            int64_t twice = 2 * (int64_t)quat_component(packed, place++) - (int64_t)motion->steps;
-            q.v[k] = (twice * motion->step_size + ONE / 2) >> ONE_BITS;
-            rest -= q.v[k] * q.v[k];
-        }
+    for (unsigned i = 0; i < 3; i++) {
+        int64_t twice = 2 * (int64_t)quat_component(packed, i) - (int64_t)motion->steps;
+        int64_t component = (twice * motion->step_size + ONE / 2) >> ONE_BITS;
+        rest -= component * component;
+        q.v[place[i]] = component;
     }
-    q.v[largest] = rest > 0 ? square_root((uint64_t)rest) : 0;
+    q.v[quat_largest(packed)] = rest > 0 ? square_root((uint64_t)rest) : 0;
     return q;
 }
 
-static Quaternion multiply(const Quaternion *p, const Quaternion *q)
+static inline Quaternion multiply(const Quaternion *p, const Quaternion *q)
 {
     const int64_t *a = p->v, *b = q->v;
     const int64_t half = 1 << (ONE_BITS - 1);
@@ -132,7 +142,7 @@ static Quaternion multiply(const Quaternion *p, const Quaternion *q)
 }
 
 /* The rotation that leads from `from` to `to`, the short way. */
-static Quaternion turn_between(const Quaternion *to, const Quaternion *from)
+static inline Quaternion turn_between(const Quaternion *to, const Quaternion *from)
 {
     Quaternion inverse = { { -from->v[0], -from->v[1], -from->v[2], from->v[3] } };
     Quaternion turn = multiply(to, &inverse);
@@ -145,7 +155,7 @@ static Quaternion turn_between(const Quaternion *to, const Quaternion *from)
 }
 
 /* Axis × a quarter of the angle: adds up as angles do. From the tangent by the first terms of the series. */
-static Vector angle_of(const Quaternion *turn)
+static inline Vector angle_of(const Quaternion *turn)
 {
     int64_t reciprocal = (INT64_C(1) << 32) / (ONE + turn->v[3]), square = 0;
     Vector tangent;
@@ -195,7 +205,7 @@ static Vector cross(const int64_t *a, const int64_t *b)
 }
 
 /* `arm` turned; in 1/64 as the arm is. */
-static Vector swing(const Quaternion *turn, const Vector *arm)
+static inline Vector swing(const Quaternion *turn, const Vector *arm)
 {
     Vector twice = cross(turn->v, arm->v);
     for (int k = 0; k < 3; k++) {
@@ -236,6 +246,10 @@ static int64_t over_lead(const Motion *motion, int64_t value, unsigned j)
 /* The turn from the past one at `j` to the baseline. */
 static Vector turned_since(const Motion *motion, Subject *subject, unsigned j)
 {
+    if (subject->past[j]->rotation == subject->base->rotation) {
+        subject->rotations[j] = subject->rotation;
+        return (Vector){ { 0 } };
+    }
     subject->rotations[j] = unpack(motion, subject->past[j]->rotation);
     Quaternion turn = turn_between(&subject->rotation, &subject->rotations[j]);
     return angle_of(&turn);
@@ -288,7 +302,8 @@ static bool is_straight(const Line *line, int64_t step)
         sum += line->tt * line->y[k] * line->y[k] - 2 * line->t * line->y[k] * line->ty[k] +
                line->n * line->ty[k] * line->ty[k];
     }
-    return line->yy - sum / divisor <= (line->n - 2) * step * step;
+    int64_t least = line->yy - (line->n - 2) * step * step; /* of sum / divisor; neither is negative */
+    return least <= 0 || sum >= least * divisor;
 }
 
 /* Where the line is after `lead`. */
@@ -342,6 +357,36 @@ static unsigned fit_line(const Motion *motion, Subject *subject, bool turns, Vec
 
 /* ---- the carrier ---- */
 
+static inline bool is_near(const Vector *arm)
+{
+    return magnitude(arm->v[0]) < NEAR << FINE_BITS && magnitude(arm->v[1]) < NEAR << FINE_BITS &&
+           magnitude(arm->v[2]) < NEAR << FINE_BITS;
+}
+
+/* What it moved beside the carrier's motion since the past one at `j`. */
+static inline Vector slid_since(const Motion *motion, unsigned j, const Vector *at, const Vector *went,
+                                const Vector *arm)
+{
+    Vector before;
+    for (int k = 0; k < 3; k++) {
+        before.v[k] = clamp(at->v[k] - went->v[k] - motion->carrier_at[1 + j].v[k], 1 << 22);
+    }
+    Vector then = swing(&motion->carrier_turned[1 + j], &before);
+    return difference(arm, &then);
+}
+
+/* In 1/16 of the square of a unit. */
+static inline uint32_t rigidity_of(const Vector *slid)
+{
+    int64_t square = 0;
+    for (int k = 0; k < 3; k++) {
+        int64_t error = clamp(slid->v[k], 1 << 18);
+        square += error * error;
+    }
+    square >>= 2 * FINE_BITS - 4;
+    return square < UINT32_MAX ? (uint32_t)square : UINT32_MAX - 1;
+}
+
 /* Where the carrier takes it, and how it kept its place on it so far. */
 static void look_at_carrier(const Motion *motion, Subject *subject)
 {
@@ -352,10 +397,8 @@ static void look_at_carrier(const Motion *motion, Subject *subject)
                           (int64_t)subject->at[1] * (1 << FINE_BITS),
                           (int64_t)subject->at[2] * (1 << FINE_BITS) } };
     Vector arm = difference(&at, &motion->carrier_at[0]);
-    for (int k = 0; k < 3; k++) {
-        if (magnitude(arm.v[k]) >= NEAR << FINE_BITS) {
-            return;
-        }
+    if (!is_near(&arm)) {
+        return;
     }
     subject->near = true;
     subject->arm = arm;
@@ -367,27 +410,19 @@ static void look_at_carrier(const Motion *motion, Subject *subject)
         if (!subject->past[j] || !motion->carrier_known[1 + j]) {
             continue;
         }
-        Vector before;
-        for (int k = 0; k < 3; k++) {
-            before.v[k] = clamp(at.v[k] - subject->went[j].v[k] - motion->carrier_at[1 + j].v[k], 1 << 22);
-        }
-        Vector then = swing(&motion->carrier_turned[1 + j], &before);
-        subject->slid[j] = difference(&subject->arm, &then);
+        subject->slid[j] = slid_since(motion, j, &at, &subject->went[j], &subject->arm);
         if (j <= MOTION_OLD) {
             Quaternion expected = multiply(&motion->carrier_turned[1 + j], &subject->rotations[j]);
             Quaternion beside = turn_between(&subject->rotation, &expected);
             subject->slid_turn[j] = angle_of(&beside);
         }
     }
-    int64_t square = 0, turn_square = 0;
+    int64_t turn_square = 0;
     for (int k = 0; k < 3; k++) {
-        int64_t error = clamp(subject->slid[MOTION_OLD].v[k], 1 << 18);
         int64_t turn = clamp(subject->slid_turn[MOTION_OLD].v[k], ONE);
-        square += error * error;
         turn_square += turn * turn;
     }
-    square >>= 2 * FINE_BITS - 4; /* in 1/16 of the square of a unit */
-    subject->rigidity = square < UINT32_MAX ? (uint32_t)square : UINT32_MAX - 1;
+    subject->rigidity = rigidity_of(&subject->slid[MOTION_OLD]);
     turn_square >>= 4;
     subject->turn_rigidity = turn_square < UINT32_MAX ? (uint32_t)turn_square : UINT32_MAX - 1;
 }
@@ -420,33 +455,62 @@ static void add_drift(Motion *motion, const Subject *subject, const MotionTrace 
 /* ---- neighbours ---- */
 
 /* 65535 × (4000 / (d + 4000))^3 at the squared distance d = 4096 i + 2048. */
-static const uint16_t nearness[REACH_SQUARED / 4096 + 1] = {
+static const uint16_t nearness[3 * REACH_SQUARED / 4096 + 1] = {
     18959, 4018, 1453, 680, 372, 225, 146, 100, 72, 53, 40, 31, 25, 20, 16, 14, 11, 10, 8, 7, 6,
     5,     5,    4,    4,   3,   3,   3,   2,   2,  2,  2,  2,  1,  1,  1,  1,  1,  1,  1, 1, 1,
     1,     1,    1,    1,   1,   1,   1,   0,   0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0, 0
 };
+
+typedef int32_t SignedLanes __attribute__((vector_size(16)));
+
+static inline MotionLanes lanes_of(uint32_t value)
+{
+    return (MotionLanes){ value, value, value, value };
+}
+
+static inline SignedLanes signed_lanes_of(int32_t value)
+{
+    return (SignedLanes){ value, value, value, value };
+}
+
+/* The traces within REACH in each coordinate of those that are carried as this one is. Trace n is bit
+ * n % 4 × 16 + 15 - n / 4. */
+static uint64_t find_near(const Motion *motion, const Subject *subject)
+{
+    const uint32_t bias = REACH - (UINT32_C(1) << 31); /* -REACH is the lowest number there is */
+    const SignedLanes most = signed_lanes_of(INT32_MIN + 2 * REACH);
+    const MotionLanes carried = lanes_of(subject->carried);
+    uint32_t lowest[3];
+    for (int k = 0; k < 3; k++) {
+        lowest[k] = (uint32_t)subject->at[k] - bias;
+    }
+    const MotionLanes x = lanes_of(lowest[0]), y = lanes_of(lowest[1]), z = lanes_of(lowest[2]);
+    SignedLanes found = { 0 };
+    for (unsigned i = 0; i < MOTION_NEIGHBOURS / 4; i++) {
+        const MotionPlaces *places = &motion->places[i];
+        SignedLanes near =
+            ((SignedLanes)(places->at[0] - x) <= most) & ((SignedLanes)(places->at[1] - y) <= most) &
+            ((SignedLanes)(places->at[2] - z) <= most) & (SignedLanes)(places->carried == carried);
+        found = found + found - near; /* what is true is -1 */
+    }
+    return (uint64_t)found[0] | (uint64_t)found[1] << 16 | (uint64_t)found[2] << 32 |
+           (uint64_t)found[3] << 48;
+}
 
 /* Means of what was missed nearby, the nearest counting most; those count that are carried as this one is. */
 static void look_around(const Motion *motion, Subject *subject)
 {
     int64_t weights = 0, position_error = 0, rotation_error = 0;
     Vector sum = { { 0 } }, turns = { { 0 } };
-    uint32_t count = motion->trace_count < MOTION_NEIGHBOURS ? motion->trace_count : MOTION_NEIGHBOURS;
     subject->distance = FAR_AWAY;
-    for (uint32_t i = 0; i < count; i++) {
-        const MotionTrace *trace = &motion->traces[i];
+    for (uint64_t found = find_near(motion, subject); found; found &= found - 1) {
+        unsigned bit = (unsigned)__builtin_ctzll(found);
+        const MotionTrace *trace = &motion->traces[(15 - bit % 16) * 4 + bit / 16];
         uint32_t dx = (uint32_t)trace->at[0] - (uint32_t)subject->at[0];
         uint32_t dy = (uint32_t)trace->at[1] - (uint32_t)subject->at[1];
         uint32_t dz = (uint32_t)trace->at[2] - (uint32_t)subject->at[2];
-        if ((dx + REACH > 2 * REACH) | (dy + REACH > 2 * REACH) | (dz + REACH > 2 * REACH) |
-            (trace->carried != subject->carried)) {
-            continue;
-        }
         uint32_t square = dx * dx + dy * dy + dz * dz;
-        if (square >= REACH_SQUARED) {
-            continue;
-        }
-        int64_t weight = nearness[square >> 12];
+        int64_t weight = nearness[square >> 12]; /* 0 beyond REACH, which is beyond FAR_AWAY too */
         weights += weight;
         for (int k = 0; k < 3; k++) {
             sum.v[k] += weight * trace->missed[k];
@@ -515,54 +579,59 @@ static unsigned group_of(unsigned class)
                                                           : 0;
 }
 
-static Subject look(const Motion *motion, uint32_t index)
+static void look(const Motion *motion, uint32_t index, Subject *subject)
 {
-    Subject subject = { .base = &motion->baseline->entities[index],
-                        .rigidity = UINT32_MAX,
-                        .turn_rigidity = UINT32_MAX };
-    subject.at[0] = subject.base->x_mm;
-    subject.at[1] = subject.base->y_mm;
-    subject.at[2] = subject.base->z_mm;
-    subject.rotation = unpack(motion, subject.base->rotation);
-    look_back(motion, index, &subject);
-    subject.down = look_down(motion, &subject);
-    subject.line_points = fit_line(motion, &subject, false, &subject.line);
-    subject.line_turn_points = fit_line(motion, &subject, true, &subject.line_turn);
+    *subject = (Subject){ .base = &motion->baseline->entities[index],
+                          .rigidity = UINT32_MAX,
+                          .turn_rigidity = UINT32_MAX };
+    subject->at[0] = subject->base->x_mm;
+    subject->at[1] = subject->base->y_mm;
+    subject->at[2] = subject->base->z_mm;
+    subject->rotation = unpack(motion, subject->base->rotation);
+    look_back(motion, index, subject);
+    subject->down = look_down(motion, subject);
+    subject->line_points = fit_line(motion, subject, false, &subject->line);
+    subject->line_turn_points = fit_line(motion, subject, true, &subject->line_turn);
     if (index == motion->carrier) {
-        subject.class = CLASS_CARRIER;
-    } else if (!subject.past[MOTION_RECENT] || !subject.past[MOTION_OLD]) {
-        subject.class = CLASS_UNKNOWN;
-    } else if (motion_same_place(subject.base, subject.past[MOTION_OLD])) {
-        subject.class = CLASS_RESTED;
+        subject->class = CLASS_CARRIER;
+    } else if (!subject->past[MOTION_RECENT] || !subject->past[MOTION_OLD]) {
+        subject->class = CLASS_UNKNOWN;
+    } else if (motion_same_place(subject->base, subject->past[MOTION_OLD])) {
+        subject->class = CLASS_RESTED;
     } else {
-        if (subject.line_points < 3 || subject.line_turn_points < 3) {
-            look_at_carrier(motion, &subject);
-            look_at_drift(motion, &subject);
+        if (subject->line_points < 3 || subject->line_turn_points < 3) {
+            look_at_carrier(motion, subject);
+            look_at_drift(motion, subject);
         }
-        subject.class = classify(motion, &subject);
+        subject->class = classify(motion, subject);
     }
-    subject.carried = is_carried(subject.class);
-    subject.turn_class = subject.class;
-    if (!subject.carried && subject.class >= CLASS_SLOW) {
-        if (subject.line_points >= 2) {
-            subject.class = CLASS_LINE + subject.line_points - 2;
+    subject->carried = is_carried(subject->class);
+    subject->turn_class = subject->class;
+    if (!subject->carried && subject->class >= CLASS_SLOW) {
+        if (subject->line_points >= 2) {
+            subject->class = CLASS_LINE + subject->line_points - 2;
         }
-        if (subject.line_turn_points >= 2) {
-            subject.turn_class = CLASS_LINE + subject.line_turn_points - 2;
+        if (subject->line_turn_points >= 2) {
+            subject->turn_class = CLASS_LINE + subject->line_turn_points - 2;
         }
     }
-    look_around(motion, &subject);
-    return subject;
+    look_around(motion, subject);
 }
 
 /* ---- positions ---- */
 
-static unsigned spread_of(const int16_t *weights, const int32_t *clues)
+/* A spread is a sum over clues, most of which the three coordinates share. */
+static inline int32_t shared_spread(const int16_t *weights, const int32_t *clues)
 {
     int32_t sum = 64;
     for (unsigned i = 0; i < MOTION_CLUES; i++) {
         sum += weights[i] * clues[i];
     }
+    return sum;
+}
+
+static inline unsigned spread_of(int32_t sum)
+{
     sum >>= 7;
     return sum < 0 ? 0 : sum >= RESIDUAL_SPREAD ? RESIDUAL_SPREAD - 1 : (unsigned)sum;
 }
@@ -599,6 +668,8 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
         [11] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
         [13] = subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_OLDER])) : 0,
     };
+    const int16_t *spreads = motion_position_spread[subject->class];
+    const int32_t shared = shared_spread(spreads, clues);
     for (int k = 0; k < 3; k++) {
         int64_t quick = over_lead(motion, subject->went[MOTION_RECENT].v[k], MOTION_RECENT);
         int64_t slow = over_lead(motion, subject->went[MOTION_OLD].v[k], MOTION_OLD);
@@ -619,7 +690,8 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
         clues[3] = logarithm(missed);
         clues[12] = motion->surprise[0][subject->carried] >> 4;
         int64_t mean = mean_of(motion_position_mean[subject->class], features);
-        unsigned spread = spread_of(motion_position_spread[subject->class], clues);
+        unsigned spread = spread_of(shared + spreads[1] * clues[1] + spreads[2] * clues[2] +
+                                    spreads[3] * clues[3] + spreads[12] * clues[12]);
         int32_t gone = (int32_t)((uint32_t)position[k] - (uint32_t)subject->at[k]);
         MOTION_OBSERVE(0, subject->class, features, clues, gone, mean);
         gone = residual_code(coder, &motion_position_shape[group_of(subject->class)], mean, spread, gone);
@@ -727,6 +799,8 @@ static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
         [12] = subject->near ? logarithm((uint64_t)size_of(&subject->slid_turn[MOTION_RECENT])) : 0,
         [13] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
     };
+    const int16_t *spreads = motion_rotation_spread[subject->turn_class];
+    const int32_t shared = shared_spread(spreads, clues);
     for (unsigned k = 0, place = 0; k < 4; k++) {
         if (k == largest) {
             continue;
@@ -737,7 +811,8 @@ static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
         clues[2] = logarithm((uint64_t)magnitude(change));
         clues[3] = logarithm(missed);
         clues[11] = motion->surprise[1][subject->carried] >> 4;
-        unsigned spread = spread_of(motion_rotation_spread[subject->turn_class], clues);
+        unsigned spread =
+            spread_of(shared + spreads[2] * clues[2] + spreads[3] * clues[3] + spreads[11] * clues[11]);
         int32_t code = quat_component(actual, place);
         MOTION_OBSERVE(1, subject->turn_class, features[0], clues, code, mean);
         code =
@@ -792,6 +867,16 @@ static void begin_carrying(Motion *motion, const EntityState *entity)
     motion->carrying = motion->carrier_known[1 + MOTION_OLD];
 }
 
+static void keep_trace(Motion *motion, const MotionTrace *trace)
+{
+    uint32_t place = motion->trace_count++ % MOTION_NEIGHBOURS;
+    motion->traces[place] = *trace;
+    for (int k = 0; k < 3; k++) {
+        motion->places[place / 4].at[k][place % 4] = (uint32_t)trace->at[k];
+    }
+    motion->places[place / 4].carried[place % 4] = trace->carried;
+}
+
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity)
 {
     const EntityState *base = &motion->baseline->entities[index];
@@ -804,7 +889,8 @@ void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState 
     memcpy(position, moved ? position : was, sizeof was);
     entity->rotation = turned ? entity->rotation : base->rotation;
     if (moved || turned) {
-        Subject subject = look(motion, index);
+        Subject subject;
+        look(motion, index, &subject);
         MotionTrace trace = { .at = { was[0], was[1], was[2] }, .carried = subject.carried };
         if (moved) {
             code_position(motion, coder, &subject, position, &trace);
@@ -815,7 +901,7 @@ void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState 
         if (subject.carried && moved && turned) {
             add_drift(motion, &subject, &trace);
         }
-        motion->traces[motion->trace_count++ % MOTION_NEIGHBOURS] = trace;
+        keep_trace(motion, &trace);
     }
     entity->x_mm = position[0];
     entity->y_mm = position[1];
@@ -848,15 +934,18 @@ void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, con
         motion->ages[j] = motion->past[j] ? (int32_t)(since - motion->past[j]->sequence) : 1;
         motion->ratios[j] = (motion->lead << 16) / motion->ages[j];
     }
-    for (int k = 0; k < 3; k++) {
-        motion->lowest[k] = INT32_MAX;
-    }
+    int32_t x = INT32_MAX, y = INT32_MAX, z = INT32_MAX;
     for (uint32_t i = 0; i < base->baseline->entity_count; i++) {
         const EntityState *entity = &base->baseline->entities[i];
-        const int32_t at[3] = { entity->x_mm, entity->y_mm, entity->z_mm };
-        for (int k = 0; k < 3; k++) {
-            motion->lowest[k] = at[k] < motion->lowest[k] ? at[k] : motion->lowest[k];
-        }
+        x = entity->x_mm < x ? entity->x_mm : x;
+        y = entity->y_mm < y ? entity->y_mm : y;
+        z = entity->z_mm < z ? entity->z_mm : z;
+    }
+    motion->lowest[0] = x;
+    motion->lowest[1] = y;
+    motion->lowest[2] = z;
+    for (unsigned i = 0; i < MOTION_NEIGHBOURS / 4; i++) {
+        motion->places[i].carried = lanes_of(MOTION_NO_TRACE);
     }
     for (unsigned i = 0; i < 3; i++) {
         for (unsigned gap = 0; gap < 16; gap++) {
@@ -868,6 +957,21 @@ void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, con
         motion->turned[way][0] = range_bit_init(first_turned[way][0]);
         motion->turned[way][1] = range_bit_init(first_turned[way][1]);
     }
+}
+
+/* As look_at_carrier would say it of the baseline's entity at `index`. */
+static uint32_t rigidity_beside(const Motion *motion, uint32_t index)
+{
+    const EntityState *base = &motion->baseline->entities[index];
+    const EntityState *old = motion_find(motion->past[MOTION_OLD], index, base->handle);
+    const Vector at = place_of(base);
+    const Vector arm = difference(&at, &motion->carrier_at[0]);
+    if (!motion->carrying || !old || !is_near(&arm)) {
+        return UINT32_MAX;
+    }
+    const Vector went = displacement(base, old);
+    const Vector slid = slid_since(motion, MOTION_OLD, &at, &went, &arm);
+    return rigidity_of(&slid);
 }
 
 uint32_t motion_find_carrier(const Motion *motion)
@@ -896,14 +1000,7 @@ uint32_t motion_find_carrier(const Motion *motion)
         uint32_t score = 0;
         uint32_t step = count / FOLLOWERS + 1;
         for (uint32_t f = c + 1; f < count; f += step) {
-            Subject subject = { .base = &motion->baseline->entities[moving[f]], .rigidity = UINT32_MAX };
-            subject.at[0] = subject.base->x_mm;
-            subject.at[1] = subject.base->y_mm;
-            subject.at[2] = subject.base->z_mm;
-            subject.rotation = unpack(motion, subject.base->rotation);
-            look_back(&trial, moving[f], &subject);
-            look_at_carrier(&trial, &subject);
-            int32_t gain = RIGID_ENOUGH - logarithm(subject.rigidity >> 4);
+            int32_t gain = RIGID_ENOUGH - logarithm(rigidity_beside(&trial, moving[f]) >> 4);
             score += gain > 0 ? (uint32_t)gain : 0;
         }
         if (score > most) {

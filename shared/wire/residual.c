@@ -1,5 +1,7 @@
 #include "shared/wire/residual.h"
 
+#include <string.h>
+
 #define BINS       128 /* on either side; what is beyond escapes */
 #define MASS       65278
 #define NEAR_KNOTS 64 /* knots a quarter of a spread apart, 8 of the units of at() */
@@ -17,7 +19,7 @@ typedef struct Bins {
 } Bins;
 
 /* 65536 × the probability of lying below the lower edge of bin `k`, -128 to 128. */
-static uint32_t below(const Bins *bins, int32_t k)
+static inline uint32_t below(const Bins *bins, int32_t k)
 {
     int64_t edge = k * ((int64_t)RESIDUAL_FINE << bins->shift) - bins->offset;
     uint64_t size = (uint64_t)(edge < 0 ? -edge : edge) * bins->part >> bins->drop;
@@ -36,13 +38,49 @@ static uint32_t below(const Bins *bins, int32_t k)
     return (edge < 0 ? MASS / 2 - mass : MASS / 2 + mass) + (uint32_t)(k + BINS) + 1;
 }
 
+typedef int16_t Lanes __attribute__((vector_size(16)));
+
+/* How many knots are not above `mass`, without the last one; at least 1. */
+static inline unsigned knots_below(const ResidualShape *shape, uint32_t mass)
+{
+    int16_t most = (int16_t)mass;
+    const Lanes limit = { most, most, most, most, most, most, most, most };
+    Lanes sum = { 0 };
+    for (unsigned i = 0; i + 1 < RESIDUAL_KNOTS; i += 8) {
+        Lanes knots;
+        memcpy(&knots, &shape->above[i], sizeof knots);
+        sum -= knots <= limit; /* what is true is -1 */
+    }
+    unsigned count = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        count += (unsigned)sum[i];
+    }
+    return count;
+}
+
+/* About where the bin is that holds `target`. */
+static inline int32_t guess_bin(const Bins *bins, uint32_t target)
+{
+    int32_t mass = (int32_t)target - (BINS + 1) - MASS / 2;
+    uint32_t size = (uint32_t)(mass < 0 ? -mass : mass);
+    size = size < MASS / 2 ? size : (uint32_t)MASS / 2;
+    unsigned knot = knots_below(bins->shape, size) - 1;
+    const uint16_t *knots = &bins->shape->above[knot];
+    uint32_t start = knot < NEAR_KNOTS ? knot * 8 : 8u * NEAR_KNOTS << (knot - NEAR_KNOTS);
+    uint32_t width = knot < NEAR_KNOTS ? 8 : start, rise = (uint32_t)(knots[1] - knots[0]);
+    size = start + (rise ? (size - knots[0]) * width / rise : 0);
+    int64_t edge = (int64_t)(((uint64_t)size << bins->drop) / bins->part);
+    int64_t bin = ((mass < 0 ? -edge : edge) + bins->offset) >> (6 + bins->shift);
+    return bin < -BINS ? -BINS : bin > BINS ? BINS : (int32_t)bin;
+}
+
 /* The bin that holds `target`, and its bounds. -129 and 128 are what lies beyond. */
 static int32_t find_bin(const Bins *bins, uint32_t target, uint32_t *out_start, uint32_t *out_end)
 {
     int32_t from = -BINS - 1,
             to = BINS + 1; /* below(from) <= target < below(to), at the ends by definition */
     uint32_t start = 0, end = RANGE_TOTAL;
-    int32_t step = 4, at = target < MASS / 2 + BINS ? -step : step;
+    int32_t step = 1, at = guess_bin(bins, target);
     while (to - from > 1) {
         if (at <= from || at >= to) {
             at = from + (to - from) / 2;

@@ -260,6 +260,20 @@ static EntityOp next_op(const Codec *codec)
     return same_entity(codec, entity, base) ? OP_SAME : OP_CHANGED;
 }
 
+/* Which model says that the baseline's entity at `index` stays as it is. */
+static inline RangeBit *same_model(Codec *codec, uint32_t index, uint32_t changes)
+{
+    unsigned recent = motion_recent(&codec->motion, index);
+    const EntityState *base = &codec->baseline->entities[index];
+    changes = changes < 2 ? changes : 2;
+    if (base->channel_count == 0 || recent >= 2) {
+        return &codec->models.same[recent][changes];
+    }
+    const ChannelState *channels = codec->baseline->channels + base->first_channel;
+    return &codec->models
+                .same_aged[channel_codec_age(codec->channels, base->channel_count, channels)][changes];
+}
+
 static EntityOp code_op(Codec *codec)
 {
     EntityOp op = is_writing(codec) ? next_op(codec) : OP_END;
@@ -267,14 +281,7 @@ static EntityOp code_op(Codec *codec)
     if (codec->cursor == codec->baseline->entity_count) {
         return range_bit(codec->stream, &models->more, op == OP_ADDED) ? OP_ADDED : OP_END;
     }
-    unsigned recent = motion_recent(&codec->motion, codec->cursor);
-    unsigned changes = codec->changes < 2 ? codec->changes : 2;
-    const EntityState *base = &codec->baseline->entities[codec->cursor];
-    RangeBit *same = &models->same[recent][changes];
-    if (base->channel_count > 0 && recent < 2) {
-        const ChannelState *channels = codec->baseline->channels + base->first_channel;
-        same = &models->same_aged[channel_codec_age(codec->channels, base->channel_count, channels)][changes];
-    }
+    RangeBit *same = same_model(codec, codec->cursor, codec->changes);
     if (range_bit(codec->stream, same, op == OP_SAME)) {
         codec->changes /= 2;
         return OP_SAME;
@@ -331,9 +338,75 @@ static void code_added(Codec *codec)
     }
 }
 
+/* Does what code_op and keep would do, as long as entities stay as they are: most of them do. */
+static inline void keep_run(Codec *codec, const bool writing)
+{
+    RangeCoder *stream = codec->stream;
+    const Snapshot *baseline = codec->baseline, *source = codec->source;
+    Snapshot *target = codec->target;
+    uint64_t low = stream->low, range = stream->range;
+    uint32_t cursor = codec->cursor, next = codec->next, changes = codec->changes;
+    uint32_t entity_count = writing ? 0 : target->entity_count,
+             channel_count = writing ? 0 : target->channel_count;
+    for (; cursor < baseline->entity_count; cursor++) {
+        const EntityState *base = &baseline->entities[cursor];
+        if (writing && (next >= source->entity_count || !same_entity(codec, &source->entities[next], base))) {
+            break;
+        }
+        if (!writing && (entity_count >= codec->limits.entities ||
+                         base->channel_count > codec->limits.channels - channel_count)) {
+            break;
+        }
+        RangeBit *same = same_model(codec, cursor, changes);
+        uint64_t share = range_share(range, same);
+        if (!writing && low >= share) {
+            break;
+        }
+        range = share;
+        range_learn(same, true);
+        if (range >> 32 == 0) {
+            stream->low = low;
+            stream->range = range;
+            range_refill(stream);
+            low = stream->low;
+            range = stream->range;
+        }
+        changes /= 2;
+        next++;
+        if (!writing) {
+            target->entities[entity_count] = *base;
+            target->entities[entity_count++].first_channel = channel_count;
+            for (unsigned i = 0; i < base->channel_count; i++) {
+                target->channels[channel_count++] = baseline->channels[base->first_channel + i];
+            }
+        }
+        if (stream->status != STATUS_OK) {
+            cursor++;
+            break;
+        }
+    }
+    if (cursor > codec->cursor) {
+        codec->floor = entity_index(baseline->entities[cursor - 1].handle) + 1;
+    }
+    stream->low = low;
+    stream->range = range;
+    codec->cursor = cursor;
+    codec->next = next;
+    codec->changes = changes;
+    if (!writing) {
+        target->entity_count = entity_count;
+        target->channel_count = channel_count;
+    }
+}
+
 static void code_entities(Codec *codec)
 {
     while (ok(codec)) {
+        if (is_writing(codec)) {
+            keep_run(codec, true);
+        } else {
+            keep_run(codec, false);
+        }
         switch (code_op(codec)) {
         case OP_SAME:
             keep(codec);
