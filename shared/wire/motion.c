@@ -281,21 +281,22 @@ typedef struct Line {
     int64_t y[3], ty[3], yy;
 } Line;
 
-static void add_point(Line *line, int64_t age, const Vector *went)
+/* `sign`: 1 adds the point, -1 takes it away again. */
+static inline void add_point(Line *line, int64_t sign, int64_t age, const Vector *went)
 {
-    line->n++;
-    line->t -= age;
-    line->tt += age * age;
+    line->n += sign;
+    line->t -= sign * age;
+    line->tt += sign * age * age;
     for (int k = 0; k < 3; k++) {
-        int64_t y = -went->v[k];
+        int64_t y = -sign * went->v[k];
         line->y[k] += y;
         line->ty[k] -= age * y;
-        line->yy += y * y;
+        line->yy -= y * went->v[k];
     }
 }
 
 /* Whether the points keep to their line as points of steps of `step` would. */
-static bool is_straight(const Line *line, int64_t step)
+static inline bool is_straight(const Line *line, int64_t step)
 {
     int64_t divisor = line->n * line->tt - line->t * line->t, sum = 0;
     for (int k = 0; k < 3; k++) {
@@ -307,7 +308,7 @@ static bool is_straight(const Line *line, int64_t step)
 }
 
 /* Where the line is after `lead`. */
-static Vector at_lead(const Line *line, int64_t lead, int64_t scale)
+static inline Vector at_lead(const Line *line, int64_t lead, int64_t scale)
 {
     int64_t divisor = line->n * line->tt - line->t * line->t;
     Vector to;
@@ -322,9 +323,9 @@ static Vector at_lead(const Line *line, int64_t lead, int64_t scale)
 /* The longest line that ends in the baseline: how many past ones are on it. Each must be older than the one
  * before. The caller gives what was gone since each; *out_to is left as it is where there are less than two.
  */
-static unsigned fit_line(const Motion *motion, Subject *subject, bool turns, Vector *out_to)
+static inline unsigned fit_line(const Motion *motion, Subject *subject, const bool turns, Vector *out_to)
 {
-    Line line = { .n = 1 }, best = line;
+    Line line = { .n = 1 };
     unsigned points = 0;
     int64_t step = turns ? motion->step_size >> ONE_BITS : 1;
     for (unsigned j = 0; j < MOTION_PAST; j++) {
@@ -342,15 +343,18 @@ static unsigned fit_line(const Motion *motion, Subject *subject, bool turns, Vec
         if (size_of(&went) > LINE_REACH) {
             break;
         }
-        add_point(&line, motion->ages[j], &went);
+        add_point(&line, 1, motion->ages[j], &went);
         if (j > 0 && !is_straight(&line, step)) {
+            if (j == 1) {
+                return 0;
+            }
+            add_point(&line, -1, motion->ages[j], &went);
             break;
         }
-        best = line;
         points++;
     }
     if (points >= 2) {
-        *out_to = at_lead(&best, motion->lead, turns ? 1 : 1 << FINE_BITS);
+        *out_to = at_lead(&line, motion->lead, turns ? 1 : 1 << FINE_BITS);
     }
     return points >= 2 ? points : 0;
 }
@@ -639,8 +643,12 @@ static inline unsigned spread_of(int32_t sum)
 static int64_t mean_of(const int16_t *weights, const int64_t *features)
 {
     int64_t sum = 1 << (WEIGHT_BITS - 1);
+    uint64_t large = 0;
     for (unsigned i = 0; i < MOTION_FEATURES; i++) {
-        sum += weights[i] * clamp(features[i], 1 << 30);
+        large |= (uint64_t)features[i] + (1 << 30);
+    }
+    for (unsigned i = 0; i < MOTION_FEATURES; i++) { /* nearly never is anything that large */
+        sum += weights[i] * (large >> 31 ? clamp(features[i], 1 << 30) : features[i]);
     }
     return sum >> WEIGHT_BITS;
 }
@@ -880,6 +888,11 @@ static void keep_trace(Motion *motion, const MotionTrace *trace)
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity)
 {
     const EntityState *base = &motion->baseline->entities[index];
+    for (unsigned j = MOTION_OLDER; j < MOTION_PAST; j++) {
+        if (motion->past[j] && index < motion->past[j]->entity_count) {
+            __builtin_prefetch(&motion->past[j]->entities[index]); /* long out of the cache */
+        }
+    }
     unsigned recent = motion_recent(motion, index);
     int32_t position[3] = { entity->x_mm, entity->y_mm, entity->z_mm };
     const int32_t was[3] = { base->x_mm, base->y_mm, base->z_mm };
@@ -919,16 +932,24 @@ static const uint16_t first_turned[4][2] = {
     { 4000, 32768 }, { 3000, 46000 }, { 60000, 46000 }, { 62000, 64600 }
 };
 
+/* All but the traces and what is learnt: in a small cell that would be most of the work. */
+static void clear(Motion *motion)
+{
+    memset(motion, 0, offsetof(Motion, traces));
+}
+
 void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, const SnapshotBase *base)
 {
     uint32_t since = base->baseline ? base->baseline->sequence : 0;
     uint32_t lead = sequence - since;
-    *motion = (Motion){ .baseline = base->baseline,
-                        .past = { base->recent, base->old },
-                        .lead = lead < LEAD_MAX ? lead : LEAD_MAX,
-                        .steps = rotation_steps,
-                        .step_size = (INT64_C(3037000500) + rotation_steps / 2) / rotation_steps,
-                        .carrier = MOTION_NO_CARRIER };
+    clear(motion);
+    motion->baseline = base->baseline;
+    motion->past[MOTION_RECENT] = base->recent;
+    motion->past[MOTION_OLD] = base->old;
+    motion->lead = lead < LEAD_MAX ? lead : LEAD_MAX;
+    motion->steps = rotation_steps;
+    motion->step_size = (INT64_C(3037000500) + rotation_steps / 2) / rotation_steps;
+    motion->carrier = MOTION_NO_CARRIER;
     memcpy(&motion->past[MOTION_OLDER], base->older, sizeof base->older);
     for (unsigned j = 0; j < MOTION_PAST; j++) {
         motion->ages[j] = motion->past[j] ? (int32_t)(since - motion->past[j]->sequence) : 1;
@@ -987,14 +1008,13 @@ uint32_t motion_find_carrier(const Motion *motion)
         }
     }
     for (uint32_t c = 0; c < count && c < CANDIDATES; c++) {
-        Motion trial = { .baseline = motion->baseline,
-                         .lead = motion->lead,
-                         .steps = motion->steps,
-                         .step_size = motion->step_size,
-                         .carrier = moving[c] };
+        Motion trial;
+        clear(&trial);
+        trial.baseline = motion->baseline;
         trial.past[MOTION_OLD] = motion->past[MOTION_OLD];
-        memcpy(trial.ages, motion->ages, sizeof trial.ages);
-        memcpy(trial.ratios, motion->ratios, sizeof trial.ratios);
+        trial.steps = motion->steps;
+        trial.step_size = motion->step_size;
+        trial.carrier = moving[c];
         const EntityState *entity = &motion->baseline->entities[moving[c]];
         begin_carrying(&trial, entity);
         uint32_t score = 0;

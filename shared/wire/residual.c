@@ -9,11 +9,14 @@
 /* 2^(16 - i/8) */
 static const uint32_t parts[8] = { 65536, 60097, 55109, 50535, 46341, 42495, 38968, 35734 };
 
+/* 2^32 over those, rounded. */
+static const uint32_t reciprocals[8] = { 65536, 71467, 77936, 84990, 92682, 101070, 110218, 120193 };
+
 /* The bins of one residual. */
 typedef struct Bins {
     const ResidualShape *shape;
     int64_t offset; /* of the mean above its floor, and half: in 1/64 */
-    uint32_t part;
+    uint32_t part, reciprocal;
     unsigned drop;  /* shift from 1/64 × part to 1/32 of a spread */
     unsigned shift; /* a bin is 2^shift wide */
 } Bins;
@@ -69,18 +72,26 @@ static inline int32_t guess_bin(const Bins *bins, uint32_t target)
     uint32_t start = knot < NEAR_KNOTS ? knot * 8 : 8u * NEAR_KNOTS << (knot - NEAR_KNOTS);
     uint32_t width = knot < NEAR_KNOTS ? 8 : start, rise = (uint32_t)(knots[1] - knots[0]);
     size = start + (rise ? (size - knots[0]) * width / rise : 0);
-    int64_t edge = (int64_t)(((uint64_t)size << bins->drop) / bins->part);
+    uint64_t wide = (uint64_t)size * bins->reciprocal;
+    int64_t edge = (int64_t)(bins->drop < 32 ? wide >> (32 - bins->drop) : wide << (bins->drop - 32));
     int64_t bin = ((mass < 0 ? -edge : edge) + bins->offset) >> (6 + bins->shift);
-    return bin < -BINS ? -BINS : bin > BINS ? BINS : (int32_t)bin;
+    return bin < -BINS ? -BINS : bin >= BINS ? BINS - 1 : (int32_t)bin;
 }
 
 /* The bin that holds `target`, and its bounds. -129 and 128 are what lies beyond. */
 static int32_t find_bin(const Bins *bins, uint32_t target, uint32_t *out_start, uint32_t *out_end)
 {
+    int32_t guess = guess_bin(bins, target);
+    uint32_t lower = below(bins, guess), upper = below(bins, guess + 1);
+    if (lower <= target && target < upper) {
+        *out_start = lower;
+        *out_end = upper;
+        return guess;
+    }
     int32_t from = -BINS - 1,
             to = BINS + 1; /* below(from) <= target < below(to), at the ends by definition */
     uint32_t start = 0, end = RANGE_TOTAL;
-    int32_t step = 1, at = guess_bin(bins, target);
+    int32_t step = 1, at = target < lower ? guess - 1 : guess + 1;
     while (to - from > 1) {
         if (at <= from || at >= to) {
             at = from + (to - from) / 2;
@@ -122,6 +133,7 @@ int32_t residual_code(RangeCoder *coder, const ResidualShape *shape, int64_t mea
     Bins bins = { .shape = shape,
                   .offset = RESIDUAL_FINE / 2 + (mean & (RESIDUAL_FINE - 1)),
                   .part = parts[spread & 7],
+                  .reciprocal = reciprocals[spread & 7],
                   .drop = 13 + octave,
                   .shift = octave > 6 ? octave - 6 : 0 };
     int32_t residual = (int32_t)((uint32_t)value - (uint32_t)floor), bin = 0;

@@ -98,6 +98,20 @@ static void models_init(Models *models)
     }
 }
 
+/* Motion begins on its own; clearing that too would be most of the work in a small cell. */
+static void codec_init(Codec *codec, RangeCoder *stream, ChannelCodec *channels, TimeNs source_time)
+{
+    codec->stream = stream;
+    codec->channels = channels;
+    codec->added = (EntityState){ 0 };
+    codec->changes = codec->cursor = codec->next = codec->floor = 0;
+    codec->baseline = codec->source = NULL;
+    codec->target = NULL;
+    codec->limits = (SnapshotLimits){ 0 };
+    models_init(&codec->models);
+    channel_codec_init(channels, source_time);
+}
+
 static void code_place(Codec *codec, int32_t *value, int32_t base)
 {
     uint64_t difference = bits_zigzag((int32_t)((uint32_t)*value - (uint32_t)base));
@@ -494,9 +508,10 @@ static Status write_snapshot(RangeCoder *coder, const Snapshot *snapshot, const 
     const Snapshot *baseline = base->baseline ? base->baseline : &no_snapshot;
     assert(!base->baseline || snapshot_newer(snapshot->sequence, baseline->sequence));
     ChannelCodec channels; /* the most of it never begins */
-    channel_codec_init(&channels, base->source_time);
-    Codec codec = { .stream = coder, .channels = &channels, .source = snapshot, .baseline = baseline };
-    models_init(&codec.models);
+    Codec codec;
+    codec_init(&codec, coder, &channels, base->source_time);
+    codec.source = snapshot;
+    codec.baseline = baseline;
     SnapshotBase past = *base;
     uint32_t distance = code_distance(&codec, snapshot->sequence, baseline->sequence);
     if (distance) {
@@ -570,9 +585,10 @@ Status snapshot_decode(SnapshotSource known, uint32_t sequence, TimeNs source_ti
     snapshot_clear(target, sequence);
     RangeCoder coder = range_reader(bytes);
     ChannelCodec channels;
-    channel_codec_init(&channels, source_time);
-    Codec codec = { .stream = &coder, .channels = &channels, .target = target, .limits = limits };
-    models_init(&codec.models);
+    Codec codec;
+    codec_init(&codec, &coder, &channels, source_time);
+    codec.target = target;
+    codec.limits = limits;
     target->format = limits.format;
     SnapshotBase base = code_base(&codec, known, sequence);
     base.baseline = base.baseline ? base.baseline : &no_snapshot;
