@@ -115,18 +115,20 @@ static inline int64_t square_root(uint64_t value)
 
 static inline Quaternion unpack(const Motion *motion, uint64_t packed)
 {
-    static const uint8_t places[4][3] = { { 1, 2, 3 }, { 0, 2, 3 }, { 0, 1, 3 }, { 0, 1, 2 } };
-    const uint8_t *place = places[quat_largest(packed)];
-    Quaternion q;
-    int64_t rest = INT64_C(1) << (2 * ONE_BITS);
+    int64_t rest = INT64_C(1) << (2 * ONE_BITS), v[3];
     for (unsigned i = 0; i < 3; i++) {
         int64_t twice = 2 * (int64_t)quat_component(packed, i) - (int64_t)motion->steps;
-        int64_t component = (twice * motion->step_size + ONE / 2) >> ONE_BITS;
-        rest -= component * component;
-        q.v[place[i]] = component;
+        v[i] = (twice * motion->step_size + ONE / 2) >> ONE_BITS;
+        rest -= v[i] * v[i];
     }
-    q.v[quat_largest(packed)] = rest > 0 ? square_root((uint64_t)rest) : 0;
-    return q;
+    int64_t most = rest > 0 ? square_root((uint64_t)rest) : 0;
+    unsigned largest = quat_largest(packed); /* selected without a jump: it is as likely one as another */
+    return (Quaternion){ {
+        largest == 0 ? most : v[0],
+        largest == 1 ? most : largest == 0 ? v[0] : v[1],
+        largest == 2 ? most : largest == 3 ? v[2] : v[1],
+        largest == 3 ? most : v[2],
+    } };
 }
 
 static inline Quaternion multiply(const Quaternion *p, const Quaternion *q)
@@ -761,27 +763,34 @@ static Quaternion expected_rotation(const Motion *motion, const Subject *subject
     return multiply(&step, &subject->rotation);
 }
 
+static inline void put_larger_first(uint64_t *a, uint64_t *b)
+{
+    uint64_t larger = *a > *b ? *a : *b, smaller = *a > *b ? *b : *a;
+    *a = larger;
+    *b = smaller;
+}
+
 /* Which component is largest: the candidates in the order of their expected magnitude. */
 static unsigned code_largest(Motion *motion, RangeCoder *coder, const Quaternion *expected, unsigned largest)
 {
-    unsigned order[4] = { 0, 1, 2, 3 };
-    for (unsigned i = 1; i < 4; i++) {
-        for (unsigned j = i; j > 0 && magnitude(expected->v[order[j]]) > magnitude(expected->v[order[j - 1]]);
-             j--) {
-            unsigned swap = order[j];
-            order[j] = order[j - 1];
-            order[j - 1] = swap;
-        }
+    uint64_t order[4]; /* magnitudes, and 3 less the index: what is as large comes in the order x, y, z, w */
+    for (unsigned i = 0; i < 4; i++) {
+        order[i] = (uint64_t)magnitude(expected->v[i]) << 2 | (3 - i);
     }
+    put_larger_first(&order[0], &order[1]);
+    put_larger_first(&order[2], &order[3]);
+    put_larger_first(&order[0], &order[2]);
+    put_larger_first(&order[1], &order[3]);
+    put_larger_first(&order[1], &order[2]);
     for (unsigned i = 0; i < 3; i++) {
-        int64_t lead = magnitude(expected->v[order[i]]) - magnitude(expected->v[order[i + 1]]);
-        unsigned gap = (unsigned)(lead * 5 >> 13);
-        MOTION_OBSERVE_LARGEST(i, gap, largest == order[i]);
-        if (range_bit(coder, &motion->largest[i][gap < 15 ? gap : 15], largest == order[i])) {
-            return order[i];
+        uint64_t lead = (order[i] >> 2) - (order[i + 1] >> 2);
+        unsigned gap = (unsigned)(lead * 5 >> 13), index = 3 - (unsigned)(order[i] & 3);
+        MOTION_OBSERVE_LARGEST(i, gap, largest == index);
+        if (range_bit(coder, &motion->largest[i][gap < 15 ? gap : 15], largest == index)) {
+            return index;
         }
     }
-    return order[3];
+    return 3 - (unsigned)(order[3] & 3);
 }
 
 static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subject, const int32_t *position,
