@@ -113,6 +113,11 @@ static inline int64_t square_root(uint64_t value)
     return near >> half;
 }
 
+static inline int64_t pick(bool first, int64_t a, int64_t b)
+{
+    return b ^ ((a ^ b) & -(int64_t)first);
+}
+
 static inline Quaternion unpack(const Motion *motion, uint64_t packed)
 {
     int64_t rest = INT64_C(1) << (2 * ONE_BITS), v[3];
@@ -124,10 +129,10 @@ static inline Quaternion unpack(const Motion *motion, uint64_t packed)
     int64_t most = rest > 0 ? square_root((uint64_t)rest) : 0;
     unsigned largest = quat_largest(packed); /* selected without a jump: it is as likely one as another */
     return (Quaternion){ {
-        largest == 0 ? most : v[0],
-        largest == 1 ? most : largest == 0 ? v[0] : v[1],
-        largest == 2 ? most : largest == 3 ? v[2] : v[1],
-        largest == 3 ? most : v[2],
+        pick(largest == 0, most, v[0]),
+        pick(largest == 1, most, pick(largest == 0, v[0], v[1])),
+        pick(largest == 2, most, pick(largest == 3, v[2], v[1])),
+        pick(largest == 3, most, v[2]),
     } };
 }
 
@@ -558,7 +563,7 @@ static unsigned classify(const Motion *motion, const Subject *subject)
 {
     if (subject->near && subject->rigidity < 1024 * 16) {
         uint32_t rigidity = subject->rigidity >> 4;
-        return CLASS_CARRIED + (rigidity < 16 ? 0 : rigidity < 64 ? 1 : rigidity < 256 ? 2 : 3);
+        return CLASS_CARRIED + (unsigned)((rigidity >= 16) + (rigidity >= 64) + (rigidity >= 256));
     }
     int64_t path = over_lead(motion, size_of(&subject->went[MOTION_OLD]), MOTION_OLD);
     if (subject->near && subject->rigidity < 4096 * 16 && path >= 60 << FINE_BITS) {
@@ -568,7 +573,8 @@ static unsigned classify(const Motion *motion, const Subject *subject)
         return CLASS_SLOW;
     }
     uint32_t unsteadiness = subject->unsteadiness >> 2;
-    return CLASS_SLOW + 1 + (unsteadiness < 573 ? 0 : unsteadiness < 1966 ? 1 : unsteadiness < 6554 ? 2 : 3);
+    return CLASS_SLOW + 1 +
+           (unsigned)((unsteadiness >= 573) + (unsteadiness >= 1966) + (unsteadiness >= 6554));
 }
 
 static bool is_carried(unsigned class)
@@ -579,10 +585,8 @@ static bool is_carried(unsigned class)
 /* Which shape residuals have. */
 static unsigned group_of(unsigned class)
 {
-    return is_carried(class)                              ? 1
-           : class >= CLASS_LINE                          ? 2
-           : class == CLASS_RESTED || class == CLASS_SLOW ? 3
-                                                          : 0;
+    static const uint8_t groups[MOTION_CLASSES] = { 0, 0, 3, 1, 1, 1, 1, 1, 3, 0, 0, 0, 0, 2, 2, 2, 2 };
+    return groups[class];
 }
 
 static void look(const Motion *motion, uint32_t index, Subject *subject)

@@ -25,7 +25,8 @@ typedef struct Bins {
 static inline uint32_t below(const Bins *bins, int32_t k)
 {
     int64_t edge = k * ((int64_t)RESIDUAL_FINE << bins->shift) - bins->offset;
-    uint64_t size = (uint64_t)(edge < 0 ? -edge : edge) * bins->part >> bins->drop;
+    int64_t sign = edge >> 63; /* by arithmetic: it is as likely one as the other */
+    uint64_t size = (uint64_t)((edge ^ sign) - sign) * bins->part >> bins->drop;
     const uint16_t *knots = bins->shape->above;
     uint32_t mass;
     if (size < 8 * NEAR_KNOTS) {
@@ -38,7 +39,7 @@ static inline uint32_t below(const Bins *bins, int32_t k)
         uint32_t rest = (uint32_t)size - (1u << octave);
         mass = knot[0] + ((uint32_t)(knot[1] - knot[0]) * rest >> octave);
     }
-    return (edge < 0 ? MASS / 2 - mass : MASS / 2 + mass) + (uint32_t)(k + BINS) + 1;
+    return MASS / 2 + ((mass ^ (uint32_t)sign) - (uint32_t)sign) + (uint32_t)(k + BINS) + 1;
 }
 
 typedef int16_t Lanes __attribute__((vector_size(16)));
@@ -74,7 +75,8 @@ static inline int32_t guess_bin(const Bins *bins, uint32_t target)
     size = start + (rise ? (size - knots[0]) * width / rise : 0);
     uint64_t wide = (uint64_t)size * bins->reciprocal;
     int64_t edge = (int64_t)(bins->drop < 32 ? wide >> (32 - bins->drop) : wide << (bins->drop - 32));
-    int64_t bin = ((mass < 0 ? -edge : edge) + bins->offset) >> (6 + bins->shift);
+    int64_t sign = mass >> 31; /* by arithmetic: it is as likely one as the other */
+    int64_t bin = ((edge ^ sign) - sign + bins->offset) >> (6 + bins->shift);
     return bin < -BINS ? -BINS : bin >= BINS ? BINS - 1 : (int32_t)bin;
 }
 
