@@ -589,11 +589,25 @@ static unsigned group_of(unsigned class)
     return groups[class];
 }
 
+/* Piece by piece: the rotations, most of it, need no clearing. */
+static inline void subject_init(Subject *subject, const EntityState *base)
+{
+    subject->base = base;
+    memset(subject->went, 0, sizeof subject->went);
+    memset(subject->turned, 0, sizeof subject->turned);
+    memset(subject->slid, 0, sizeof subject->slid);
+    memset(subject->slid_turn, 0, sizeof subject->slid_turn);
+    subject->arm = subject->swung = subject->drift = (Vector){ { 0 } };
+    subject->neighbours = subject->neighbours_turn = (Vector){ { 0 } };
+    subject->line = subject->line_turn = (Vector){ { 0 } };
+    subject->near = subject->carried = false;
+    subject->rigidity = subject->turn_rigidity = UINT32_MAX;
+    subject->unsteadiness = subject->position_error = subject->rotation_error = 0;
+}
+
 static void look(const Motion *motion, uint32_t index, Subject *subject)
 {
-    *subject = (Subject){ .base = &motion->baseline->entities[index],
-                          .rigidity = UINT32_MAX,
-                          .turn_rigidity = UINT32_MAX };
+    subject_init(subject, &motion->baseline->entities[index]);
     subject->at[0] = subject->base->x_mm;
     subject->at[1] = subject->base->y_mm;
     subject->at[2] = subject->base->z_mm;

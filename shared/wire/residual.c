@@ -159,8 +159,10 @@ int32_t residual_code(RangeCoder *coder, const ResidualShape *shape, int64_t mea
         whole = (uint32_t)BINS + code_beyond(coder, (uint32_t)((residual >> bins.shift) - BINS));
     }
     whole <<= bins.shift;
-    if (bins.shift > 0) {
-        whole |= (uint32_t)range_bits(coder, (uint32_t)residual & ((1u << bins.shift) - 1), bins.shift);
+    uint32_t rest = (uint32_t)residual & ((1u << bins.shift) - 1);
+    if (coder->status == STATUS_OK && (coder->mode != RANGE_READ || bins.shift > 0)) {
+        rest = range_few(coder, rest, bins.shift); /* writing, no bits are written as quickly as some */
     }
+    whole |= coder->status == STATUS_OK ? rest : 0;
     return (int32_t)((uint32_t)floor + whole);
 }
