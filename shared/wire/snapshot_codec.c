@@ -220,9 +220,27 @@ static bool same_identity(const EntityState *a, const EntityState *b)
            a->channel_count == b->channel_count;
 }
 
-static bool same_entity(const Codec *codec, const EntityState *a, const EntityState *b)
+/* Nothing but the place of the channels differs. In a few words: this is asked of all that rests. */
+static inline bool alike(const EntityState *a, const EntityState *b)
 {
-    if (!same_identity(a, b) || !motion_same_place(a, b)) {
+    static_assert(sizeof *a == 32 && offsetof(EntityState, first_channel) == 8 &&
+                      offsetof(EntityState, x_mm) == 12,
+                  "all of an entity but the second word and a half of its four");
+    const uint8_t *p = (const uint8_t *)a, *q = (const uint8_t *)b;
+    uint64_t identity[2], middle[2], rest[2];
+    memcpy(&identity[0], p, 8);
+    memcpy(&identity[1], q, 8);
+    memcpy(&middle[0], p + 16, 8);
+    memcpy(&middle[1], q + 16, 8);
+    memcpy(&rest[0], p + 24, 8);
+    memcpy(&rest[1], q + 24, 8);
+    return ((identity[0] ^ identity[1]) | (middle[0] ^ middle[1]) | (rest[0] ^ rest[1]) |
+            (uint32_t)(a->x_mm ^ b->x_mm)) == 0;
+}
+
+static inline bool same_entity(const Codec *codec, const EntityState *a, const EntityState *b)
+{
+    if (!alike(a, b)) {
         return false;
     }
     const ChannelState *channels = codec->source->channels + a->first_channel;
@@ -274,10 +292,10 @@ static EntityOp next_op(const Codec *codec)
     return same_entity(codec, entity, base) ? OP_SAME : OP_CHANGED;
 }
 
-/* Which model says that the baseline's entity at `index` stays as it is. */
-static inline RangeBit *same_model(Codec *codec, uint32_t index, uint32_t changes)
+/* Which model says that the baseline's entity at `index` stays as it is; `recent` is what motion_recent says.
+ */
+static inline RangeBit *same_model(Codec *codec, uint32_t index, unsigned recent, uint32_t changes)
 {
-    unsigned recent = motion_recent(&codec->motion, index);
     const EntityState *base = &codec->baseline->entities[index];
     changes = changes < 2 ? changes : 2;
     if (base->channel_count == 0 || recent >= 2) {
@@ -295,7 +313,8 @@ static EntityOp code_op(Codec *codec)
     if (codec->cursor == codec->baseline->entity_count) {
         return range_bit(codec->stream, &models->more, op == OP_ADDED) ? OP_ADDED : OP_END;
     }
-    RangeBit *same = same_model(codec, codec->cursor, codec->changes);
+    unsigned recent = motion_recent(&codec->motion, codec->cursor);
+    RangeBit *same = same_model(codec, codec->cursor, recent, codec->changes);
     if (range_bit(codec->stream, same, op == OP_SAME)) {
         codec->changes /= 2;
         return OP_SAME;
@@ -358,6 +377,9 @@ static inline void keep_run(Codec *codec, const bool writing)
     RangeCoder *stream = codec->stream;
     const Snapshot *baseline = codec->baseline, *source = codec->source;
     Snapshot *target = codec->target;
+    const Snapshot *const past[] = { codec->motion.past[MOTION_RECENT], codec->motion.past[MOTION_OLD] };
+    uint32_t known = past[0] && past[1] ? past[0]->entity_count : 0;
+    known = known > 0 && past[1]->entity_count < known ? past[1]->entity_count : known;
     uint64_t low = stream->low, range = stream->range;
     uint32_t cursor = codec->cursor, next = codec->next, changes = codec->changes;
     uint32_t entity_count = writing ? 0 : target->entity_count,
@@ -371,7 +393,10 @@ static inline void keep_run(Codec *codec, const bool writing)
                          base->channel_count > codec->limits.channels - channel_count)) {
             break;
         }
-        RangeBit *same = same_model(codec, cursor, changes);
+        bool rests = cursor < known && alike(base, &past[0]->entities[cursor]) &&
+                     alike(base, &past[1]->entities[cursor]);
+        unsigned recent = rests ? 1 : motion_recent(&codec->motion, cursor);
+        RangeBit *same = same_model(codec, cursor, recent, changes);
         uint64_t share = range_share(range, same);
         if (!writing && low >= share) {
             break;
