@@ -98,11 +98,11 @@ static const uint16_t roots[192] = {
     64047, 64177, 64308, 64438, 64568, 64698, 64828, 64957, 65086, 65215, 65343, 65471
 };
 
-/* Largest integer whose square is not above `value`, which is at most 2^32. */
+/* Largest integer whose square is not above `value`, from 1 to 2^32. */
 static inline int64_t square_root(uint64_t value)
 {
-    if (value == 0 || value >> 32) {
-        return value ? ONE : 0;
+    if (value >> 32) {
+        return ONE;
     }
     unsigned half = (unsigned)__builtin_clz((uint32_t)value) / 2;
     uint32_t scaled = (uint32_t)value << (2 * half); /* at least 2^30: a quarter of a percent is known */

@@ -121,22 +121,6 @@ static inline void range_learn(RangeBit *model, bool bit)
     model->slow = (uint16_t)(model->slow + ((target - model->slow) >> 7));
 }
 
-/* As range_bits, for at most 16 while nothing has failed. */
-static inline uint32_t range_few(RangeCoder *coder, uint32_t value, unsigned count)
-{
-    uint64_t unit = coder->range >> count;
-    if (coder->mode == RANGE_READ) {
-        uint64_t reached = coder->low / unit;
-        value = reached >> count ? (1u << count) - 1 : (uint32_t)reached; /* no writer leaves it up there */
-        coder->low -= value * unit;
-    } else {
-        range_raise(coder, value * unit);
-    }
-    coder->range = unit;
-    range_normalise(coder);
-    return value;
-}
-
 /* Codes `bit` and lets the model learn from it. STATUS_CAPACITY, STATUS_TRUNCATED. */
 static inline bool range_bit(RangeCoder *coder, RangeBit *model, bool bit)
 {

@@ -25,7 +25,7 @@ typedef struct Bins {
 static inline uint32_t below(const Bins *bins, int32_t k)
 {
     int64_t edge = k * ((int64_t)RESIDUAL_FINE << bins->shift) - bins->offset;
-    int64_t sign = edge >> 63; /* by arithmetic: it is as likely one as the other */
+    int64_t sign = -(int64_t)(edge < 0); /* by arithmetic: it is as likely one as the other */
     uint64_t size = (uint64_t)((edge ^ sign) - sign) * bins->part >> bins->drop;
     const uint16_t *knots = bins->shape->above;
     uint32_t mass;
@@ -75,7 +75,7 @@ static inline int32_t guess_bin(const Bins *bins, uint32_t target)
     size = start + (rise ? (size - knots[0]) * width / rise : 0);
     uint64_t wide = (uint64_t)size * bins->reciprocal;
     int64_t edge = (int64_t)(bins->drop < 32 ? wide >> (32 - bins->drop) : wide << (bins->drop - 32));
-    int64_t sign = mass >> 31; /* by arithmetic: it is as likely one as the other */
+    int64_t sign = -(int64_t)(mass < 0); /* by arithmetic: it is as likely one as the other */
     int64_t bin = ((edge ^ sign) - sign + bins->offset) >> (6 + bins->shift);
     return bin < -BINS ? -BINS : bin >= BINS ? BINS - 1 : (int32_t)bin;
 }
@@ -159,10 +159,8 @@ int32_t residual_code(RangeCoder *coder, const ResidualShape *shape, int64_t mea
         whole = (uint32_t)BINS + code_beyond(coder, (uint32_t)((residual >> bins.shift) - BINS));
     }
     whole <<= bins.shift;
-    uint32_t rest = (uint32_t)residual & ((1u << bins.shift) - 1);
-    if (coder->status == STATUS_OK && (coder->mode != RANGE_READ || bins.shift > 0)) {
-        rest = range_few(coder, rest, bins.shift); /* writing, no bits are written as quickly as some */
+    if (bins.shift > 0) {
+        whole |= (uint32_t)range_bits(coder, (uint32_t)residual & ((1u << bins.shift) - 1), bins.shift);
     }
-    whole |= coder->status == STATUS_OK ? rest : 0;
     return (int32_t)((uint32_t)floor + whole);
 }
