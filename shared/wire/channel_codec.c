@@ -588,7 +588,7 @@ static TimeNs newest_of(unsigned count, const ChannelState *channels)
     return newest;
 }
 
-unsigned channel_codec_age(const ChannelCodec *codec, unsigned count, const ChannelState *base)
+unsigned channel_codec_age_known(const ChannelCodec *codec, unsigned count, const ChannelState *base)
 {
     return age_of(codec, newest_of(count, base), codec->gap);
 }

@@ -70,7 +70,12 @@ void channel_codec_init(ChannelCodec *codec, TimeNs source_time);
 
 /* How old the newest of an entity's `count` channels in the baseline is, in 1/16 of how long it took the
  * entities before to change; CHANNEL_AGES - 2 for all that is older than that, CHANNEL_AGES - 1: unknown. */
-unsigned channel_codec_age(const ChannelCodec *codec, unsigned count, const ChannelState *base);
+unsigned channel_codec_age_known(const ChannelCodec *codec, unsigned count, const ChannelState *base);
+
+static inline unsigned channel_codec_age(const ChannelCodec *codec, unsigned count, const ChannelState *base)
+{
+    return codec->gap ? channel_codec_age_known(codec, count, base) : CHANNEL_AGES - 1;
+}
 
 /* Codes the `count` channels of one entity. Reading: they are filled. */
 void channel_codec_code(ChannelCodec *codec, RangeCoder *coder, unsigned count, const ChannelHistory *history,

@@ -81,45 +81,62 @@ static int32_t logarithm(uint64_t value)
     return whole * 16 + (int32_t)((x << 4 >> whole) & 15);
 }
 
-/* Largest integer whose square is not above `value`, which is at most 2^32. */
-static int64_t square_root(uint64_t value)
+/* Square roots of the middles of 2^24 i to 2^24 (i + 1), for i from 64. */
+static const uint16_t roots[192] = {
+    32895, 33149, 33401, 33652, 33900, 34146, 34391, 34634, 34876, 35115, 35353, 35590, 35825, 36058, 36290,
+    36521, 36750, 36977, 37203, 37428, 37652, 37874, 38095, 38314, 38532, 38749, 38965, 39180, 39394, 39606,
+    39817, 40027, 40236, 40444, 40651, 40857, 41062, 41266, 41468, 41670, 41871, 42071, 42270, 42468, 42665,
+    42861, 43056, 43251, 43444, 43637, 43829, 44020, 44210, 44399, 44588, 44775, 44962, 45148, 45334, 45519,
+    45702, 45886, 46068, 46250, 46431, 46611, 46791, 46970, 47148, 47326, 47503, 47679, 47854, 48029, 48204,
+    48377, 48550, 48723, 48895, 49066, 49237, 49407, 49576, 49745, 49914, 50081, 50249, 50415, 50581, 50747,
+    50912, 51076, 51240, 51404, 51567, 51729, 51891, 52053, 52213, 52374, 52534, 52693, 52852, 53011, 53169,
+    53326, 53483, 53640, 53796, 53952, 54107, 54262, 54416, 54570, 54724, 54877, 55029, 55182, 55333, 55485,
+    55636, 55786, 55937, 56086, 56236, 56385, 56533, 56681, 56829, 56977, 57124, 57270, 57417, 57563, 57708,
+    57853, 57998, 58143, 58287, 58430, 58574, 58717, 58859, 59002, 59144, 59285, 59427, 59568, 59708, 59849,
+    59989, 60128, 60268, 60407, 60546, 60684, 60822, 60960, 61097, 61234, 61371, 61508, 61644, 61780, 61916,
+    62051, 62186, 62321, 62455, 62589, 62723, 62857, 62990, 63123, 63256, 63388, 63521, 63652, 63784, 63915,
+    64047, 64177, 64308, 64438, 64568, 64698, 64828, 64957, 65086, 65215, 65343, 65471
+};
+
+/* Largest integer whose square is not above `value`, from 1 to 2^32. */
+static inline int64_t square_root(uint64_t value)
 {
-    if (value >= UINT64_C(1) << 30) { /* nearly always: the largest component of a rotation */
-        uint32_t near = 22800 + (uint32_t)(value >> 17) + (uint32_t)(value >> 19);
-        near = (near + (uint32_t)(value / near)) >> 1;
-        near = (near + (uint32_t)(value / near)) >> 1;
-        near -= (uint64_t)near * near > value;
-        return near + ((uint64_t)(near + 1) * (near + 1) <= value);
+    if (value >> 32) {
+        return ONE;
     }
-    uint32_t rest = (uint32_t)value, root = 0;
-    for (uint32_t bit = 1u << 30; bit; bit >>= 2) {
-        if (rest >= root + bit) {
-            rest -= root + bit;
-            root = (root >> 1) + bit;
-        } else {
-            root >>= 1;
-        }
-    }
-    return root;
+    unsigned half = (unsigned)__builtin_clz((uint32_t)value) / 2;
+    uint32_t scaled = (uint32_t)value << (2 * half); /* at least 2^30: a quarter of a percent is known */
+    uint32_t near = roots[(scaled >> 24) - 64];
+    near = (near + scaled / near) >> 1; /* off by one at most */
+    near -= (uint64_t)near * near > scaled;
+    near += (uint64_t)(near + 1) * (near + 1) <= scaled;
+    return near >> half;
 }
 
-static Quaternion unpack(const Motion *motion, uint64_t packed)
+static inline int64_t pick(bool first, int64_t a, int64_t b)
 {
-    Quaternion q = { { 0 } };
-    unsigned largest = quat_largest(packed), place = 0;
-    int64_t rest = INT64_C(1) << (2 * ONE_BITS);
-    for (unsigned k = 0; k < 4; k++) {
-        if (k != largest) {
-            int64_t twice = 2 * (int64_t)quat_component(packed, place++) - (int64_t)motion->steps;
-            q.v[k] = (twice * motion->step_size + ONE / 2) >> ONE_BITS;
-            rest -= q.v[k] * q.v[k];
-        }
-    }
-    q.v[largest] = rest > 0 ? square_root((uint64_t)rest) : 0;
-    return q;
+    return b ^ ((a ^ b) & -(int64_t)first);
 }
 
-static Quaternion multiply(const Quaternion *p, const Quaternion *q)
+static inline Quaternion unpack(const Motion *motion, uint64_t packed)
+{
+    int64_t rest = INT64_C(1) << (2 * ONE_BITS), v[3];
+    for (unsigned i = 0; i < 3; i++) {
+        int64_t twice = 2 * (int64_t)quat_component(packed, i) - (int64_t)motion->steps;
+        v[i] = (twice * motion->step_size + ONE / 2) >> ONE_BITS;
+        rest -= v[i] * v[i];
+    }
+    int64_t most = rest > 0 ? square_root((uint64_t)rest) : 0;
+    unsigned largest = quat_largest(packed); /* selected without a jump: it is as likely one as another */
+    return (Quaternion){ {
+        pick(largest == 0, most, v[0]),
+        pick(largest == 1, most, pick(largest == 0, v[0], v[1])),
+        pick(largest == 2, most, pick(largest == 3, v[2], v[1])),
+        pick(largest == 3, most, v[2]),
+    } };
+}
+
+static inline Quaternion multiply(const Quaternion *p, const Quaternion *q)
 {
     const int64_t *a = p->v, *b = q->v;
     const int64_t half = 1 << (ONE_BITS - 1);
@@ -132,7 +149,7 @@ static Quaternion multiply(const Quaternion *p, const Quaternion *q)
 }
 
 /* The rotation that leads from `from` to `to`, the short way. */
-static Quaternion turn_between(const Quaternion *to, const Quaternion *from)
+static inline Quaternion turn_between(const Quaternion *to, const Quaternion *from)
 {
     Quaternion inverse = { { -from->v[0], -from->v[1], -from->v[2], from->v[3] } };
     Quaternion turn = multiply(to, &inverse);
@@ -145,7 +162,7 @@ static Quaternion turn_between(const Quaternion *to, const Quaternion *from)
 }
 
 /* Axis × a quarter of the angle: adds up as angles do. From the tangent by the first terms of the series. */
-static Vector angle_of(const Quaternion *turn)
+static inline Vector angle_of(const Quaternion *turn)
 {
     int64_t reciprocal = (INT64_C(1) << 32) / (ONE + turn->v[3]), square = 0;
     Vector tangent;
@@ -195,7 +212,7 @@ static Vector cross(const int64_t *a, const int64_t *b)
 }
 
 /* `arm` turned; in 1/64 as the arm is. */
-static Vector swing(const Quaternion *turn, const Vector *arm)
+static inline Vector swing(const Quaternion *turn, const Vector *arm)
 {
     Vector twice = cross(turn->v, arm->v);
     for (int k = 0; k < 3; k++) {
@@ -236,6 +253,10 @@ static int64_t over_lead(const Motion *motion, int64_t value, unsigned j)
 /* The turn from the past one at `j` to the baseline. */
 static Vector turned_since(const Motion *motion, Subject *subject, unsigned j)
 {
+    if (subject->past[j]->rotation == subject->base->rotation) {
+        subject->rotations[j] = subject->rotation;
+        return (Vector){ { 0 } };
+    }
     subject->rotations[j] = unpack(motion, subject->past[j]->rotation);
     Quaternion turn = turn_between(&subject->rotation, &subject->rotations[j]);
     return angle_of(&turn);
@@ -267,32 +288,34 @@ typedef struct Line {
     int64_t y[3], ty[3], yy;
 } Line;
 
-static void add_point(Line *line, int64_t age, const Vector *went)
+/* `sign`: 1 adds the point, -1 takes it away again. */
+static inline void add_point(Line *line, int64_t sign, int64_t age, const Vector *went)
 {
-    line->n++;
-    line->t -= age;
-    line->tt += age * age;
+    line->n += sign;
+    line->t -= sign * age;
+    line->tt += sign * age * age;
     for (int k = 0; k < 3; k++) {
-        int64_t y = -went->v[k];
+        int64_t y = -sign * went->v[k];
         line->y[k] += y;
         line->ty[k] -= age * y;
-        line->yy += y * y;
+        line->yy -= y * went->v[k];
     }
 }
 
 /* Whether the points keep to their line as points of steps of `step` would. */
-static bool is_straight(const Line *line, int64_t step)
+static inline bool is_straight(const Line *line, int64_t step)
 {
     int64_t divisor = line->n * line->tt - line->t * line->t, sum = 0;
     for (int k = 0; k < 3; k++) {
         sum += line->tt * line->y[k] * line->y[k] - 2 * line->t * line->y[k] * line->ty[k] +
                line->n * line->ty[k] * line->ty[k];
     }
-    return line->yy - sum / divisor <= (line->n - 2) * step * step;
+    int64_t least = line->yy - (line->n - 2) * step * step; /* of sum / divisor; neither is negative */
+    return least <= 0 || sum >= least * divisor;
 }
 
 /* Where the line is after `lead`. */
-static Vector at_lead(const Line *line, int64_t lead, int64_t scale)
+static inline Vector at_lead(const Line *line, int64_t lead, int64_t scale)
 {
     int64_t divisor = line->n * line->tt - line->t * line->t;
     Vector to;
@@ -307,9 +330,9 @@ static Vector at_lead(const Line *line, int64_t lead, int64_t scale)
 /* The longest line that ends in the baseline: how many past ones are on it. Each must be older than the one
  * before. The caller gives what was gone since each; *out_to is left as it is where there are less than two.
  */
-static unsigned fit_line(const Motion *motion, Subject *subject, bool turns, Vector *out_to)
+static inline unsigned fit_line(const Motion *motion, Subject *subject, const bool turns, Vector *out_to)
 {
-    Line line = { .n = 1 }, best = line;
+    Line line = { .n = 1 };
     unsigned points = 0;
     int64_t step = turns ? motion->step_size >> ONE_BITS : 1;
     for (unsigned j = 0; j < MOTION_PAST; j++) {
@@ -327,20 +350,53 @@ static unsigned fit_line(const Motion *motion, Subject *subject, bool turns, Vec
         if (size_of(&went) > LINE_REACH) {
             break;
         }
-        add_point(&line, motion->ages[j], &went);
+        add_point(&line, 1, motion->ages[j], &went);
         if (j > 0 && !is_straight(&line, step)) {
+            if (j == 1) {
+                return 0;
+            }
+            add_point(&line, -1, motion->ages[j], &went);
             break;
         }
-        best = line;
         points++;
     }
     if (points >= 2) {
-        *out_to = at_lead(&best, motion->lead, turns ? 1 : 1 << FINE_BITS);
+        *out_to = at_lead(&line, motion->lead, turns ? 1 : 1 << FINE_BITS);
     }
     return points >= 2 ? points : 0;
 }
 
 /* ---- the carrier ---- */
+
+static inline bool is_near(const Vector *arm)
+{
+    return magnitude(arm->v[0]) < NEAR << FINE_BITS && magnitude(arm->v[1]) < NEAR << FINE_BITS &&
+           magnitude(arm->v[2]) < NEAR << FINE_BITS;
+}
+
+/* What it moved beside the carrier's motion since the past one at `j`. */
+static inline Vector slid_since(const Motion *motion, unsigned j, const Vector *at, const Vector *went,
+                                const Vector *arm)
+{
+    Vector before;
+    for (int k = 0; k < 3; k++) {
+        before.v[k] = clamp(at->v[k] - went->v[k] - motion->carrier_at[1 + j].v[k], 1 << 22);
+    }
+    Vector then = swing(&motion->carrier_turned[1 + j], &before);
+    return difference(arm, &then);
+}
+
+/* In 1/16 of the square of a unit. */
+static inline uint32_t rigidity_of(const Vector *slid)
+{
+    int64_t square = 0;
+    for (int k = 0; k < 3; k++) {
+        int64_t error = clamp(slid->v[k], 1 << 18);
+        square += error * error;
+    }
+    square >>= 2 * FINE_BITS - 4;
+    return square < UINT32_MAX ? (uint32_t)square : UINT32_MAX - 1;
+}
 
 /* Where the carrier takes it, and how it kept its place on it so far. */
 static void look_at_carrier(const Motion *motion, Subject *subject)
@@ -352,10 +408,8 @@ static void look_at_carrier(const Motion *motion, Subject *subject)
                           (int64_t)subject->at[1] * (1 << FINE_BITS),
                           (int64_t)subject->at[2] * (1 << FINE_BITS) } };
     Vector arm = difference(&at, &motion->carrier_at[0]);
-    for (int k = 0; k < 3; k++) {
-        if (magnitude(arm.v[k]) >= NEAR << FINE_BITS) {
-            return;
-        }
+    if (!is_near(&arm)) {
+        return;
     }
     subject->near = true;
     subject->arm = arm;
@@ -367,27 +421,19 @@ static void look_at_carrier(const Motion *motion, Subject *subject)
         if (!subject->past[j] || !motion->carrier_known[1 + j]) {
             continue;
         }
-        Vector before;
-        for (int k = 0; k < 3; k++) {
-            before.v[k] = clamp(at.v[k] - subject->went[j].v[k] - motion->carrier_at[1 + j].v[k], 1 << 22);
-        }
-        Vector then = swing(&motion->carrier_turned[1 + j], &before);
-        subject->slid[j] = difference(&subject->arm, &then);
+        subject->slid[j] = slid_since(motion, j, &at, &subject->went[j], &subject->arm);
         if (j <= MOTION_OLD) {
             Quaternion expected = multiply(&motion->carrier_turned[1 + j], &subject->rotations[j]);
             Quaternion beside = turn_between(&subject->rotation, &expected);
             subject->slid_turn[j] = angle_of(&beside);
         }
     }
-    int64_t square = 0, turn_square = 0;
+    int64_t turn_square = 0;
     for (int k = 0; k < 3; k++) {
-        int64_t error = clamp(subject->slid[MOTION_OLD].v[k], 1 << 18);
         int64_t turn = clamp(subject->slid_turn[MOTION_OLD].v[k], ONE);
-        square += error * error;
         turn_square += turn * turn;
     }
-    square >>= 2 * FINE_BITS - 4; /* in 1/16 of the square of a unit */
-    subject->rigidity = square < UINT32_MAX ? (uint32_t)square : UINT32_MAX - 1;
+    subject->rigidity = rigidity_of(&subject->slid[MOTION_OLD]);
     turn_square >>= 4;
     subject->turn_rigidity = turn_square < UINT32_MAX ? (uint32_t)turn_square : UINT32_MAX - 1;
 }
@@ -420,33 +466,62 @@ static void add_drift(Motion *motion, const Subject *subject, const MotionTrace 
 /* ---- neighbours ---- */
 
 /* 65535 × (4000 / (d + 4000))^3 at the squared distance d = 4096 i + 2048. */
-static const uint16_t nearness[REACH_SQUARED / 4096 + 1] = {
+static const uint16_t nearness[3 * REACH_SQUARED / 4096 + 1] = {
     18959, 4018, 1453, 680, 372, 225, 146, 100, 72, 53, 40, 31, 25, 20, 16, 14, 11, 10, 8, 7, 6,
     5,     5,    4,    4,   3,   3,   3,   2,   2,  2,  2,  2,  1,  1,  1,  1,  1,  1,  1, 1, 1,
     1,     1,    1,    1,   1,   1,   1,   0,   0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0, 0
 };
+
+typedef int32_t SignedLanes __attribute__((vector_size(16)));
+
+static inline MotionLanes lanes_of(uint32_t value)
+{
+    return (MotionLanes){ value, value, value, value };
+}
+
+static inline SignedLanes signed_lanes_of(int32_t value)
+{
+    return (SignedLanes){ value, value, value, value };
+}
+
+/* The traces within REACH in each coordinate of those that are carried as this one is. Trace n is bit
+ * n % 4 × 16 + 15 - n / 4. */
+static uint64_t find_near(const Motion *motion, const Subject *subject)
+{
+    const uint32_t bias = REACH - (UINT32_C(1) << 31); /* -REACH is the lowest number there is */
+    const SignedLanes most = signed_lanes_of(INT32_MIN + 2 * REACH);
+    const MotionLanes carried = lanes_of(subject->carried);
+    uint32_t lowest[3];
+    for (int k = 0; k < 3; k++) {
+        lowest[k] = (uint32_t)subject->at[k] - bias;
+    }
+    const MotionLanes x = lanes_of(lowest[0]), y = lanes_of(lowest[1]), z = lanes_of(lowest[2]);
+    SignedLanes found = { 0 };
+    for (unsigned i = 0; i < MOTION_NEIGHBOURS / 4; i++) {
+        const MotionPlaces *places = &motion->places[i];
+        SignedLanes near =
+            ((SignedLanes)(places->at[0] - x) <= most) & ((SignedLanes)(places->at[1] - y) <= most) &
+            ((SignedLanes)(places->at[2] - z) <= most) & (SignedLanes)(places->carried == carried);
+        found = found + found - near; /* what is true is -1 */
+    }
+    return (uint64_t)found[0] | (uint64_t)found[1] << 16 | (uint64_t)found[2] << 32 |
+           (uint64_t)found[3] << 48;
+}
 
 /* Means of what was missed nearby, the nearest counting most; those count that are carried as this one is. */
 static void look_around(const Motion *motion, Subject *subject)
 {
     int64_t weights = 0, position_error = 0, rotation_error = 0;
     Vector sum = { { 0 } }, turns = { { 0 } };
-    uint32_t count = motion->trace_count < MOTION_NEIGHBOURS ? motion->trace_count : MOTION_NEIGHBOURS;
     subject->distance = FAR_AWAY;
-    for (uint32_t i = 0; i < count; i++) {
-        const MotionTrace *trace = &motion->traces[i];
+    for (uint64_t found = find_near(motion, subject); found; found &= found - 1) {
+        unsigned bit = (unsigned)__builtin_ctzll(found);
+        const MotionTrace *trace = &motion->traces[(15 - bit % 16) * 4 + bit / 16];
         uint32_t dx = (uint32_t)trace->at[0] - (uint32_t)subject->at[0];
         uint32_t dy = (uint32_t)trace->at[1] - (uint32_t)subject->at[1];
         uint32_t dz = (uint32_t)trace->at[2] - (uint32_t)subject->at[2];
-        if ((dx + REACH > 2 * REACH) | (dy + REACH > 2 * REACH) | (dz + REACH > 2 * REACH) |
-            (trace->carried != subject->carried)) {
-            continue;
-        }
         uint32_t square = dx * dx + dy * dy + dz * dz;
-        if (square >= REACH_SQUARED) {
-            continue;
-        }
-        int64_t weight = nearness[square >> 12];
+        int64_t weight = nearness[square >> 12]; /* 0 beyond REACH, which is beyond FAR_AWAY too */
         weights += weight;
         for (int k = 0; k < 3; k++) {
             sum.v[k] += weight * trace->missed[k];
@@ -488,7 +563,7 @@ static unsigned classify(const Motion *motion, const Subject *subject)
 {
     if (subject->near && subject->rigidity < 1024 * 16) {
         uint32_t rigidity = subject->rigidity >> 4;
-        return CLASS_CARRIED + (rigidity < 16 ? 0 : rigidity < 64 ? 1 : rigidity < 256 ? 2 : 3);
+        return CLASS_CARRIED + (unsigned)((rigidity >= 16) + (rigidity >= 64) + (rigidity >= 256));
     }
     int64_t path = over_lead(motion, size_of(&subject->went[MOTION_OLD]), MOTION_OLD);
     if (subject->near && subject->rigidity < 4096 * 16 && path >= 60 << FINE_BITS) {
@@ -498,7 +573,8 @@ static unsigned classify(const Motion *motion, const Subject *subject)
         return CLASS_SLOW;
     }
     uint32_t unsteadiness = subject->unsteadiness >> 2;
-    return CLASS_SLOW + 1 + (unsteadiness < 573 ? 0 : unsteadiness < 1966 ? 1 : unsteadiness < 6554 ? 2 : 3);
+    return CLASS_SLOW + 1 +
+           (unsigned)((unsteadiness >= 573) + (unsteadiness >= 1966) + (unsteadiness >= 6554));
 }
 
 static bool is_carried(unsigned class)
@@ -509,60 +585,77 @@ static bool is_carried(unsigned class)
 /* Which shape residuals have. */
 static unsigned group_of(unsigned class)
 {
-    return is_carried(class)                              ? 1
-           : class >= CLASS_LINE                          ? 2
-           : class == CLASS_RESTED || class == CLASS_SLOW ? 3
-                                                          : 0;
+    static const uint8_t groups[MOTION_CLASSES] = { 0, 0, 3, 1, 1, 1, 1, 1, 3, 0, 0, 0, 0, 2, 2, 2, 2 };
+    return groups[class];
 }
 
-static Subject look(const Motion *motion, uint32_t index)
+/* Piece by piece: the rotations, most of it, need no clearing. */
+static inline void subject_init(Subject *subject, const EntityState *base)
 {
-    Subject subject = { .base = &motion->baseline->entities[index],
-                        .rigidity = UINT32_MAX,
-                        .turn_rigidity = UINT32_MAX };
-    subject.at[0] = subject.base->x_mm;
-    subject.at[1] = subject.base->y_mm;
-    subject.at[2] = subject.base->z_mm;
-    subject.rotation = unpack(motion, subject.base->rotation);
-    look_back(motion, index, &subject);
-    subject.down = look_down(motion, &subject);
-    subject.line_points = fit_line(motion, &subject, false, &subject.line);
-    subject.line_turn_points = fit_line(motion, &subject, true, &subject.line_turn);
+    subject->base = base;
+    memset(subject->went, 0, sizeof subject->went);
+    memset(subject->turned, 0, sizeof subject->turned);
+    memset(subject->slid, 0, sizeof subject->slid);
+    memset(subject->slid_turn, 0, sizeof subject->slid_turn);
+    subject->arm = subject->swung = subject->drift = (Vector){ { 0 } };
+    subject->neighbours = subject->neighbours_turn = (Vector){ { 0 } };
+    subject->line = subject->line_turn = (Vector){ { 0 } };
+    subject->near = subject->carried = false;
+    subject->rigidity = subject->turn_rigidity = UINT32_MAX;
+    subject->unsteadiness = subject->position_error = subject->rotation_error = 0;
+}
+
+static void look(const Motion *motion, uint32_t index, Subject *subject)
+{
+    subject_init(subject, &motion->baseline->entities[index]);
+    subject->at[0] = subject->base->x_mm;
+    subject->at[1] = subject->base->y_mm;
+    subject->at[2] = subject->base->z_mm;
+    subject->rotation = unpack(motion, subject->base->rotation);
+    look_back(motion, index, subject);
+    subject->down = look_down(motion, subject);
+    subject->line_points = fit_line(motion, subject, false, &subject->line);
+    subject->line_turn_points = fit_line(motion, subject, true, &subject->line_turn);
     if (index == motion->carrier) {
-        subject.class = CLASS_CARRIER;
-    } else if (!subject.past[MOTION_RECENT] || !subject.past[MOTION_OLD]) {
-        subject.class = CLASS_UNKNOWN;
-    } else if (motion_same_place(subject.base, subject.past[MOTION_OLD])) {
-        subject.class = CLASS_RESTED;
+        subject->class = CLASS_CARRIER;
+    } else if (!subject->past[MOTION_RECENT] || !subject->past[MOTION_OLD]) {
+        subject->class = CLASS_UNKNOWN;
+    } else if (motion_same_place(subject->base, subject->past[MOTION_OLD])) {
+        subject->class = CLASS_RESTED;
     } else {
-        if (subject.line_points < 3 || subject.line_turn_points < 3) {
-            look_at_carrier(motion, &subject);
-            look_at_drift(motion, &subject);
+        if (subject->line_points < 3 || subject->line_turn_points < 3) {
+            look_at_carrier(motion, subject);
+            look_at_drift(motion, subject);
         }
-        subject.class = classify(motion, &subject);
+        subject->class = classify(motion, subject);
     }
-    subject.carried = is_carried(subject.class);
-    subject.turn_class = subject.class;
-    if (!subject.carried && subject.class >= CLASS_SLOW) {
-        if (subject.line_points >= 2) {
-            subject.class = CLASS_LINE + subject.line_points - 2;
+    subject->carried = is_carried(subject->class);
+    subject->turn_class = subject->class;
+    if (!subject->carried && subject->class >= CLASS_SLOW) {
+        if (subject->line_points >= 2) {
+            subject->class = CLASS_LINE + subject->line_points - 2;
         }
-        if (subject.line_turn_points >= 2) {
-            subject.turn_class = CLASS_LINE + subject.line_turn_points - 2;
+        if (subject->line_turn_points >= 2) {
+            subject->turn_class = CLASS_LINE + subject->line_turn_points - 2;
         }
     }
-    look_around(motion, &subject);
-    return subject;
+    look_around(motion, subject);
 }
 
 /* ---- positions ---- */
 
-static unsigned spread_of(const int16_t *weights, const int32_t *clues)
+/* A spread is a sum over clues, most of which the three coordinates share. */
+static inline int32_t shared_spread(const int16_t *weights, const int32_t *clues)
 {
     int32_t sum = 64;
     for (unsigned i = 0; i < MOTION_CLUES; i++) {
         sum += weights[i] * clues[i];
     }
+    return sum;
+}
+
+static inline unsigned spread_of(int32_t sum)
+{
     sum >>= 7;
     return sum < 0 ? 0 : sum >= RESIDUAL_SPREAD ? RESIDUAL_SPREAD - 1 : (unsigned)sum;
 }
@@ -570,8 +663,12 @@ static unsigned spread_of(const int16_t *weights, const int32_t *clues)
 static int64_t mean_of(const int16_t *weights, const int64_t *features)
 {
     int64_t sum = 1 << (WEIGHT_BITS - 1);
+    uint64_t large = 0;
     for (unsigned i = 0; i < MOTION_FEATURES; i++) {
-        sum += weights[i] * clamp(features[i], 1 << 30);
+        large |= (uint64_t)features[i] + (1 << 30);
+    }
+    for (unsigned i = 0; i < MOTION_FEATURES; i++) { /* nearly never is anything that large */
+        sum += weights[i] * (large >> 31 ? clamp(features[i], 1 << 30) : features[i]);
     }
     return sum >> WEIGHT_BITS;
 }
@@ -599,6 +696,8 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
         [11] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
         [13] = subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_OLDER])) : 0,
     };
+    const int16_t *spreads = motion_position_spread[subject->class];
+    const int32_t shared = shared_spread(spreads, clues);
     for (int k = 0; k < 3; k++) {
         int64_t quick = over_lead(motion, subject->went[MOTION_RECENT].v[k], MOTION_RECENT);
         int64_t slow = over_lead(motion, subject->went[MOTION_OLD].v[k], MOTION_OLD);
@@ -619,7 +718,8 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
         clues[3] = logarithm(missed);
         clues[12] = motion->surprise[0][subject->carried] >> 4;
         int64_t mean = mean_of(motion_position_mean[subject->class], features);
-        unsigned spread = spread_of(motion_position_spread[subject->class], clues);
+        unsigned spread = spread_of(shared + spreads[1] * clues[1] + spreads[2] * clues[2] +
+                                    spreads[3] * clues[3] + spreads[12] * clues[12]);
         int32_t gone = (int32_t)((uint32_t)position[k] - (uint32_t)subject->at[k]);
         MOTION_OBSERVE(0, subject->class, features, clues, gone, mean);
         gone = residual_code(coder, &motion_position_shape[group_of(subject->class)], mean, spread, gone);
@@ -681,27 +781,34 @@ static Quaternion expected_rotation(const Motion *motion, const Subject *subject
     return multiply(&step, &subject->rotation);
 }
 
+static inline void put_larger_first(uint64_t *a, uint64_t *b)
+{
+    uint64_t larger = *a > *b ? *a : *b, smaller = *a > *b ? *b : *a;
+    *a = larger;
+    *b = smaller;
+}
+
 /* Which component is largest: the candidates in the order of their expected magnitude. */
 static unsigned code_largest(Motion *motion, RangeCoder *coder, const Quaternion *expected, unsigned largest)
 {
-    unsigned order[4] = { 0, 1, 2, 3 };
-    for (unsigned i = 1; i < 4; i++) {
-        for (unsigned j = i; j > 0 && magnitude(expected->v[order[j]]) > magnitude(expected->v[order[j - 1]]);
-             j--) {
-            unsigned swap = order[j];
-            order[j] = order[j - 1];
-            order[j - 1] = swap;
-        }
+    uint64_t order[4]; /* magnitudes, and 3 less the index: what is as large comes in the order x, y, z, w */
+    for (unsigned i = 0; i < 4; i++) {
+        order[i] = (uint64_t)magnitude(expected->v[i]) << 2 | (3 - i);
     }
+    put_larger_first(&order[0], &order[1]);
+    put_larger_first(&order[2], &order[3]);
+    put_larger_first(&order[0], &order[2]);
+    put_larger_first(&order[1], &order[3]);
+    put_larger_first(&order[1], &order[2]);
     for (unsigned i = 0; i < 3; i++) {
-        int64_t lead = magnitude(expected->v[order[i]]) - magnitude(expected->v[order[i + 1]]);
-        unsigned gap = (unsigned)(lead * 5 >> 13);
-        MOTION_OBSERVE_LARGEST(i, gap, largest == order[i]);
-        if (range_bit(coder, &motion->largest[i][gap < 15 ? gap : 15], largest == order[i])) {
-            return order[i];
+        uint64_t lead = (order[i] >> 2) - (order[i + 1] >> 2);
+        unsigned gap = (unsigned)(lead * 5 >> 13), index = 3 - (unsigned)(order[i] & 3);
+        MOTION_OBSERVE_LARGEST(i, gap, largest == index);
+        if (range_bit(coder, &motion->largest[i][gap < 15 ? gap : 15], largest == index)) {
+            return index;
         }
     }
-    return order[3];
+    return 3 - (unsigned)(order[3] & 3);
 }
 
 static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subject, const int32_t *position,
@@ -727,6 +834,8 @@ static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
         [12] = subject->near ? logarithm((uint64_t)size_of(&subject->slid_turn[MOTION_RECENT])) : 0,
         [13] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
     };
+    const int16_t *spreads = motion_rotation_spread[subject->turn_class];
+    const int32_t shared = shared_spread(spreads, clues);
     for (unsigned k = 0, place = 0; k < 4; k++) {
         if (k == largest) {
             continue;
@@ -737,7 +846,8 @@ static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
         clues[2] = logarithm((uint64_t)magnitude(change));
         clues[3] = logarithm(missed);
         clues[11] = motion->surprise[1][subject->carried] >> 4;
-        unsigned spread = spread_of(motion_rotation_spread[subject->turn_class], clues);
+        unsigned spread =
+            spread_of(shared + spreads[2] * clues[2] + spreads[3] * clues[3] + spreads[11] * clues[11]);
         int32_t code = quat_component(actual, place);
         MOTION_OBSERVE(1, subject->turn_class, features[0], clues, code, mean);
         code =
@@ -792,9 +902,24 @@ static void begin_carrying(Motion *motion, const EntityState *entity)
     motion->carrying = motion->carrier_known[1 + MOTION_OLD];
 }
 
+static void keep_trace(Motion *motion, const MotionTrace *trace)
+{
+    uint32_t place = motion->trace_count++ % MOTION_NEIGHBOURS;
+    motion->traces[place] = *trace;
+    for (int k = 0; k < 3; k++) {
+        motion->places[place / 4].at[k][place % 4] = (uint32_t)trace->at[k];
+    }
+    motion->places[place / 4].carried[place % 4] = trace->carried;
+}
+
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity)
 {
     const EntityState *base = &motion->baseline->entities[index];
+    for (unsigned j = MOTION_OLDER; j < MOTION_PAST; j++) {
+        if (motion->past[j] && index < motion->past[j]->entity_count) {
+            __builtin_prefetch(&motion->past[j]->entities[index]); /* long out of the cache */
+        }
+    }
     unsigned recent = motion_recent(motion, index);
     int32_t position[3] = { entity->x_mm, entity->y_mm, entity->z_mm };
     const int32_t was[3] = { base->x_mm, base->y_mm, base->z_mm };
@@ -804,7 +929,8 @@ void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState 
     memcpy(position, moved ? position : was, sizeof was);
     entity->rotation = turned ? entity->rotation : base->rotation;
     if (moved || turned) {
-        Subject subject = look(motion, index);
+        Subject subject;
+        look(motion, index, &subject);
         MotionTrace trace = { .at = { was[0], was[1], was[2] }, .carried = subject.carried };
         if (moved) {
             code_position(motion, coder, &subject, position, &trace);
@@ -815,7 +941,7 @@ void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState 
         if (subject.carried && moved && turned) {
             add_drift(motion, &subject, &trace);
         }
-        motion->traces[motion->trace_count++ % MOTION_NEIGHBOURS] = trace;
+        keep_trace(motion, &trace);
     }
     entity->x_mm = position[0];
     entity->y_mm = position[1];
@@ -833,30 +959,41 @@ static const uint16_t first_turned[4][2] = {
     { 4000, 32768 }, { 3000, 46000 }, { 60000, 46000 }, { 62000, 64600 }
 };
 
+/* All but the traces and what is learnt: in a small cell that would be most of the work. */
+static void clear(Motion *motion)
+{
+    memset(motion, 0, offsetof(Motion, traces));
+}
+
 void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, const SnapshotBase *base)
 {
     uint32_t since = base->baseline ? base->baseline->sequence : 0;
     uint32_t lead = sequence - since;
-    *motion = (Motion){ .baseline = base->baseline,
-                        .past = { base->recent, base->old },
-                        .lead = lead < LEAD_MAX ? lead : LEAD_MAX,
-                        .steps = rotation_steps,
-                        .step_size = (INT64_C(3037000500) + rotation_steps / 2) / rotation_steps,
-                        .carrier = MOTION_NO_CARRIER };
+    clear(motion);
+    motion->baseline = base->baseline;
+    motion->past[MOTION_RECENT] = base->recent;
+    motion->past[MOTION_OLD] = base->old;
+    motion->lead = lead < LEAD_MAX ? lead : LEAD_MAX;
+    motion->steps = rotation_steps;
+    motion->step_size = (INT64_C(3037000500) + rotation_steps / 2) / rotation_steps;
+    motion->carrier = MOTION_NO_CARRIER;
     memcpy(&motion->past[MOTION_OLDER], base->older, sizeof base->older);
     for (unsigned j = 0; j < MOTION_PAST; j++) {
         motion->ages[j] = motion->past[j] ? (int32_t)(since - motion->past[j]->sequence) : 1;
         motion->ratios[j] = (motion->lead << 16) / motion->ages[j];
     }
-    for (int k = 0; k < 3; k++) {
-        motion->lowest[k] = INT32_MAX;
-    }
+    int32_t x = INT32_MAX, y = INT32_MAX, z = INT32_MAX;
     for (uint32_t i = 0; i < base->baseline->entity_count; i++) {
         const EntityState *entity = &base->baseline->entities[i];
-        const int32_t at[3] = { entity->x_mm, entity->y_mm, entity->z_mm };
-        for (int k = 0; k < 3; k++) {
-            motion->lowest[k] = at[k] < motion->lowest[k] ? at[k] : motion->lowest[k];
-        }
+        x = entity->x_mm < x ? entity->x_mm : x;
+        y = entity->y_mm < y ? entity->y_mm : y;
+        z = entity->z_mm < z ? entity->z_mm : z;
+    }
+    motion->lowest[0] = x;
+    motion->lowest[1] = y;
+    motion->lowest[2] = z;
+    for (unsigned i = 0; i < MOTION_NEIGHBOURS / 4; i++) {
+        motion->places[i].carried = lanes_of(MOTION_NO_TRACE);
     }
     for (unsigned i = 0; i < 3; i++) {
         for (unsigned gap = 0; gap < 16; gap++) {
@@ -868,6 +1005,21 @@ void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, con
         motion->turned[way][0] = range_bit_init(first_turned[way][0]);
         motion->turned[way][1] = range_bit_init(first_turned[way][1]);
     }
+}
+
+/* As look_at_carrier would say it of the baseline's entity at `index`. */
+static uint32_t rigidity_beside(const Motion *motion, uint32_t index)
+{
+    const EntityState *base = &motion->baseline->entities[index];
+    const EntityState *old = motion_find(motion->past[MOTION_OLD], index, base->handle);
+    const Vector at = place_of(base);
+    const Vector arm = difference(&at, &motion->carrier_at[0]);
+    if (!motion->carrying || !old || !is_near(&arm)) {
+        return UINT32_MAX;
+    }
+    const Vector went = displacement(base, old);
+    const Vector slid = slid_since(motion, MOTION_OLD, &at, &went, &arm);
+    return rigidity_of(&slid);
 }
 
 uint32_t motion_find_carrier(const Motion *motion)
@@ -883,27 +1035,19 @@ uint32_t motion_find_carrier(const Motion *motion)
         }
     }
     for (uint32_t c = 0; c < count && c < CANDIDATES; c++) {
-        Motion trial = { .baseline = motion->baseline,
-                         .lead = motion->lead,
-                         .steps = motion->steps,
-                         .step_size = motion->step_size,
-                         .carrier = moving[c] };
+        Motion trial;
+        clear(&trial);
+        trial.baseline = motion->baseline;
         trial.past[MOTION_OLD] = motion->past[MOTION_OLD];
-        memcpy(trial.ages, motion->ages, sizeof trial.ages);
-        memcpy(trial.ratios, motion->ratios, sizeof trial.ratios);
+        trial.steps = motion->steps;
+        trial.step_size = motion->step_size;
+        trial.carrier = moving[c];
         const EntityState *entity = &motion->baseline->entities[moving[c]];
         begin_carrying(&trial, entity);
         uint32_t score = 0;
         uint32_t step = count / FOLLOWERS + 1;
         for (uint32_t f = c + 1; f < count; f += step) {
-            Subject subject = { .base = &motion->baseline->entities[moving[f]], .rigidity = UINT32_MAX };
-            subject.at[0] = subject.base->x_mm;
-            subject.at[1] = subject.base->y_mm;
-            subject.at[2] = subject.base->z_mm;
-            subject.rotation = unpack(motion, subject.base->rotation);
-            look_back(&trial, moving[f], &subject);
-            look_at_carrier(&trial, &subject);
-            int32_t gain = RIGID_ENOUGH - logarithm(subject.rigidity >> 4);
+            int32_t gain = RIGID_ENOUGH - logarithm(rigidity_beside(&trial, moving[f]) >> 4);
             score += gain > 0 ? (uint32_t)gain : 0;
         }
         if (score > most) {

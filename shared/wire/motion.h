@@ -36,6 +36,14 @@ typedef struct MotionTrace {
     int32_t position_error, rotation_error; /* sums of magnitudes of residuals, in 1/64 */
 } MotionTrace;
 
+/* Where four of them were, side by side, for a quick look which are near. */
+typedef uint32_t MotionLanes __attribute__((vector_size(16)));
+typedef struct MotionPlaces {
+    MotionLanes at[3], carried; /* 0, 1, or MOTION_NO_TRACE */
+} MotionPlaces;
+
+#define MOTION_NO_TRACE 2
+
 /* The mean of what the carrier's motion alone missed of those that it carries. */
 typedef struct MotionDrift {
     uint32_t count;
@@ -62,6 +70,7 @@ typedef struct Motion {
     int32_t surprise[2][2]; /* how spreads went wrong lately: of positions and rotations, alone and carried */
     uint32_t trace_count;   /* of all, the last MOTION_NEIGHBOURS are kept */
     MotionTrace traces[MOTION_NEIGHBOURS];
+    MotionPlaces places[MOTION_NEIGHBOURS / 4];
     RangeBit largest[3][16];
     RangeBit moved[4], turned[4][2]; /* by motion_recent; turned also by moved */
 } Motion;

@@ -106,15 +106,28 @@ static inline void range_raise(RangeCoder *coder, uint64_t by)
     }
 }
 
+/* What of `range` a 1 takes. */
+static inline uint64_t range_share(uint64_t range, const RangeBit *model)
+{
+    uint32_t probability = ((uint32_t)model->quick + model->slow) >> 1;
+    probability = probability < 16 ? 16 : probability > 65520 ? 65520 : probability;
+    return (range >> 16) * probability;
+}
+
+static inline void range_learn(RangeBit *model, bool bit)
+{
+    int32_t target = -(int32_t)bit & 65535;
+    model->quick = (uint16_t)(model->quick + ((target - model->quick) >> 4));
+    model->slow = (uint16_t)(model->slow + ((target - model->slow) >> 7));
+}
+
 /* Codes `bit` and lets the model learn from it. STATUS_CAPACITY, STATUS_TRUNCATED. */
 static inline bool range_bit(RangeCoder *coder, RangeBit *model, bool bit)
 {
     if (coder->status != STATUS_OK) {
         return false;
     }
-    uint32_t probability = ((uint32_t)model->quick + model->slow) >> 1;
-    probability = probability < 16 ? 16 : probability > 65520 ? 65520 : probability;
-    uint64_t share = (coder->range >> 16) * probability;
+    uint64_t share = range_share(coder->range, model);
     if (coder->mode == RANGE_READ) {
         bit = coder->low < share;
         coder->low -= bit ? 0 : share;
@@ -122,9 +135,7 @@ static inline bool range_bit(RangeCoder *coder, RangeBit *model, bool bit)
         range_raise(coder, share);
     }
     coder->range = bit ? share : coder->range - share;
-    int32_t target = -(int32_t)bit & 65535;
-    model->quick = (uint16_t)(model->quick + ((target - model->quick) >> 4));
-    model->slow = (uint16_t)(model->slow + ((target - model->slow) >> 7));
+    range_learn(model, bit);
     range_normalise(coder);
     return bit;
 }

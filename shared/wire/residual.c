@@ -1,5 +1,7 @@
 #include "shared/wire/residual.h"
 
+#include <string.h>
+
 #define BINS       128 /* on either side; what is beyond escapes */
 #define MASS       65278
 #define NEAR_KNOTS 64 /* knots a quarter of a spread apart, 8 of the units of at() */
@@ -7,20 +9,24 @@
 /* 2^(16 - i/8) */
 static const uint32_t parts[8] = { 65536, 60097, 55109, 50535, 46341, 42495, 38968, 35734 };
 
+/* 2^32 over those, rounded. */
+static const uint32_t reciprocals[8] = { 65536, 71467, 77936, 84990, 92682, 101070, 110218, 120193 };
+
 /* The bins of one residual. */
 typedef struct Bins {
     const ResidualShape *shape;
     int64_t offset; /* of the mean above its floor, and half: in 1/64 */
-    uint32_t part;
+    uint32_t part, reciprocal;
     unsigned drop;  /* shift from 1/64 × part to 1/32 of a spread */
     unsigned shift; /* a bin is 2^shift wide */
 } Bins;
 
 /* 65536 × the probability of lying below the lower edge of bin `k`, -128 to 128. */
-static uint32_t below(const Bins *bins, int32_t k)
+static inline uint32_t below(const Bins *bins, int32_t k)
 {
     int64_t edge = k * ((int64_t)RESIDUAL_FINE << bins->shift) - bins->offset;
-    uint64_t size = (uint64_t)(edge < 0 ? -edge : edge) * bins->part >> bins->drop;
+    int64_t sign = -(int64_t)(edge < 0); /* by arithmetic: it is as likely one as the other */
+    uint64_t size = (uint64_t)((edge ^ sign) - sign) * bins->part >> bins->drop;
     const uint16_t *knots = bins->shape->above;
     uint32_t mass;
     if (size < 8 * NEAR_KNOTS) {
@@ -33,16 +39,61 @@ static uint32_t below(const Bins *bins, int32_t k)
         uint32_t rest = (uint32_t)size - (1u << octave);
         mass = knot[0] + ((uint32_t)(knot[1] - knot[0]) * rest >> octave);
     }
-    return (edge < 0 ? MASS / 2 - mass : MASS / 2 + mass) + (uint32_t)(k + BINS) + 1;
+    return MASS / 2 + ((mass ^ (uint32_t)sign) - (uint32_t)sign) + (uint32_t)(k + BINS) + 1;
+}
+
+typedef int16_t Lanes __attribute__((vector_size(16)));
+
+/* How many knots are not above `mass`, without the last one; at least 1. */
+static inline unsigned knots_below(const ResidualShape *shape, uint32_t mass)
+{
+    int16_t most = (int16_t)mass;
+    const Lanes limit = { most, most, most, most, most, most, most, most };
+    Lanes sum = { 0 };
+    for (unsigned i = 0; i + 1 < RESIDUAL_KNOTS; i += 8) {
+        Lanes knots;
+        memcpy(&knots, &shape->above[i], sizeof knots);
+        sum -= knots <= limit; /* what is true is -1 */
+    }
+    unsigned count = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        count += (unsigned)sum[i];
+    }
+    return count;
+}
+
+/* About where the bin is that holds `target`. */
+static inline int32_t guess_bin(const Bins *bins, uint32_t target)
+{
+    int32_t mass = (int32_t)target - (BINS + 1) - MASS / 2;
+    uint32_t size = (uint32_t)(mass < 0 ? -mass : mass);
+    size = size < MASS / 2 ? size : (uint32_t)MASS / 2;
+    unsigned knot = knots_below(bins->shape, size) - 1;
+    const uint16_t *knots = &bins->shape->above[knot];
+    uint32_t start = knot < NEAR_KNOTS ? knot * 8 : 8u * NEAR_KNOTS << (knot - NEAR_KNOTS);
+    uint32_t width = knot < NEAR_KNOTS ? 8 : start, rise = (uint32_t)(knots[1] - knots[0]);
+    size = start + (rise ? (size - knots[0]) * width / rise : 0);
+    uint64_t wide = (uint64_t)size * bins->reciprocal;
+    int64_t edge = (int64_t)(bins->drop < 32 ? wide >> (32 - bins->drop) : wide << (bins->drop - 32));
+    int64_t sign = -(int64_t)(mass < 0); /* by arithmetic: it is as likely one as the other */
+    int64_t bin = ((edge ^ sign) - sign + bins->offset) >> (6 + bins->shift);
+    return bin < -BINS ? -BINS : bin >= BINS ? BINS - 1 : (int32_t)bin;
 }
 
 /* The bin that holds `target`, and its bounds. -129 and 128 are what lies beyond. */
 static int32_t find_bin(const Bins *bins, uint32_t target, uint32_t *out_start, uint32_t *out_end)
 {
+    int32_t guess = guess_bin(bins, target);
+    uint32_t lower = below(bins, guess), upper = below(bins, guess + 1);
+    if (lower <= target && target < upper) {
+        *out_start = lower;
+        *out_end = upper;
+        return guess;
+    }
     int32_t from = -BINS - 1,
             to = BINS + 1; /* below(from) <= target < below(to), at the ends by definition */
     uint32_t start = 0, end = RANGE_TOTAL;
-    int32_t step = 4, at = target < MASS / 2 + BINS ? -step : step;
+    int32_t step = 1, at = target < lower ? guess - 1 : guess + 1;
     while (to - from > 1) {
         if (at <= from || at >= to) {
             at = from + (to - from) / 2;
@@ -84,6 +135,7 @@ int32_t residual_code(RangeCoder *coder, const ResidualShape *shape, int64_t mea
     Bins bins = { .shape = shape,
                   .offset = RESIDUAL_FINE / 2 + (mean & (RESIDUAL_FINE - 1)),
                   .part = parts[spread & 7],
+                  .reciprocal = reciprocals[spread & 7],
                   .drop = 13 + octave,
                   .shift = octave > 6 ? octave - 6 : 0 };
     int32_t residual = (int32_t)((uint32_t)value - (uint32_t)floor), bin = 0;

@@ -98,6 +98,20 @@ static void models_init(Models *models)
     }
 }
 
+/* Motion begins on its own; clearing that too would be most of the work in a small cell. */
+static void codec_init(Codec *codec, RangeCoder *stream, ChannelCodec *channels, TimeNs source_time)
+{
+    codec->stream = stream;
+    codec->channels = channels;
+    codec->added = (EntityState){ 0 };
+    codec->changes = codec->cursor = codec->next = codec->floor = 0;
+    codec->baseline = codec->source = NULL;
+    codec->target = NULL;
+    codec->limits = (SnapshotLimits){ 0 };
+    models_init(&codec->models);
+    channel_codec_init(channels, source_time);
+}
+
 static void code_place(Codec *codec, int32_t *value, int32_t base)
 {
     uint64_t difference = bits_zigzag((int32_t)((uint32_t)*value - (uint32_t)base));
@@ -206,9 +220,27 @@ static bool same_identity(const EntityState *a, const EntityState *b)
            a->channel_count == b->channel_count;
 }
 
-static bool same_entity(const Codec *codec, const EntityState *a, const EntityState *b)
+/* Nothing but the place of the channels differs. In a few words: this is asked of all that rests. */
+static inline bool alike(const EntityState *a, const EntityState *b)
 {
-    if (!same_identity(a, b) || !motion_same_place(a, b)) {
+    static_assert(sizeof *a == 32 && offsetof(EntityState, first_channel) == 8 &&
+                      offsetof(EntityState, x_mm) == 12,
+                  "all of an entity but the second word and a half of its four");
+    const uint8_t *p = (const uint8_t *)a, *q = (const uint8_t *)b;
+    uint64_t identity[2], middle[2], rest[2];
+    memcpy(&identity[0], p, 8);
+    memcpy(&identity[1], q, 8);
+    memcpy(&middle[0], p + 16, 8);
+    memcpy(&middle[1], q + 16, 8);
+    memcpy(&rest[0], p + 24, 8);
+    memcpy(&rest[1], q + 24, 8);
+    return ((identity[0] ^ identity[1]) | (middle[0] ^ middle[1]) | (rest[0] ^ rest[1]) |
+            (uint32_t)(a->x_mm ^ b->x_mm)) == 0;
+}
+
+static inline bool same_entity(const Codec *codec, const EntityState *a, const EntityState *b)
+{
+    if (!alike(a, b)) {
         return false;
     }
     const ChannelState *channels = codec->source->channels + a->first_channel;
@@ -260,6 +292,20 @@ static EntityOp next_op(const Codec *codec)
     return same_entity(codec, entity, base) ? OP_SAME : OP_CHANGED;
 }
 
+/* Which model says that the baseline's entity at `index` stays as it is; `recent` is what motion_recent says.
+ */
+static inline RangeBit *same_model(Codec *codec, uint32_t index, unsigned recent, uint32_t changes)
+{
+    const EntityState *base = &codec->baseline->entities[index];
+    changes = changes < 2 ? changes : 2;
+    if (base->channel_count == 0 || recent >= 2) {
+        return &codec->models.same[recent][changes];
+    }
+    const ChannelState *channels = codec->baseline->channels + base->first_channel;
+    return &codec->models
+                .same_aged[channel_codec_age(codec->channels, base->channel_count, channels)][changes];
+}
+
 static EntityOp code_op(Codec *codec)
 {
     EntityOp op = is_writing(codec) ? next_op(codec) : OP_END;
@@ -268,13 +314,7 @@ static EntityOp code_op(Codec *codec)
         return range_bit(codec->stream, &models->more, op == OP_ADDED) ? OP_ADDED : OP_END;
     }
     unsigned recent = motion_recent(&codec->motion, codec->cursor);
-    unsigned changes = codec->changes < 2 ? codec->changes : 2;
-    const EntityState *base = &codec->baseline->entities[codec->cursor];
-    RangeBit *same = &models->same[recent][changes];
-    if (base->channel_count > 0 && recent < 2) {
-        const ChannelState *channels = codec->baseline->channels + base->first_channel;
-        same = &models->same_aged[channel_codec_age(codec->channels, base->channel_count, channels)][changes];
-    }
+    RangeBit *same = same_model(codec, codec->cursor, recent, codec->changes);
     if (range_bit(codec->stream, same, op == OP_SAME)) {
         codec->changes /= 2;
         return OP_SAME;
@@ -331,9 +371,81 @@ static void code_added(Codec *codec)
     }
 }
 
+/* Does what code_op and keep would do, as long as entities stay as they are: most of them do. */
+static inline void keep_run(Codec *codec, const bool writing)
+{
+    RangeCoder *stream = codec->stream;
+    const Snapshot *baseline = codec->baseline, *source = codec->source;
+    Snapshot *target = codec->target;
+    const Snapshot *const past[] = { codec->motion.past[MOTION_RECENT], codec->motion.past[MOTION_OLD] };
+    uint32_t known = past[0] && past[1] ? past[0]->entity_count : 0;
+    known = known > 0 && past[1]->entity_count < known ? past[1]->entity_count : known;
+    uint64_t low = stream->low, range = stream->range;
+    uint32_t cursor = codec->cursor, next = codec->next, changes = codec->changes;
+    uint32_t entity_count = writing ? 0 : target->entity_count,
+             channel_count = writing ? 0 : target->channel_count;
+    for (; cursor < baseline->entity_count; cursor++) {
+        const EntityState *base = &baseline->entities[cursor];
+        if (writing && (next >= source->entity_count || !same_entity(codec, &source->entities[next], base))) {
+            break;
+        }
+        if (!writing && (entity_count >= codec->limits.entities ||
+                         base->channel_count > codec->limits.channels - channel_count)) {
+            break;
+        }
+        bool rests = cursor < known && alike(base, &past[0]->entities[cursor]) &&
+                     alike(base, &past[1]->entities[cursor]);
+        unsigned recent = rests ? 1 : motion_recent(&codec->motion, cursor);
+        RangeBit *same = same_model(codec, cursor, recent, changes);
+        uint64_t share = range_share(range, same);
+        if (!writing && low >= share) {
+            break;
+        }
+        range = share;
+        range_learn(same, true);
+        if (range >> 32 == 0) {
+            stream->low = low;
+            stream->range = range;
+            range_refill(stream);
+            low = stream->low;
+            range = stream->range;
+        }
+        changes /= 2;
+        next++;
+        if (!writing) {
+            target->entities[entity_count] = *base;
+            target->entities[entity_count++].first_channel = channel_count;
+            for (unsigned i = 0; i < base->channel_count; i++) {
+                target->channels[channel_count++] = baseline->channels[base->first_channel + i];
+            }
+        }
+        if (stream->status != STATUS_OK) {
+            cursor++;
+            break;
+        }
+    }
+    if (cursor > codec->cursor) {
+        codec->floor = entity_index(baseline->entities[cursor - 1].handle) + 1;
+    }
+    stream->low = low;
+    stream->range = range;
+    codec->cursor = cursor;
+    codec->next = next;
+    codec->changes = changes;
+    if (!writing) {
+        target->entity_count = entity_count;
+        target->channel_count = channel_count;
+    }
+}
+
 static void code_entities(Codec *codec)
 {
     while (ok(codec)) {
+        if (is_writing(codec)) {
+            keep_run(codec, true);
+        } else {
+            keep_run(codec, false);
+        }
         switch (code_op(codec)) {
         case OP_SAME:
             keep(codec);
@@ -421,9 +533,10 @@ static Status write_snapshot(RangeCoder *coder, const Snapshot *snapshot, const 
     const Snapshot *baseline = base->baseline ? base->baseline : &no_snapshot;
     assert(!base->baseline || snapshot_newer(snapshot->sequence, baseline->sequence));
     ChannelCodec channels; /* the most of it never begins */
-    channel_codec_init(&channels, base->source_time);
-    Codec codec = { .stream = coder, .channels = &channels, .source = snapshot, .baseline = baseline };
-    models_init(&codec.models);
+    Codec codec;
+    codec_init(&codec, coder, &channels, base->source_time);
+    codec.source = snapshot;
+    codec.baseline = baseline;
     SnapshotBase past = *base;
     uint32_t distance = code_distance(&codec, snapshot->sequence, baseline->sequence);
     if (distance) {
@@ -497,9 +610,10 @@ Status snapshot_decode(SnapshotSource known, uint32_t sequence, TimeNs source_ti
     snapshot_clear(target, sequence);
     RangeCoder coder = range_reader(bytes);
     ChannelCodec channels;
-    channel_codec_init(&channels, source_time);
-    Codec codec = { .stream = &coder, .channels = &channels, .target = target, .limits = limits };
-    models_init(&codec.models);
+    Codec codec;
+    codec_init(&codec, &coder, &channels, source_time);
+    codec.target = target;
+    codec.limits = limits;
     target->format = limits.format;
     SnapshotBase base = code_base(&codec, known, sequence);
     base.baseline = base.baseline ? base.baseline : &no_snapshot;
