@@ -13,6 +13,7 @@
 #define FAR_AWAY      90000 /* squared distance that counts as no neighbour */
 #define LEAD_MAX      65535
 #define DRIFT_COUNT   16
+#define CELL_BITS     10        /* a cell of the movers' filter is 1024 wide, more than they reach */
 #define LINE_REACH    (1 << 17) /* a line is not looked for in what went farther */
 
 /* The tool that fits the tables looks in here. */
@@ -792,6 +793,79 @@ static void begin_carrying(Motion *motion, const EntityState *entity)
     motion->carrying = motion->carrier_known[1 + MOTION_OLD];
 }
 
+/* ---- what may wake what rests ---- */
+
+static uint32_t cell_of(uint32_t x, uint32_t y, uint32_t z)
+{
+    const uint32_t mask = UINT32_MAX >> CELL_BITS;
+    uint32_t mixed = (x & mask) * 73856093u ^ (y & mask) * 19349663u ^ (z & mask) * 83492791u;
+    return (mixed ^ mixed >> 15) % MOTION_CELLS;
+}
+
+static void mark_around(Motion *motion, const int32_t *at)
+{
+    uint32_t x = (uint32_t)at[0] >> CELL_BITS, y = (uint32_t)at[1] >> CELL_BITS,
+             z = (uint32_t)at[2] >> CELL_BITS;
+    for (uint32_t i = 0; i < 27; i++) {
+        uint32_t cell = cell_of(x + i % 3 - 1, y + i / 3 % 3 - 1, z + i / 9 - 1);
+        motion->cells[cell / 32] |= 1u << cell % 32;
+    }
+}
+
+void motion_survey(Motion *motion)
+{
+    for (uint32_t i = 0; i < motion->baseline->entity_count && motion->mover_count < MOTION_MOVERS; i++) {
+        if (motion_recent(motion, i) != 3) {
+            continue;
+        }
+        const EntityState *base = &motion->baseline->entities[i];
+        Vector went = displacement(base, motion_find(motion->past[MOTION_RECENT], i, base->handle));
+        const int32_t was[3] = { base->x_mm, base->y_mm, base->z_mm };
+        int32_t *at = i == motion->carrier ? motion->carrier_place : motion->movers[motion->mover_count];
+        for (int k = 0; k < 3; k++) {
+            int64_t further = over_lead(motion, went.v[k], MOTION_RECENT) >> FINE_BITS;
+            at[k] = (int32_t)((uint32_t)was[k] + (uint32_t)further);
+        }
+        if (i == motion->carrier) {
+            motion->carrier_moves = true;
+        } else {
+            mark_around(motion, at);
+            motion->mover_count++;
+        }
+    }
+}
+
+static uint64_t distance_squared(const EntityState *base, const int32_t *at)
+{
+    int64_t x = between(base->x_mm, at[0]), y = between(base->y_mm, at[1]), z = between(base->z_mm, at[2]);
+    return (uint64_t)(x * x) + (uint64_t)(y * y) + (uint64_t)(z * z);
+}
+
+unsigned motion_stir(const Motion *motion, const EntityState *base)
+{
+    static const uint32_t reach[MOTION_STIRS - 1] = { 200, 250, 300, 350, 400, 500, 800 };
+    uint64_t nearest = UINT64_MAX;
+    uint32_t cell = cell_of((uint32_t)base->x_mm >> CELL_BITS, (uint32_t)base->y_mm >> CELL_BITS,
+                            (uint32_t)base->z_mm >> CELL_BITS);
+    if (motion->cells[cell / 32] >> cell % 32 & 1) {
+        for (uint32_t i = 0; i < motion->mover_count; i++) {
+            uint64_t square = distance_squared(base, motion->movers[i]);
+            nearest = square < nearest ? square : nearest;
+        }
+    }
+    if (motion->carrier_moves) { /* it is large, or nothing would move along with it */
+        uint64_t square = distance_squared(base, motion->carrier_place) / 16;
+        nearest = square < nearest ? square : nearest;
+    }
+    unsigned stir = 0;
+    while (stir < MOTION_STIRS - 1 && nearest >= (uint64_t)reach[stir] * reach[stir]) {
+        stir++;
+    }
+    return stir;
+}
+
+/* ---- one entity ---- */
+
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity)
 {
     const EntityState *base = &motion->baseline->entities[index];
@@ -799,8 +873,10 @@ void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState 
     int32_t position[3] = { entity->x_mm, entity->y_mm, entity->z_mm };
     const int32_t was[3] = { base->x_mm, base->y_mm, base->z_mm };
     bool moved = memcmp(position, was, sizeof was) != 0;
-    moved = range_bit(coder, &motion->moved[recent], moved);
-    bool turned = range_bit(coder, &motion->turned[recent][moved], entity->rotation != base->rotation);
+    bool lively = motion_lively(motion, base);
+    moved = range_bit(coder, &motion->moved[recent][lively], moved);
+    bool turned =
+        range_bit(coder, &motion->turned[recent][lively][moved], entity->rotation != base->rotation);
     memcpy(position, moved ? position : was, sizeof was);
     entity->rotation = turned ? entity->rotation : base->rotation;
     if (moved || turned) {
@@ -827,11 +903,14 @@ void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState 
 
 /* ---- the whole ---- */
 
-/* By how the entity moved lately; and by whether it moves now. */
-static const uint16_t first_moved[4] = { 20000, 36000, 50000, 65200 };
-static const uint16_t first_turned[4][2] = {
-    { 4000, 32768 }, { 3000, 46000 }, { 60000, 46000 }, { 62000, 64600 }
+/* By how the entity moved lately, whether it is lively; and by whether it moves now. */
+static const uint16_t first_moved[4][2] = {
+    { 20000, 20000 }, { 63000, 11000 }, { 50000, 50000 }, { 65200, 65200 }
 };
+static const uint16_t first_turned[4][2][2] = { { { 4000, 32768 }, { 4000, 32768 } },
+                                                { { 20000, 46000 }, { 2000, 46000 } },
+                                                { { 60000, 46000 }, { 60000, 46000 } },
+                                                { { 62000, 64600 }, { 62000, 64600 } } };
 
 void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, const SnapshotBase *base)
 {
@@ -863,10 +942,11 @@ void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, con
             motion->largest[i][gap] = range_bit_init((uint16_t)(motion_largest[i][gap] << 8 | 128));
         }
     }
-    for (unsigned way = 0; way < 4; way++) {
-        motion->moved[way] = range_bit_init(first_moved[way]);
-        motion->turned[way][0] = range_bit_init(first_turned[way][0]);
-        motion->turned[way][1] = range_bit_init(first_turned[way][1]);
+    for (unsigned i = 0; i < 8; i++) {
+        unsigned way = i / 2, lively = i % 2;
+        motion->moved[way][lively] = range_bit_init(first_moved[way][lively]);
+        motion->turned[way][lively][0] = range_bit_init(first_turned[way][lively][0]);
+        motion->turned[way][lively][1] = range_bit_init(first_turned[way][lively][1]);
     }
 }
 

@@ -361,6 +361,7 @@ class Reader:
         self.aged += [models(60000, 50000, 40000), models(65000, 40000, 20000)]
         self.same = [models(65000, 40000, 20000), models(65300, 64200, 63000), models(48000, 48000, 48000),
                      models(600, 300, 300)]
+        self.still = [[models(*row) for row in motion.tables[name]] for name in ("quiet still", "lively still")]
         self.other, self.more, self.new, self.rotation = models(1000, 1000, 32768, 32768)
         self.index, self.generation, self.place = Number(6000), Number(6000), Number(60000)
         self.last_added = [0, 0, 0, 0]
@@ -397,8 +398,16 @@ class Reader:
     def changed_entity(self, place):
         entity = dict(self.base["entities"][place])
         entity["transform"] = self.motion.transform(place)
-        entity["channels"] = self.channels.changed(place)
+        entity["channels"] = self.channels.changed(place, self.setting(place, entity["transform"]))
         return entity
+
+    def setting(self, place, transform):
+        lately = self.motion.lately(place)
+        if lately == 0:
+            return 0
+        if transform == self.base["entities"][place]["transform"]:
+            return 3
+        return (1 if lately == 1 else 4) + self.motion.lively(place)
 
     def entities(self):
         old, cursor, floor, busy, out = self.base["entities"], 0, 0, 0, []
@@ -412,7 +421,10 @@ class Reader:
             lately, channels = self.motion.lately(cursor), old[cursor]["channels"]
             same = self.same[lately]
             if channels and lately < 2:
-                same = self.aged[self.channels.age(newest(channels), self.channels.gap)]
+                age = self.channels.age(newest(channels), self.channels.gap)
+                same = self.aged[age]
+            if lately == 1 and (not channels or age == 32):
+                same = self.still[self.motion.lively(cursor)][self.motion.stir(cursor)]
             if self.coder.bit(same[min(busy, 2)]):
                 busy //= 2
                 out.append(old[cursor])
@@ -537,8 +549,9 @@ class Channels:
         self.coder, self.motion, self.rows = coder, motion, motion.tables["channel residuals"]
         self.clock = self.recent = self.past = None
         self.gap, self.some, self.together = 0, 2, 2
-        self.somes, self.togethers = models(8000, 60000, 60000), models(8000, 60000, 60000)
+        self.somes, self.togethers = [models(*row) for row in motion.tables["some"]], models(8000, 60000, 60000)
         self.times, self.units = models(4000, 50000, 32768, 32768, 32768), models(32768, 32768, 32768)
+        self.untimed = models(62000, 1500)
         self.count, self.escape = Number(55000), Number(50000)
         self.slots = {}
 
@@ -549,18 +562,18 @@ class Channels:
 
     def added(self, count):
         slots = self.slots_of(count)
-        channels = self.channels(slots, [slot.last for slot in slots], [[] for _ in slots])
+        channels = self.channels(slots, [slot.last for slot in slots], [[] for _ in slots], 0)
         for slot, channel in zip(slots, channels):
             slot.last = list(channel)
         return channels
 
-    def changed(self, place):
+    def changed(self, place, setting):
         entity = self.motion.base["entities"][place]
         bases = entity["channels"]
         older = [past.get(entity["handle"], []) for past in self.past]
         older = [channels for channels in older if len(channels) == len(bases)]
         samples = [self.samples(base, [channels[i] for channels in older]) for i, base in enumerate(bases)]
-        channels = self.channels(self.slots_of(len(bases)), bases, samples)
+        channels = self.channels(self.slots_of(len(bases)), bases, samples, setting)
         if channels:
             self.gap = self.learn_gap(self.gap, newest(channels), newest(bases))
         return channels
@@ -580,10 +593,10 @@ class Channels:
     def slots_of(self, count):
         return [self.slots.setdefault((count, i), Slot()) for i in range(count)]
 
-    def channels(self, slots, bases, samples):
+    def channels(self, slots, bases, samples, setting):
         if not slots:
             return []
-        self.some = self.coder.bit(self.somes[self.some])
+        self.some = self.coder.bit(self.somes[setting][self.some])
         if not self.some:
             return [list(base) for base in bases]
         self.together = self.coder.bit(self.togethers[self.together])
@@ -612,7 +625,8 @@ class Channels:
         return result
 
     def time(self, base, known, gap):
-        if not self.coder.bit(self.times[0]):
+        differs, changed = self.times[:2] if base else self.untimed
+        if not self.coder.bit(differs):
             return self.recent
         expected = base
         if gap and base != NO_TIME:
@@ -625,7 +639,7 @@ class Channels:
             if rhythm != expected and self.coder.bit(self.times[4]):
                 self.recent = rhythm
                 return rhythm
-        if not self.coder.bit(self.times[1]):
+        if not self.coder.bit(changed):
             return base
         origin = self.recent if self.coder.bit(self.times[2]) else expected
         high = self.coder.bit(self.units[0])
@@ -818,8 +832,10 @@ class Motion:
         places = [e["transform"][:3] for e in base["entities"]]
         self.lowest = [min(column) for column in zip(*places)]
         self.largest = [models(*(256 * p + 128 for p in row)) for row in tables["largest"]]
-        self.moved = models(20000, 36000, 50000, 65200)
-        self.turned = [models(4000, 32768), models(3000, 46000), models(60000, 46000), models(62000, 64600)]
+        self.moved = [models(20000, 20000), models(63000, 11000), models(50000, 50000), models(65200, 65200)]
+        turned = [[4000, 32768], [3000, 46000], [60000, 46000], [62000, 64600]]
+        self.turned = [[models(*row), models(*row)] for row in turned]
+        self.turned[1] = [models(20000, 46000), models(2000, 46000)]
 
     def lately(self, place):
         entity = self.base["entities"][place]
@@ -829,6 +845,31 @@ class Motion:
         if self.past[0][handle] != now:
             return 3
         return 2 if self.past[1].get(handle, now) != now else 1
+
+    def lively(self, place):
+        channels = self.base["entities"][place]["channels"]
+        return bool(channels) and channels[0][0] != 0
+
+    def survey(self):
+        """Where what moves is expected, the carrier apart."""
+        self.movers, self.carrier_place = [], None
+        for place, entity in enumerate(self.base["entities"]):
+            if len(self.movers) == 256:
+                break
+            if self.lately(place) == 3:
+                at, before = entity["transform"][:3], self.past[0][entity["handle"]][:3]
+                at = [a + (self.over(64 * c, 0) >> 6) for a, c in zip(at, apart(at, before))]
+                if place == self.carrier:
+                    self.carrier_place = at
+                else:
+                    self.movers.append(at)
+
+    def stir(self, place):
+        at = self.base["entities"][place]["transform"][:3]
+        squares = [sum(c * c for c in apart(at, mover)) for mover in self.movers]
+        if self.carrier_place:
+            squares.append(sum(c * c for c in apart(at, self.carrier_place)) // 16)
+        return sum(min(squares, default=1 << 70) >= reach * reach for reach in (200, 250, 300, 350, 400, 500, 800))
 
     def over(self, value, j):
         return limit(value, 1 << 30) * self.ratios[j] >> 16
@@ -1030,8 +1071,8 @@ class Motion:
     def transform(self, place):
         now, lately = self.base["entities"][place]["transform"], self.lately(place)
         position, rotation, missed, residuals, turn_missed, errors = now[:3], now[3], [0] * 3, [0] * 3, [0] * 3, [0, 0]
-        moved = self.coder.bit(self.moved[lately])
-        turned = self.coder.bit(self.turned[lately][moved])
+        moved = self.coder.bit(self.moved[lately][self.lively(place)])
+        turned = self.coder.bit(self.turned[lately][self.lively(place)][moved])
         if moved or turned:
             s = self.look(place)
             if moved:
@@ -1096,6 +1137,7 @@ def decode_snapshot(data, sequence, source_time, known, tables):
     past = [known[baseline - age & (1 << 32) - 1] if age else None for age in ages]
     motion = Motion(coder, tables, base, past, distance or sequence, ages)
     motion.carrier = coder.number(Number(8000)) - 1
+    motion.survey()
     reader = Reader(coder, base, motion)
     reader.channels.past = [{e["handle"]: e["channels"] for e in s["entities"]} if s else {} for s in past[:2]]
     reader.channels.clock = reader.channels.recent = source_time
