@@ -13,8 +13,10 @@
 #define FAR_AWAY      90000 /* squared distance that counts as no neighbour */
 #define LEAD_MAX      65535
 #define DRIFT_COUNT   16
-#define CELL_BITS     10        /* a cell of the movers' filter is 1024 wide, more than they reach */
-#define LINE_REACH    (1 << 17) /* a line is not looked for in what went farther */
+#define CELL_BITS     10               /* a cell of the movers' filter is 1024 wide, more than they reach */
+#define FALL          (8 << FINE_BITS) /* lower by this than it went is falling */
+#define THIN          60               /* neighbours that weigh less say less */
+#define LINE_REACH    (1 << 17)        /* a line is not looked for in what went farther */
 
 /* The tool that fits the tables looks in here. */
 #ifndef MOTION_OBSERVE
@@ -30,7 +32,8 @@ enum {
     CLASS_CARRIED,
     CLASS_LOOSE = 7,
     CLASS_SLOW,
-    CLASS_LINE = 13
+    CLASS_LINE = 13,
+    CLASS_FALLING = 17
 };
 
 /* What is known about one entity before it is coded. */
@@ -45,6 +48,7 @@ typedef struct Subject {
     Vector arm, swung;            /* from the carrier; where that takes it, as a displacement */
     Vector slid[3], slid_turn[2]; /* beside the carrier's motion, from recent, old, older to the baseline */
     Vector neighbours, neighbours_turn;
+    Vector near_by; /* neighbours, less where they are few or far */
     Vector drift;
     Vector line, line_turn; /* displacements along the line fitted */
     unsigned line_points, line_turn_points;
@@ -461,6 +465,7 @@ static void look_around(const Motion *motion, Subject *subject)
         for (int k = 0; k < 3; k++) {
             subject->neighbours.v[k] = sum.v[k] / weights;
             subject->neighbours_turn.v[k] = turns.v[k] / weights;
+            subject->near_by.v[k] = sum.v[k] / (weights + THIN);
         }
         subject->position_error = (uint32_t)(position_error / weights);
         subject->rotation_error = (uint32_t)(rotation_error / weights);
@@ -485,6 +490,14 @@ static int look_down(const Motion *motion, Subject *subject)
     return down;
 }
 
+/* Whether it went down faster lately than before. */
+static bool is_falling(const Motion *motion, const Subject *subject)
+{
+    int64_t quick = over_lead(motion, subject->went[MOTION_RECENT].v[subject->down], MOTION_RECENT);
+    int64_t slow = over_lead(motion, subject->went[MOTION_OLD].v[subject->down], MOTION_OLD);
+    return quick - slow < -FALL;
+}
+
 static unsigned classify(const Motion *motion, const Subject *subject)
 {
     if (subject->near && subject->rigidity < 1024 * 16) {
@@ -499,7 +512,8 @@ static unsigned classify(const Motion *motion, const Subject *subject)
         return CLASS_SLOW;
     }
     uint32_t unsteadiness = subject->unsteadiness >> 2;
-    return CLASS_SLOW + 1 + (unsteadiness < 573 ? 0 : unsteadiness < 1966 ? 1 : unsteadiness < 6554 ? 2 : 3);
+    unsigned first = is_falling(motion, subject) ? CLASS_FALLING : CLASS_SLOW + 1;
+    return first + (unsteadiness < 573 ? 0 : unsteadiness < 1966 ? 1 : unsteadiness < 6554 ? 2 : 3);
 }
 
 static bool is_carried(unsigned class)
@@ -511,7 +525,7 @@ static bool is_carried(unsigned class)
 static unsigned group_of(unsigned class)
 {
     return is_carried(class)                              ? 1
-           : class >= CLASS_LINE                          ? 2
+           : class >= CLASS_LINE && class < CLASS_FALLING ? 2
            : class == CLASS_RESTED || class == CLASS_SLOW ? 3
                                                           : 0;
 }
@@ -584,12 +598,20 @@ static void learn_surprise(int32_t *surprise, int64_t residual, unsigned spread)
     *surprise += ((off + 24) * 16 - *surprise) >> 4;
 }
 
+/* How far below the floor it would go. */
+static int64_t below_floor(const Motion *motion, const Subject *subject, int64_t down)
+{
+    int k = subject->down;
+    int64_t below = between(motion->lowest[k], subject->at[k]) * (1 << FINE_BITS) - down;
+    return below < 0 ? 0 : below < 1 << 18 ? below : 1 << 18;
+}
+
 static void code_position(Motion *motion, RangeCoder *coder, const Subject *subject, int32_t *position,
                           MotionTrace *trace)
 {
     uint64_t missed = 0;
     int32_t clues[MOTION_CLUES] = {
-        [0] = 16, /* 1, 2, 3 and 12 are each coordinate's own */
+        [0] = 16, /* 1, 2, 3, 12, 14, 15 and 18 are each coordinate's own */
         [4] = logarithm(subject->position_error),
         [5] = logarithm(subject->distance),
         [6] = subject->near ? logarithm(subject->rigidity) : 0,
@@ -599,6 +621,8 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
         [10] = subject->clearance,
         [11] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
         [13] = subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_OLDER])) : 0,
+        [16] = logarithm((uint64_t)size_of(&motion->carrier_step)),
+        [17] = logarithm((uint64_t)size_of(&motion->carrier_angle)),
     };
     for (int k = 0; k < 3; k++) {
         int64_t quick = over_lead(motion, subject->went[MOTION_RECENT].v[k], MOTION_RECENT);
@@ -613,12 +637,18 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
             subject->drift.v[k],
             subject->slid[MOTION_RECENT].v[k],
             over_lead(motion, subject->slid[MOTION_OLD].v[k], MOTION_OLD),
-            subject->slid[MOTION_OLDER].v[k]
+            subject->slid[MOTION_OLDER].v[k],
+            subject->near_by.v[k],
+            k == subject->down ? motion->lead * (6 << FINE_BITS) : 0,
+            k == subject->down ? below_floor(motion, subject, quick) : 0
         };
         clues[1] = logarithm((uint64_t)magnitude(quick - slow));
         clues[2] = logarithm((uint64_t)magnitude(slow));
         clues[3] = logarithm(missed);
         clues[12] = motion->surprise[0][subject->carried] >> 4;
+        clues[14] = logarithm((uint64_t)magnitude(subject->swung.v[k] - quick));
+        clues[15] = k == subject->down ? 16 : 0;
+        clues[18] = logarithm((uint64_t)magnitude(subject->slid[MOTION_OLD].v[k]));
         int64_t mean = mean_of(motion_position_mean[subject->class], features);
         unsigned spread = spread_of(motion_position_spread[subject->class], clues);
         int32_t gone = (int32_t)((uint32_t)position[k] - (uint32_t)subject->at[k]);
@@ -641,7 +671,7 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
 static Quaternion expected_rotation(const Motion *motion, const Subject *subject, const int32_t *position,
                                     const MotionTrace *trace, int64_t features[3][MOTION_FEATURES])
 {
-    Vector roll = { { 0 } }, own_roll = { { 0 } }, sum;
+    Vector roll = { { 0 } }, own_roll = { { 0 } }, missed_roll = { { 0 } }, sum;
     if (subject->near) {
         int64_t square = 1;
         Vector slip, away;
@@ -652,9 +682,11 @@ static Quaternion expected_rotation(const Motion *motion, const Subject *subject
             square += away.v[k] * away.v[k];
         }
         roll = cross(away.v, slip.v);
+        missed_roll = cross(away.v, trace->residual.v);
         int64_t length = square_root((uint64_t)square);
         for (int k = 0; k < 3; k++) {
             roll.v[k] = roll.v[k] * 3 / length;
+            missed_roll.v[k] = missed_roll.v[k] * 3 / length;
         }
     }
     int64_t floor[3] = { 0 };
@@ -673,7 +705,8 @@ static Quaternion expected_rotation(const Motion *motion, const Subject *subject
             subject->slid_turn[MOTION_RECENT].v[k],
             over_lead(motion, subject->slid_turn[MOTION_OLD].v[k], MOTION_OLD),
             roll.v[k],
-            own_roll.v[k]
+            own_roll.v[k],
+            missed_roll.v[k]
         };
         memcpy(features[k], all, sizeof all);
         sum.v[k] = clamp(mean_of(motion_rotation_mean[subject->turn_class], features[k]), ONE);
@@ -727,6 +760,11 @@ static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
         [10] = subject->clearance,
         [12] = subject->near ? logarithm((uint64_t)size_of(&subject->slid_turn[MOTION_RECENT])) : 0,
         [13] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
+        [14] = logarithm((uint64_t)size_of(&motion->carrier_step)),
+        [15] = logarithm((uint64_t)size_of(&motion->carrier_angle)),
+        [16] = logarithm((uint64_t)size_of(&trace->residual)),
+        [17] = logarithm((uint64_t)size_of(&subject->neighbours_turn)),
+        [18] = logarithm((uint64_t)size_of(&subject->turned[MOTION_RECENT])),
     };
     for (unsigned k = 0, place = 0; k < 4; k++) {
         if (k == largest) {

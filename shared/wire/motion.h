@@ -8,9 +8,9 @@
 #include "shared/wire/residual.h"
 #include "shared/wire/snapshot.h"
 
-#define MOTION_CLASSES    17
-#define MOTION_FEATURES   10                   /* what a mean is made of */
-#define MOTION_CLUES      14                   /* and a spread */
+#define MOTION_CLASSES    21
+#define MOTION_FEATURES   13                   /* what a mean is made of */
+#define MOTION_CLUES      19                   /* and a spread */
 #define MOTION_PAST       (2 + SNAPSHOT_OLDER) /* recent, old, older ones */
 #define MOTION_RECENT     0
 #define MOTION_OLD        1

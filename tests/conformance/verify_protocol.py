@@ -943,6 +943,7 @@ class Motion:
             s["distance"] = min(s["distance"], square)
         means = [quotient(a, total) if total else 0 for a in sums]
         s["neighbours"], s["neighbours turn"] = means[:3], means[3:6]
+        s["near by"] = [quotient(a, total + 60) for a in sums[:3]]
         s["position error"], s["rotation error"] = means[6:]
 
     def look_at_carrier(self, s):
@@ -980,10 +981,9 @@ class Motion:
                 return 7
         if path < 30 * 64:
             return 8
-        for number, bound in ((9, 573), (10, 1966), (11, 6554)):
-            if s["unsteadiness"] >> 2 < bound:
-                return number
-        return 12
+        k = s["down"]
+        falls = self.over(s["went"][0][k], 0) - self.over(s["went"][1][k], 1) < -8 * 64
+        return (17 if falls else 9) + sum(s["unsteadiness"] >> 2 >= bound for bound in (573, 1966, 6554))
 
     def mean(self, row, parts):
         return 256 + sum(w * limit(part, 1 << 30) for w, part in zip(row, parts)) >> 9
@@ -991,7 +991,7 @@ class Motion:
     def read(self, kind, s, number, mean, clues):
         """A residual number of class `number`; kind is "position" or "rotation"."""
         spread = max(0, min(175, 64 + sum(w * c for w, c in zip(self.tables[kind + " spread"][number], clues)) >> 7))
-        row = 1 if 3 <= number <= 7 else 2 if number >= 13 else 3 if number in (2, 8) else 0
+        row = 1 if 3 <= number <= 7 else 2 if 13 <= number < 17 else 3 if number in (2, 8) else 0
         value = self.coder.residual(mean, spread, self.tables[kind + " shape"][row])
         off = logarithm(abs(64 * value - mean)) - 2 * spread + 24
         self.surprise[kind[0], s["carried"]] += off * 16 - self.surprise[kind[0], s["carried"]] >> 4
@@ -1002,12 +1002,17 @@ class Motion:
         for k in range(3):
             quick, slow = self.over(s["went"][0][k], 0), self.over(s["went"][1][k], 1)
             parts = [quick, slow, self.over(s["went"][2][k], 2), s["line"][k], s["neighbours"][k], s["swung"][k],
-                     s["drift"][k], s["slid"][0][k], self.over(s["slid"][1][k], 1), s["slid"][2][k]]
+                     s["drift"][k], s["slid"][0][k], self.over(s["slid"][1][k], 1), s["slid"][2][k], s["near by"][k]]
+            down = k == s["down"]
+            below = 64 * apart([self.lowest[k]] * 3, [s["at"][k]] * 3)[0] - quick
+            parts += [down * self.lead * 384, down * max(0, min(1 << 18, below))]
             clues = [16, logarithm(abs(quick - slow)), logarithm(abs(slow)), logarithm(total),
                      logarithm(s["position error"]), logarithm(s["distance"]), near and logarithm(s["rigidity"]),
                      near and logarithm(size(s["slid"][0])), s["carried"] and logarithm(self.drift["count"]),
                      logarithm(size(s["neighbours"])), s["clearance"], near and logarithm(size(s["arm"]) >> 4),
-                     self.surprise["p", s["carried"]] >> 4, near and logarithm(size(s["slid"][2]))]
+                     self.surprise["p", s["carried"]] >> 4, near and logarithm(size(s["slid"][2])),
+                     logarithm(abs(s["swung"][k] - quick)), down * 16, *self.carrier_sizes(),
+                     logarithm(abs(s["slid"][1][k]))]
             mean = self.mean(self.tables["position mean"][s["class"]], parts)
             gone = self.read("position", s, s["class"], mean, clues)
             position.append(signed(s["at"][k] + gone, 32))
@@ -1017,19 +1022,23 @@ class Motion:
             total += min(abs(residual), 1 << 22)
         return position, missed, residuals, total
 
+    def carrier_sizes(self):
+        return [logarithm(size(self.carrying["step"] if self.carrying else [])), logarithm(size(self.carrier_angle))]
+
     def expected_rotation(self, s, position, residuals):
-        roll, floor = [0] * 3, [0] * 3
+        roll, missed_roll, floor = [0] * 3, [0] * 3, [0] * 3
         if s["near"]:
             slip = [limit(64 * c - w, 4096 * 64) for c, w in zip(apart(position, s["at"]), s["swung"])]
             away = [-c >> 6 for c in s["arm"]]
             far = math.isqrt(1 + sum(c * c for c in away))
             roll = [quotient(c * 3, far) for c in cross(away, slip)]
+            missed_roll = [quotient(c * 3, far) for c in cross(away, residuals)]
         floor[s["down"]] = 1
         own, sums = cross(floor, residuals), []
         for k in range(3):
             parts = [self.over(s["turned"][j][k], j) for j in range(3)]
             parts += [s["turn line"][k], s["neighbours turn"][k], self.carrier_angle[k], s["slid turn"][0][k],
-                      self.over(s["slid turn"][1][k], 1), roll[k], own[k]]
+                      self.over(s["slid turn"][1][k], 1), roll[k], own[k], missed_roll[k]]
             sums.append(limit(self.mean(self.tables["rotation mean"][s["turn class"]], parts), 65536))
         return product(turned_by(sums), s["q"])
 
@@ -1056,7 +1065,8 @@ class Motion:
                      logarithm(position_total), logarithm(s["rotation error"]), logarithm(s["distance"]),
                      near and logarithm(s["turn rigidity"]), near and logarithm(s["rigidity"]), last, s["clearance"],
                      self.surprise["r", s["carried"]] >> 4, near and logarithm(size(s["slid turn"][0])),
-                     near and logarithm(size(s["arm"]) >> 4)]
+                     near and logarithm(size(s["arm"]) >> 4), *self.carrier_sizes(), logarithm(size(residuals)),
+                     logarithm(size(s["neighbours turn"])), logarithm(size(s["turned"][0]))]
             value = self.read("rotation", s, s["turn class"], mean, clues)
             if not 0 <= value <= STEPS:
                 raise Refused("OUT_OF_RANGE")
