@@ -61,17 +61,17 @@ typedef struct Motion {
     Quaternion carrier_turned[1 + MOTION_PAST];
     Vector carrier_angle; /* carrier_turn as a quarter angle */
     MotionDrift drift;
+    uint32_t mover_count;
+    int32_t carrier_place[3]; /* where it is expected, if it moves */
+    bool carrier_moves;
+    uint32_t cells[MOTION_CELLS / 32];
     int32_t lowest[3];      /* of the baseline's entities, each coordinate */
     int32_t surprise[2][2]; /* how spreads went wrong lately: of positions and rotations, alone and carried */
     uint32_t trace_count;   /* of all, the last MOTION_NEIGHBOURS are kept */
     MotionTrace traces[MOTION_NEIGHBOURS];
     RangeBit largest[3][16];
     RangeBit moved[4][2], turned[4][2][2]; /* by motion_recent, lively; turned also by moved */
-    uint32_t mover_count;
-    int32_t movers[MOTION_MOVERS][3]; /* where they are expected; without the carrier */
-    int32_t carrier_place[3];         /* the same of the carrier, if it moves */
-    bool carrier_moves;
-    uint32_t cells[MOTION_CELLS / 32];
+    int32_t movers[MOTION_MOVERS][3];      /* where those are expected that move, without the carrier */
 } Motion;
 
 /* `sequence` is that of the snapshot coded; `base` has a baseline. */
