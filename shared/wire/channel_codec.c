@@ -92,6 +92,11 @@ static bool same_channel(const ChannelState *a, const ChannelState *b)
 
 /* ---- beginning ---- */
 
+/* By setting, and by whether the entity before had some; 2: there was none. */
+static const uint16_t first_some[CHANNEL_SETTINGS][3] = { { 8000, 60000, 60000 }, { 63500, 64500, 64500 },
+                                                          { 2000, 6000, 3000 },   { 65300, 65450, 65450 },
+                                                          { 8000, 40000, 20000 }, { 300, 3000, 600 } };
+
 void channel_codec_init(ChannelCodec *codec, TimeNs source_time)
 {
     codec->clock = codec->recent = source_time;
@@ -101,11 +106,15 @@ void channel_codec_init(ChannelCodec *codec, TimeNs source_time)
     codec->some_last = 2;
     for (unsigned i = 0; i < 3; i++) {
         codec->together[i] = range_bit_init(i == 0 ? 8000 : 60000);
-        codec->some[i] = range_bit_init(i == 0 ? 8000 : 60000);
+        for (unsigned setting = 0; setting < CHANNEL_SETTINGS; setting++) {
+            codec->some[setting][i] = range_bit_init(first_some[setting][i]);
+        }
     }
-    codec->time_differs = range_bit_init(4000);
+    codec->time_differs[0] = range_bit_init(4000);
+    codec->time_differs[1] = range_bit_init(62000);
     codec->time_by_gap = codec->time_by_rhythm = range_bit_init(1u << 15);
-    codec->time_changed = range_bit_init(50000);
+    codec->time_changed[0] = range_bit_init(50000);
+    codec->time_changed[1] = range_bit_init(1500);
     codec->time_from_recent = range_bit_init(1u << 15);
     for (unsigned i = 0; i < 3; i++) {
         codec->time_unit[i] = range_bit_init(1u << 15);
@@ -539,7 +548,7 @@ static void code_time_difference(ChannelCodec *codec, RangeCoder *coder, TimeNs 
 static void code_time(ChannelCodec *codec, RangeCoder *coder, const ChannelHistory *history, unsigned channel,
                       uint64_t gap, TimeNs *time, TimeNs base)
 {
-    if (!range_bit(coder, &codec->time_differs, *time != codec->recent)) {
+    if (!range_bit(coder, &codec->time_differs[base == 0], *time != codec->recent)) {
         *time = codec->recent;
         return;
     }
@@ -560,7 +569,7 @@ static void code_time(ChannelCodec *codec, RangeCoder *coder, const ChannelHisto
             return;
         }
     }
-    if (!range_bit(coder, &codec->time_changed, *time != base)) {
+    if (!range_bit(coder, &codec->time_changed[base == 0], *time != base)) {
         *time = base;
         return;
     }
@@ -695,7 +704,7 @@ void channel_codec_code(ChannelCodec *codec, RangeCoder *coder, unsigned count, 
     }
     codec->begun |= 1u << count;
     bool writing = is_writing(coder);
-    bool some = range_bit(coder, &codec->some[codec->some_last],
+    bool some = range_bit(coder, &codec->some[history->setting][codec->some_last],
                           writing && any_changed(slots, count, history, channels));
     codec->some_last = some;
     bool together = some && range_bit(coder, &codec->together[codec->together_last],

@@ -17,10 +17,18 @@
 #define CHANNEL_MOODS   9
 #define CHANNEL_AGES    33
 
+/* Settings: of an entity that begins to move, stays where it is, goes on moving; of the first and the last
+ * the next one if it is lively. */
+#define CHANNEL_SETTINGS      6
+#define CHANNEL_SETTING_WAKES 1
+#define CHANNEL_SETTING_RESTS 3
+#define CHANNEL_SETTING_MOVES 4
+
 /* The same channels in snapshots that both ends hold, newest first: [0] the baseline's, or NULL for an entity
  * that is new; of the others those that there are, then NULL. */
 typedef struct ChannelHistory {
     const ChannelState *at[CHANNEL_HISTORY];
+    unsigned setting; /* what their entity does, 0 (nothing is known of that) to CHANNEL_SETTINGS - 1 */
 } ChannelHistory;
 
 /* What was missed lately: a running mean of magnitudes in 1/65536. */
@@ -57,8 +65,9 @@ typedef struct ChannelCodec {
     TimeNs recent; /* last source time that was coded */
     uint64_t gap;  /* as in a slot, between the newest of all channels */
     uint8_t some_last, together_last;
-    RangeBit some[3], together[3];
-    RangeBit time_differs, time_by_gap, time_by_rhythm, time_changed, time_from_recent, time_unit[3];
+    RangeBit some[CHANNEL_SETTINGS][3], together[3];
+    RangeBit time_differs[2], time_changed[2]; /* by whether it was 0, as that of channels without times */
+    RangeBit time_by_gap, time_by_rhythm, time_from_recent, time_unit[3];
     RangeNumber count, escape;
     ChannelPace pace;
     uint32_t begun; /* bit n: the slots of entities with n channels have been */

@@ -13,7 +13,10 @@
 #define FAR_AWAY      90000 /* squared distance that counts as no neighbour */
 #define LEAD_MAX      65535
 #define DRIFT_COUNT   16
-#define LINE_REACH    (1 << 17) /* a line is not looked for in what went farther */
+#define CELL_BITS     10               /* a cell of the movers' filter is 1024 wide, more than they reach */
+#define FALL          (8 << FINE_BITS) /* lower by this than it went is falling */
+#define THIN          60               /* neighbours that weigh less say less */
+#define LINE_REACH    (1 << 17)        /* a line is not looked for in what went farther */
 
 /* The tool that fits the tables looks in here. */
 #ifndef MOTION_OBSERVE
@@ -29,7 +32,8 @@ enum {
     CLASS_CARRIED,
     CLASS_LOOSE = 7,
     CLASS_SLOW,
-    CLASS_LINE = 13
+    CLASS_LINE = 13,
+    CLASS_FALLING = 17
 };
 
 /* What is known about one entity before it is coded. */
@@ -44,6 +48,7 @@ typedef struct Subject {
     Vector arm, swung;            /* from the carrier; where that takes it, as a displacement */
     Vector slid[3], slid_turn[2]; /* beside the carrier's motion, from recent, old, older to the baseline */
     Vector neighbours, neighbours_turn;
+    Vector near_by; /* neighbours, less where they are few or far */
     Vector drift;
     Vector line, line_turn; /* displacements along the line fitted */
     unsigned line_points, line_turn_points;
@@ -535,6 +540,7 @@ static void look_around(const Motion *motion, Subject *subject)
         for (int k = 0; k < 3; k++) {
             subject->neighbours.v[k] = sum.v[k] / weights;
             subject->neighbours_turn.v[k] = turns.v[k] / weights;
+            subject->near_by.v[k] = sum.v[k] / (weights + THIN);
         }
         subject->position_error = (uint32_t)(position_error / weights);
         subject->rotation_error = (uint32_t)(rotation_error / weights);
@@ -559,6 +565,14 @@ static int look_down(const Motion *motion, Subject *subject)
     return down;
 }
 
+/* Whether it went down faster lately than before. */
+static bool is_falling(const Motion *motion, const Subject *subject)
+{
+    int64_t quick = over_lead(motion, subject->went[MOTION_RECENT].v[subject->down], MOTION_RECENT);
+    int64_t slow = over_lead(motion, subject->went[MOTION_OLD].v[subject->down], MOTION_OLD);
+    return quick - slow < -FALL;
+}
+
 static unsigned classify(const Motion *motion, const Subject *subject)
 {
     if (subject->near && subject->rigidity < 1024 * 16) {
@@ -573,8 +587,8 @@ static unsigned classify(const Motion *motion, const Subject *subject)
         return CLASS_SLOW;
     }
     uint32_t unsteadiness = subject->unsteadiness >> 2;
-    return CLASS_SLOW + 1 +
-           (unsigned)((unsteadiness >= 573) + (unsteadiness >= 1966) + (unsteadiness >= 6554));
+    unsigned first = is_falling(motion, subject) ? CLASS_FALLING : CLASS_SLOW + 1;
+    return first + (unsigned)((unsteadiness >= 573) + (unsteadiness >= 1966) + (unsteadiness >= 6554));
 }
 
 static bool is_carried(unsigned class)
@@ -585,8 +599,10 @@ static bool is_carried(unsigned class)
 /* Which shape residuals have. */
 static unsigned group_of(unsigned class)
 {
-    static const uint8_t groups[MOTION_CLASSES] = { 0, 0, 3, 1, 1, 1, 1, 1, 3, 0, 0, 0, 0, 2, 2, 2, 2 };
-    return groups[class];
+    return is_carried(class)                              ? 1
+           : class >= CLASS_LINE && class < CLASS_FALLING ? 2
+           : class == CLASS_RESTED || class == CLASS_SLOW ? 3
+                                                          : 0;
 }
 
 /* Piece by piece: the rotations, most of it, need no clearing. */
@@ -598,7 +614,7 @@ static inline void subject_init(Subject *subject, const EntityState *base)
     memset(subject->slid, 0, sizeof subject->slid);
     memset(subject->slid_turn, 0, sizeof subject->slid_turn);
     subject->arm = subject->swung = subject->drift = (Vector){ { 0 } };
-    subject->neighbours = subject->neighbours_turn = (Vector){ { 0 } };
+    subject->neighbours = subject->neighbours_turn = subject->near_by = (Vector){ { 0 } };
     subject->line = subject->line_turn = (Vector){ { 0 } };
     subject->near = subject->carried = false;
     subject->rigidity = subject->turn_rigidity = UINT32_MAX;
@@ -680,12 +696,20 @@ static void learn_surprise(int32_t *surprise, int64_t residual, unsigned spread)
     *surprise += ((off + 24) * 16 - *surprise) >> 4;
 }
 
+/* How far below the floor it would go. */
+static int64_t below_floor(const Motion *motion, const Subject *subject, int64_t down)
+{
+    int k = subject->down;
+    int64_t below = between(motion->lowest[k], subject->at[k]) * (1 << FINE_BITS) - down;
+    return below < 0 ? 0 : below < 1 << 18 ? below : 1 << 18;
+}
+
 static void code_position(Motion *motion, RangeCoder *coder, const Subject *subject, int32_t *position,
                           MotionTrace *trace)
 {
     uint64_t missed = 0;
     int32_t clues[MOTION_CLUES] = {
-        [0] = 16, /* 1, 2, 3 and 12 are each coordinate's own */
+        [0] = 16, /* 1, 2, 3, 12, 14, 15 and 18 are each coordinate's own */
         [4] = logarithm(subject->position_error),
         [5] = logarithm(subject->distance),
         [6] = subject->near ? logarithm(subject->rigidity) : 0,
@@ -695,6 +719,8 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
         [10] = subject->clearance,
         [11] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
         [13] = subject->near ? logarithm((uint64_t)size_of(&subject->slid[MOTION_OLDER])) : 0,
+        [16] = logarithm((uint64_t)size_of(&motion->carrier_step)),
+        [17] = logarithm((uint64_t)size_of(&motion->carrier_angle)),
     };
     const int16_t *spreads = motion_position_spread[subject->class];
     const int32_t shared = shared_spread(spreads, clues);
@@ -711,15 +737,23 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
             subject->drift.v[k],
             subject->slid[MOTION_RECENT].v[k],
             over_lead(motion, subject->slid[MOTION_OLD].v[k], MOTION_OLD),
-            subject->slid[MOTION_OLDER].v[k]
+            subject->slid[MOTION_OLDER].v[k],
+            subject->near_by.v[k],
+            k == subject->down ? motion->lead * (6 << FINE_BITS) : 0,
+            k == subject->down ? below_floor(motion, subject, quick) : 0
         };
         clues[1] = logarithm((uint64_t)magnitude(quick - slow));
         clues[2] = logarithm((uint64_t)magnitude(slow));
         clues[3] = logarithm(missed);
         clues[12] = motion->surprise[0][subject->carried] >> 4;
+        clues[14] = logarithm((uint64_t)magnitude(subject->swung.v[k] - quick));
+        clues[15] = k == subject->down ? 16 : 0;
+        clues[18] = logarithm((uint64_t)magnitude(subject->slid[MOTION_OLD].v[k]));
         int64_t mean = mean_of(motion_position_mean[subject->class], features);
-        unsigned spread = spread_of(shared + spreads[1] * clues[1] + spreads[2] * clues[2] +
-                                    spreads[3] * clues[3] + spreads[12] * clues[12]);
+        unsigned spread =
+            spread_of(shared + spreads[1] * clues[1] + spreads[2] * clues[2] + spreads[3] * clues[3] +
+                      spreads[12] * clues[12] + spreads[14] * clues[14] + spreads[15] * clues[15] +
+                      spreads[18] * clues[18]);
         int32_t gone = (int32_t)((uint32_t)position[k] - (uint32_t)subject->at[k]);
         MOTION_OBSERVE(0, subject->class, features, clues, gone, mean);
         gone = residual_code(coder, &motion_position_shape[group_of(subject->class)], mean, spread, gone);
@@ -740,7 +774,7 @@ static void code_position(Motion *motion, RangeCoder *coder, const Subject *subj
 static Quaternion expected_rotation(const Motion *motion, const Subject *subject, const int32_t *position,
                                     const MotionTrace *trace, int64_t features[3][MOTION_FEATURES])
 {
-    Vector roll = { { 0 } }, own_roll = { { 0 } }, sum;
+    Vector roll = { { 0 } }, own_roll = { { 0 } }, missed_roll = { { 0 } }, sum;
     if (subject->near) {
         int64_t square = 1;
         Vector slip, away;
@@ -751,9 +785,11 @@ static Quaternion expected_rotation(const Motion *motion, const Subject *subject
             square += away.v[k] * away.v[k];
         }
         roll = cross(away.v, slip.v);
+        missed_roll = cross(away.v, trace->residual.v);
         int64_t length = square_root((uint64_t)square);
         for (int k = 0; k < 3; k++) {
             roll.v[k] = roll.v[k] * 3 / length;
+            missed_roll.v[k] = missed_roll.v[k] * 3 / length;
         }
     }
     int64_t floor[3] = { 0 };
@@ -772,7 +808,8 @@ static Quaternion expected_rotation(const Motion *motion, const Subject *subject
             subject->slid_turn[MOTION_RECENT].v[k],
             over_lead(motion, subject->slid_turn[MOTION_OLD].v[k], MOTION_OLD),
             roll.v[k],
-            own_roll.v[k]
+            own_roll.v[k],
+            missed_roll.v[k]
         };
         memcpy(features[k], all, sizeof all);
         sum.v[k] = clamp(mean_of(motion_rotation_mean[subject->turn_class], features[k]), ONE);
@@ -833,6 +870,11 @@ static void code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
         [10] = subject->clearance,
         [12] = subject->near ? logarithm((uint64_t)size_of(&subject->slid_turn[MOTION_RECENT])) : 0,
         [13] = subject->near ? logarithm((uint64_t)size_of(&subject->arm) >> 4) : 0,
+        [14] = logarithm((uint64_t)size_of(&motion->carrier_step)),
+        [15] = logarithm((uint64_t)size_of(&motion->carrier_angle)),
+        [16] = logarithm((uint64_t)size_of(&trace->residual)),
+        [17] = logarithm((uint64_t)size_of(&subject->neighbours_turn)),
+        [18] = logarithm((uint64_t)size_of(&subject->turned[MOTION_RECENT])),
     };
     const int16_t *spreads = motion_rotation_spread[subject->turn_class];
     const int32_t shared = shared_spread(spreads, clues);
@@ -912,6 +954,79 @@ static void keep_trace(Motion *motion, const MotionTrace *trace)
     motion->places[place / 4].carried[place % 4] = trace->carried;
 }
 
+/* ---- what may wake what rests ---- */
+
+static uint32_t cell_of(uint32_t x, uint32_t y, uint32_t z)
+{
+    const uint32_t mask = UINT32_MAX >> CELL_BITS;
+    uint32_t mixed = (x & mask) * 73856093u ^ (y & mask) * 19349663u ^ (z & mask) * 83492791u;
+    return (mixed ^ mixed >> 15) % MOTION_CELLS;
+}
+
+static void mark_around(Motion *motion, const int32_t *at)
+{
+    uint32_t x = (uint32_t)at[0] >> CELL_BITS, y = (uint32_t)at[1] >> CELL_BITS,
+             z = (uint32_t)at[2] >> CELL_BITS;
+    for (uint32_t i = 0; i < 27; i++) {
+        uint32_t cell = cell_of(x + i % 3 - 1, y + i / 3 % 3 - 1, z + i / 9 - 1);
+        motion->cells[cell / 32] |= 1u << cell % 32;
+    }
+}
+
+void motion_survey(Motion *motion)
+{
+    for (uint32_t i = 0; i < motion->baseline->entity_count && motion->mover_count < MOTION_MOVERS; i++) {
+        if (motion_recent(motion, i) != 3) {
+            continue;
+        }
+        const EntityState *base = &motion->baseline->entities[i];
+        Vector went = displacement(base, motion_find(motion->past[MOTION_RECENT], i, base->handle));
+        const int32_t was[3] = { base->x_mm, base->y_mm, base->z_mm };
+        int32_t *at = i == motion->carrier ? motion->carrier_place : motion->movers[motion->mover_count];
+        for (int k = 0; k < 3; k++) {
+            int64_t further = over_lead(motion, went.v[k], MOTION_RECENT) >> FINE_BITS;
+            at[k] = (int32_t)((uint32_t)was[k] + (uint32_t)further);
+        }
+        if (i == motion->carrier) {
+            motion->carrier_moves = true;
+        } else {
+            mark_around(motion, at);
+            motion->mover_count++;
+        }
+    }
+}
+
+static uint64_t distance_squared(const EntityState *base, const int32_t *at)
+{
+    int64_t x = between(base->x_mm, at[0]), y = between(base->y_mm, at[1]), z = between(base->z_mm, at[2]);
+    return (uint64_t)(x * x) + (uint64_t)(y * y) + (uint64_t)(z * z);
+}
+
+unsigned motion_stir(const Motion *motion, const EntityState *base)
+{
+    static const uint32_t reach[MOTION_STIRS - 1] = { 200, 250, 300, 350, 400, 500, 800 };
+    uint64_t nearest = UINT64_MAX;
+    uint32_t cell = cell_of((uint32_t)base->x_mm >> CELL_BITS, (uint32_t)base->y_mm >> CELL_BITS,
+                            (uint32_t)base->z_mm >> CELL_BITS);
+    if (motion->cells[cell / 32] >> cell % 32 & 1) {
+        for (uint32_t i = 0; i < motion->mover_count; i++) {
+            uint64_t square = distance_squared(base, motion->movers[i]);
+            nearest = square < nearest ? square : nearest;
+        }
+    }
+    if (motion->carrier_moves) { /* it is large, or nothing would move along with it */
+        uint64_t square = distance_squared(base, motion->carrier_place) / 16;
+        nearest = square < nearest ? square : nearest;
+    }
+    unsigned stir = 0;
+    while (stir < MOTION_STIRS - 1 && nearest >= (uint64_t)reach[stir] * reach[stir]) {
+        stir++;
+    }
+    return stir;
+}
+
+/* ---- one entity ---- */
+
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity)
 {
     const EntityState *base = &motion->baseline->entities[index];
@@ -924,8 +1039,10 @@ void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState 
     int32_t position[3] = { entity->x_mm, entity->y_mm, entity->z_mm };
     const int32_t was[3] = { base->x_mm, base->y_mm, base->z_mm };
     bool moved = memcmp(position, was, sizeof was) != 0;
-    moved = range_bit(coder, &motion->moved[recent], moved);
-    bool turned = range_bit(coder, &motion->turned[recent][moved], entity->rotation != base->rotation);
+    bool lively = motion_lively(motion, base);
+    moved = range_bit(coder, &motion->moved[recent][lively], moved);
+    bool turned =
+        range_bit(coder, &motion->turned[recent][lively][moved], entity->rotation != base->rotation);
     memcpy(position, moved ? position : was, sizeof was);
     entity->rotation = turned ? entity->rotation : base->rotation;
     if (moved || turned) {
@@ -953,11 +1070,14 @@ void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState 
 
 /* ---- the whole ---- */
 
-/* By how the entity moved lately; and by whether it moves now. */
-static const uint16_t first_moved[4] = { 20000, 36000, 50000, 65200 };
-static const uint16_t first_turned[4][2] = {
-    { 4000, 32768 }, { 3000, 46000 }, { 60000, 46000 }, { 62000, 64600 }
+/* By how the entity moved lately, whether it is lively; and by whether it moves now. */
+static const uint16_t first_moved[4][2] = {
+    { 20000, 20000 }, { 63000, 11000 }, { 50000, 50000 }, { 65200, 65200 }
 };
+static const uint16_t first_turned[4][2][2] = { { { 4000, 32768 }, { 4000, 32768 } },
+                                                { { 20000, 46000 }, { 2000, 46000 } },
+                                                { { 60000, 46000 }, { 60000, 46000 } },
+                                                { { 62000, 64600 }, { 62000, 64600 } } };
 
 /* All but the traces and what is learnt: in a small cell that would be most of the work. */
 static void clear(Motion *motion)
@@ -1000,10 +1120,11 @@ void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, con
             motion->largest[i][gap] = range_bit_init((uint16_t)(motion_largest[i][gap] << 8 | 128));
         }
     }
-    for (unsigned way = 0; way < 4; way++) {
-        motion->moved[way] = range_bit_init(first_moved[way]);
-        motion->turned[way][0] = range_bit_init(first_turned[way][0]);
-        motion->turned[way][1] = range_bit_init(first_turned[way][1]);
+    for (unsigned i = 0; i < 8; i++) {
+        unsigned way = i / 2, lively = i % 2;
+        motion->moved[way][lively] = range_bit_init(first_moved[way][lively]);
+        motion->turned[way][lively][0] = range_bit_init(first_turned[way][lively][0]);
+        motion->turned[way][lively][1] = range_bit_init(first_turned[way][lively][1]);
     }
 }
 

@@ -8,15 +8,18 @@
 #include "shared/wire/residual.h"
 #include "shared/wire/snapshot.h"
 
-#define MOTION_CLASSES    17
-#define MOTION_FEATURES   10                   /* what a mean is made of */
-#define MOTION_CLUES      14                   /* and a spread */
+#define MOTION_CLASSES    21
+#define MOTION_FEATURES   13                   /* what a mean is made of */
+#define MOTION_CLUES      19                   /* and a spread */
 #define MOTION_PAST       (2 + SNAPSHOT_OLDER) /* recent, old, older ones */
 #define MOTION_RECENT     0
 #define MOTION_OLD        1
 #define MOTION_OLDER      2
 #define MOTION_NEIGHBOURS 64 /* entities coded last that the next one is compared with */
 #define MOTION_NO_CARRIER UINT32_MAX
+#define MOTION_MOVERS     256   /* that may wake others, of those that move the first */
+#define MOTION_CELLS      32768 /* bits of a filter for where some mover is near */
+#define MOTION_STIRS      8     /* how near the nearest mover is, from nearest to out of reach */
 
 typedef struct Quaternion {
     int64_t v[4]; /* x, y, z, w in 1/65536 */
@@ -66,13 +69,18 @@ typedef struct Motion {
     Quaternion carrier_turned[1 + MOTION_PAST];
     Vector carrier_angle; /* carrier_turn as a quarter angle */
     MotionDrift drift;
+    uint32_t mover_count;
+    int32_t carrier_place[3]; /* where it is expected, if it moves */
+    bool carrier_moves;
+    uint32_t cells[MOTION_CELLS / 32];
     int32_t lowest[3];      /* of the baseline's entities, each coordinate */
     int32_t surprise[2][2]; /* how spreads went wrong lately: of positions and rotations, alone and carried */
     uint32_t trace_count;   /* of all, the last MOTION_NEIGHBOURS are kept */
     MotionTrace traces[MOTION_NEIGHBOURS];
     MotionPlaces places[MOTION_NEIGHBOURS / 4];
     RangeBit largest[3][16];
-    RangeBit moved[4], turned[4][2]; /* by motion_recent; turned also by moved */
+    RangeBit moved[4][2], turned[4][2][2]; /* by motion_recent, lively; turned also by moved */
+    int32_t movers[MOTION_MOVERS][3];      /* where those are expected that move, without the carrier */
 } Motion;
 
 /* `sequence` is that of the snapshot coded; `base` has a baseline. */
@@ -81,6 +89,13 @@ void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, con
 /* Writing: the index in the baseline of the entity that most others move along with, or
  * MOTION_NO_CARRIER. */
 uint32_t motion_find_carrier(const Motion *motion);
+
+/* The carrier is known: looks where things move that may wake others. */
+void motion_survey(Motion *motion);
+
+/* How near to an entity that rests in the baseline something is expected to move, 0 (touching) to
+ * MOTION_STIRS - 1. */
+unsigned motion_stir(const Motion *motion, const EntityState *base);
 
 /* Codes the transform of an entity that is in the baseline at `index`. */
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity);
@@ -118,6 +133,12 @@ static inline unsigned motion_recent(const Motion *motion, uint32_t index)
     }
     const EntityState *old = motion_find(motion->past[MOTION_OLD], index, base->handle);
     return old && !motion_same_place(base, old) ? 2 : 1;
+}
+
+/* An entity is lively if its first channel is not 0. */
+static inline bool motion_lively(const Motion *motion, const EntityState *base)
+{
+    return base->channel_count > 0 && motion->baseline->channels[base->first_channel].code != 0;
 }
 
 #endif

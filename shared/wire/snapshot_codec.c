@@ -20,6 +20,7 @@
 typedef struct Models {
     RangeBit same[4][3];                 /* by how it moved lately, and by how many of those before changed */
     RangeBit same_aged[CHANNEL_AGES][3]; /* of those with channels that rest: by their age */
+    RangeBit same_still[2][MOTION_STIRS][3]; /* of all others that rest: lively, by what moves nearby */
     RangeBit further, usual, other, added, more;
     RangeBit rotation_same;
     RangeNumber distance, age, carrier, index, generation, place;
@@ -54,6 +55,24 @@ static const uint16_t first_same_aged[4][3] = {
     { 65000, 64200, 63000 }, { 30000, 20000, 10000 }, { 60000, 50000, 40000 }, { 65000, 40000, 20000 }
 };
 
+/* Of the others that rest: lively or not, by what moves nearby. */
+static const uint16_t first_same_still[2][MOTION_STIRS][3] = { { { 21000, 10000, 20000 },
+                                                                 { 37000, 32000, 35000 },
+                                                                 { 60000, 54700, 55300 },
+                                                                 { 63000, 61000, 62200 },
+                                                                 { 64100, 62900, 61700 },
+                                                                 { 64700, 63200, 63600 },
+                                                                 { 65000, 63100, 63300 },
+                                                                 { 65520, 65300, 64800 } },
+                                                               { { 36000, 13000, 38900 },
+                                                                 { 42300, 27400, 42700 },
+                                                                 { 52800, 54600, 53700 },
+                                                                 { 62000, 61800, 60000 },
+                                                                 { 63200, 63900, 61800 },
+                                                                 { 62800, 63200, 59700 },
+                                                                 { 61800, 63000, 63200 },
+                                                                 { 61300, 60000, 61000 } } };
+
 static bool is_writing(const Codec *codec)
 {
     return codec->source != NULL;
@@ -83,6 +102,10 @@ static void models_init(Models *models)
         for (unsigned changes = 0; changes < 3; changes++) {
             init_bit(&models->same_aged[age][changes], first_same_aged[stage][changes]);
         }
+    }
+    for (unsigned i = 0; i < 2 * MOTION_STIRS * 3; i++) {
+        unsigned lively = i / (MOTION_STIRS * 3), stir = i / 3 % MOTION_STIRS;
+        init_bit(&models->same_still[lively][stir][i % 3], first_same_still[lively][stir][i % 3]);
     }
     init_bit(&models->further, 1u << 15);
     init_bit(&models->usual, 60000);
@@ -186,6 +209,21 @@ static bool same_channel(const ChannelState *a, const ChannelState *b)
     return a->code == b->code && a->source_time == b->source_time && a->quality == b->quality;
 }
 
+/* What the baseline's entity at `index` does, now that its transform is known. */
+static unsigned setting_of(const Codec *codec, uint32_t index, const EntityState *entity)
+{
+    const EntityState *base = &codec->baseline->entities[index];
+    unsigned recent = motion_recent(&codec->motion, index);
+    if (recent == 0) {
+        return 0;
+    }
+    if (motion_same_place(base, entity)) {
+        return CHANNEL_SETTING_RESTS;
+    }
+    unsigned lively = motion_lively(&codec->motion, base);
+    return lively + (recent == 1 ? CHANNEL_SETTING_WAKES : CHANNEL_SETTING_MOVES);
+}
+
 /* Transform and channels of `entity` (identity already known) against the baseline's entity at `index`, or
  * against nothing when `base_channels` is NULL. Reading: appended to the target. */
 static void code_body(Codec *codec, EntityState *entity, uint32_t index, const ChannelState *base_channels)
@@ -202,9 +240,10 @@ static void code_body(Codec *codec, EntityState *entity, uint32_t index, const C
         into = added ? codec->target->channels + added->first_channel : NULL;
     }
     if (ok(codec)) {
-        ChannelHistory history = { { base_channels } };
+        ChannelHistory history = { .at = { base_channels } };
         if (base_channels) {
             look_back(codec, index, &history);
+            history.setting = setting_of(codec, index, entity);
         }
         if (from && entity->channel_count > 0) {
             memcpy(channels, from, entity->channel_count * sizeof *channels);
@@ -296,14 +335,22 @@ static EntityOp next_op(const Codec *codec)
  */
 static inline RangeBit *same_model(Codec *codec, uint32_t index, unsigned recent, uint32_t changes)
 {
+    Models *models = &codec->models;
     const EntityState *base = &codec->baseline->entities[index];
     changes = changes < 2 ? changes : 2;
-    if (base->channel_count == 0 || recent >= 2) {
-        return &codec->models.same[recent][changes];
+    if (recent >= 2) {
+        return &models->same[recent][changes];
     }
-    const ChannelState *channels = codec->baseline->channels + base->first_channel;
-    return &codec->models
-                .same_aged[channel_codec_age(codec->channels, base->channel_count, channels)][changes];
+    unsigned age = CHANNEL_AGES - 1;
+    if (base->channel_count > 0) {
+        const ChannelState *channels = codec->baseline->channels + base->first_channel;
+        age = channel_codec_age(codec->channels, base->channel_count, channels);
+    }
+    if (recent == 1 && age == CHANNEL_AGES - 1) {
+        bool lively = motion_lively(&codec->motion, base);
+        return &models->same_still[lively][motion_stir(&codec->motion, base)][changes];
+    }
+    return base->channel_count == 0 ? &models->same[recent][changes] : &models->same_aged[age][changes];
 }
 
 static EntityOp code_op(Codec *codec)
@@ -524,6 +571,7 @@ static void code_rest(Codec *codec)
     range_require(codec->stream, carrier <= codec->baseline->entity_count, STATUS_OUT_OF_RANGE);
     motion->carrier = (uint32_t)carrier - 1;
     if (ok(codec)) {
+        motion_survey(motion);
         code_entities(codec);
     }
 }

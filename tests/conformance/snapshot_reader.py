@@ -187,6 +187,7 @@ class Reader:
         self.aged += [models(60000, 50000, 40000), models(65000, 40000, 20000)]
         self.same = [models(65000, 40000, 20000), models(65300, 64200, 63000), models(48000, 48000, 48000),
                      models(600, 300, 300)]
+        self.still = [[models(*row) for row in motion.tables[name]] for name in ("quiet still", "lively still")]
         self.other, self.more, self.new, self.rotation = models(1000, 1000, 32768, 32768)
         self.index, self.generation, self.place = Number(6000), Number(6000), Number(60000)
         self.last_added = [0, 0, 0, 0]
@@ -223,8 +224,16 @@ class Reader:
     def changed_entity(self, place):
         entity = dict(self.base["entities"][place])
         entity["transform"] = self.motion.transform(place)
-        entity["channels"] = self.channels.changed(place)
+        entity["channels"] = self.channels.changed(place, self.setting(place, entity["transform"]))
         return entity
+
+    def setting(self, place, transform):
+        lately = self.motion.lately(place)
+        if lately == 0:
+            return 0
+        if transform == self.base["entities"][place]["transform"]:
+            return 3
+        return (1 if lately == 1 else 4) + self.motion.lively(place)
 
     def entities(self):
         old, cursor, floor, busy, out = self.base["entities"], 0, 0, 0, []
@@ -238,7 +247,10 @@ class Reader:
             lately, channels = self.motion.lately(cursor), old[cursor]["channels"]
             same = self.same[lately]
             if channels and lately < 2:
-                same = self.aged[self.channels.age(newest(channels), self.channels.gap)]
+                age = self.channels.age(newest(channels), self.channels.gap)
+                same = self.aged[age]
+            if lately == 1 and (not channels or age == 32):
+                same = self.still[self.motion.lively(cursor)][self.motion.stir(cursor)]
             if self.coder.bit(same[min(busy, 2)]):
                 busy //= 2
                 out.append(old[cursor])
@@ -363,8 +375,9 @@ class Channels:
         self.coder, self.motion, self.rows = coder, motion, motion.tables["channel residuals"]
         self.clock = self.recent = self.past = None
         self.gap, self.some, self.together = 0, 2, 2
-        self.somes, self.togethers = models(8000, 60000, 60000), models(8000, 60000, 60000)
+        self.somes, self.togethers = [models(*row) for row in motion.tables["some"]], models(8000, 60000, 60000)
         self.times, self.units = models(4000, 50000, 32768, 32768, 32768), models(32768, 32768, 32768)
+        self.untimed = models(62000, 1500)
         self.count, self.escape = Number(55000), Number(50000)
         self.slots = {}
 
@@ -375,18 +388,18 @@ class Channels:
 
     def added(self, count):
         slots = self.slots_of(count)
-        channels = self.channels(slots, [slot.last for slot in slots], [[] for _ in slots])
+        channels = self.channels(slots, [slot.last for slot in slots], [[] for _ in slots], 0)
         for slot, channel in zip(slots, channels):
             slot.last = list(channel)
         return channels
 
-    def changed(self, place):
+    def changed(self, place, setting):
         entity = self.motion.base["entities"][place]
         bases = entity["channels"]
         older = [past.get(entity["handle"], []) for past in self.past]
         older = [channels for channels in older if len(channels) == len(bases)]
         samples = [self.samples(base, [channels[i] for channels in older]) for i, base in enumerate(bases)]
-        channels = self.channels(self.slots_of(len(bases)), bases, samples)
+        channels = self.channels(self.slots_of(len(bases)), bases, samples, setting)
         if channels:
             self.gap = self.learn_gap(self.gap, newest(channels), newest(bases))
         return channels
@@ -406,10 +419,10 @@ class Channels:
     def slots_of(self, count):
         return [self.slots.setdefault((count, i), Slot()) for i in range(count)]
 
-    def channels(self, slots, bases, samples):
+    def channels(self, slots, bases, samples, setting):
         if not slots:
             return []
-        self.some = self.coder.bit(self.somes[self.some])
+        self.some = self.coder.bit(self.somes[setting][self.some])
         if not self.some:
             return [list(base) for base in bases]
         self.together = self.coder.bit(self.togethers[self.together])
@@ -438,7 +451,8 @@ class Channels:
         return result
 
     def time(self, base, known, gap):
-        if not self.coder.bit(self.times[0]):
+        differs, changed = self.times[:2] if base else self.untimed
+        if not self.coder.bit(differs):
             return self.recent
         expected = base
         if gap and base != NO_TIME:
@@ -451,7 +465,7 @@ class Channels:
             if rhythm != expected and self.coder.bit(self.times[4]):
                 self.recent = rhythm
                 return rhythm
-        if not self.coder.bit(self.times[1]):
+        if not self.coder.bit(changed):
             return base
         origin = self.recent if self.coder.bit(self.times[2]) else expected
         high = self.coder.bit(self.units[0])
@@ -644,8 +658,10 @@ class Motion:
         places = [e["transform"][:3] for e in base["entities"]]
         self.lowest = [min(column) for column in zip(*places)]
         self.largest = [models(*(256 * p + 128 for p in row)) for row in tables["largest"]]
-        self.moved = models(20000, 36000, 50000, 65200)
-        self.turned = [models(4000, 32768), models(3000, 46000), models(60000, 46000), models(62000, 64600)]
+        self.moved = [models(20000, 20000), models(63000, 11000), models(50000, 50000), models(65200, 65200)]
+        turned = [[4000, 32768], [3000, 46000], [60000, 46000], [62000, 64600]]
+        self.turned = [[models(*row), models(*row)] for row in turned]
+        self.turned[1] = [models(20000, 46000), models(2000, 46000)]
 
     def lately(self, place):
         entity = self.base["entities"][place]
@@ -655,6 +671,31 @@ class Motion:
         if self.past[0][handle] != now:
             return 3
         return 2 if self.past[1].get(handle, now) != now else 1
+
+    def lively(self, place):
+        channels = self.base["entities"][place]["channels"]
+        return bool(channels) and channels[0][0] != 0
+
+    def survey(self):
+        """Where what moves is expected, the carrier apart."""
+        self.movers, self.carrier_place = [], None
+        for place, entity in enumerate(self.base["entities"]):
+            if len(self.movers) == 256:
+                break
+            if self.lately(place) == 3:
+                at, before = entity["transform"][:3], self.past[0][entity["handle"]][:3]
+                at = [a + (self.over(64 * c, 0) >> 6) for a, c in zip(at, apart(at, before))]
+                if place == self.carrier:
+                    self.carrier_place = at
+                else:
+                    self.movers.append(at)
+
+    def stir(self, place):
+        at = self.base["entities"][place]["transform"][:3]
+        squares = [sum(c * c for c in apart(at, mover)) for mover in self.movers]
+        if self.carrier_place:
+            squares.append(sum(c * c for c in apart(at, self.carrier_place)) // 16)
+        return sum(min(squares, default=1 << 70) >= reach * reach for reach in (200, 250, 300, 350, 400, 500, 800))
 
     def over(self, value, j):
         return limit(value, 1 << 30) * self.ratios[j] >> 16
@@ -728,6 +769,7 @@ class Motion:
             s["distance"] = min(s["distance"], square)
         means = [quotient(a, total) if total else 0 for a in sums]
         s["neighbours"], s["neighbours turn"] = means[:3], means[3:6]
+        s["near by"] = [quotient(a, total + 60) for a in sums[:3]]
         s["position error"], s["rotation error"] = means[6:]
 
     def look_at_carrier(self, s):
@@ -765,10 +807,9 @@ class Motion:
                 return 7
         if path < 30 * 64:
             return 8
-        for number, bound in ((9, 573), (10, 1966), (11, 6554)):
-            if s["unsteadiness"] >> 2 < bound:
-                return number
-        return 12
+        k = s["down"]
+        falls = self.over(s["went"][0][k], 0) - self.over(s["went"][1][k], 1) < -8 * 64
+        return (17 if falls else 9) + sum(s["unsteadiness"] >> 2 >= bound for bound in (573, 1966, 6554))
 
     def mean(self, row, parts):
         return 256 + sum(w * limit(part, 1 << 30) for w, part in zip(row, parts)) >> 9
@@ -776,7 +817,7 @@ class Motion:
     def read(self, kind, s, number, mean, clues):
         """A residual number of class `number`; kind is "position" or "rotation"."""
         spread = max(0, min(175, 64 + sum(w * c for w, c in zip(self.tables[kind + " spread"][number], clues)) >> 7))
-        row = 1 if 3 <= number <= 7 else 2 if number >= 13 else 3 if number in (2, 8) else 0
+        row = 1 if 3 <= number <= 7 else 2 if 13 <= number < 17 else 3 if number in (2, 8) else 0
         value = self.coder.residual(mean, spread, self.tables[kind + " shape"][row])
         off = logarithm(abs(64 * value - mean)) - 2 * spread + 24
         self.surprise[kind[0], s["carried"]] += off * 16 - self.surprise[kind[0], s["carried"]] >> 4
@@ -787,12 +828,17 @@ class Motion:
         for k in range(3):
             quick, slow = self.over(s["went"][0][k], 0), self.over(s["went"][1][k], 1)
             parts = [quick, slow, self.over(s["went"][2][k], 2), s["line"][k], s["neighbours"][k], s["swung"][k],
-                     s["drift"][k], s["slid"][0][k], self.over(s["slid"][1][k], 1), s["slid"][2][k]]
+                     s["drift"][k], s["slid"][0][k], self.over(s["slid"][1][k], 1), s["slid"][2][k], s["near by"][k]]
+            down = k == s["down"]
+            below = 64 * apart([self.lowest[k]] * 3, [s["at"][k]] * 3)[0] - quick
+            parts += [down * self.lead * 384, down * max(0, min(1 << 18, below))]
             clues = [16, logarithm(abs(quick - slow)), logarithm(abs(slow)), logarithm(total),
                      logarithm(s["position error"]), logarithm(s["distance"]), near and logarithm(s["rigidity"]),
                      near and logarithm(size(s["slid"][0])), s["carried"] and logarithm(self.drift["count"]),
                      logarithm(size(s["neighbours"])), s["clearance"], near and logarithm(size(s["arm"]) >> 4),
-                     self.surprise["p", s["carried"]] >> 4, near and logarithm(size(s["slid"][2]))]
+                     self.surprise["p", s["carried"]] >> 4, near and logarithm(size(s["slid"][2])),
+                     logarithm(abs(s["swung"][k] - quick)), down * 16, *self.carrier_sizes(),
+                     logarithm(abs(s["slid"][1][k]))]
             mean = self.mean(self.tables["position mean"][s["class"]], parts)
             gone = self.read("position", s, s["class"], mean, clues)
             position.append(signed(s["at"][k] + gone, 32))
@@ -802,19 +848,23 @@ class Motion:
             total += min(abs(residual), 1 << 22)
         return position, missed, residuals, total
 
+    def carrier_sizes(self):
+        return [logarithm(size(self.carrying["step"] if self.carrying else [])), logarithm(size(self.carrier_angle))]
+
     def expected_rotation(self, s, position, residuals):
-        roll, floor = [0] * 3, [0] * 3
+        roll, missed_roll, floor = [0] * 3, [0] * 3, [0] * 3
         if s["near"]:
             slip = [limit(64 * c - w, 4096 * 64) for c, w in zip(apart(position, s["at"]), s["swung"])]
             away = [-c >> 6 for c in s["arm"]]
             far = math.isqrt(1 + sum(c * c for c in away))
             roll = [quotient(c * 3, far) for c in cross(away, slip)]
+            missed_roll = [quotient(c * 3, far) for c in cross(away, residuals)]
         floor[s["down"]] = 1
         own, sums = cross(floor, residuals), []
         for k in range(3):
             parts = [self.over(s["turned"][j][k], j) for j in range(3)]
             parts += [s["turn line"][k], s["neighbours turn"][k], self.carrier_angle[k], s["slid turn"][0][k],
-                      self.over(s["slid turn"][1][k], 1), roll[k], own[k]]
+                      self.over(s["slid turn"][1][k], 1), roll[k], own[k], missed_roll[k]]
             sums.append(limit(self.mean(self.tables["rotation mean"][s["turn class"]], parts), 65536))
         return product(turned_by(sums), s["q"])
 
@@ -841,7 +891,8 @@ class Motion:
                      logarithm(position_total), logarithm(s["rotation error"]), logarithm(s["distance"]),
                      near and logarithm(s["turn rigidity"]), near and logarithm(s["rigidity"]), last, s["clearance"],
                      self.surprise["r", s["carried"]] >> 4, near and logarithm(size(s["slid turn"][0])),
-                     near and logarithm(size(s["arm"]) >> 4)]
+                     near and logarithm(size(s["arm"]) >> 4), *self.carrier_sizes(), logarithm(size(residuals)),
+                     logarithm(size(s["neighbours turn"])), logarithm(size(s["turned"][0]))]
             value = self.read("rotation", s, s["turn class"], mean, clues)
             if not 0 <= value <= STEPS:
                 raise Refused("OUT_OF_RANGE")
@@ -856,8 +907,8 @@ class Motion:
     def transform(self, place):
         now, lately = self.base["entities"][place]["transform"], self.lately(place)
         position, rotation, missed, residuals, turn_missed, errors = now[:3], now[3], [0] * 3, [0] * 3, [0] * 3, [0, 0]
-        moved = self.coder.bit(self.moved[lately])
-        turned = self.coder.bit(self.turned[lately][moved])
+        moved = self.coder.bit(self.moved[lately][self.lively(place)])
+        turned = self.coder.bit(self.turned[lately][self.lively(place)][moved])
         if moved or turned:
             s = self.look(place)
             if moved:
@@ -922,6 +973,7 @@ def decode_snapshot(data, sequence, source_time, known, tables):
     past = [known[baseline - age & (1 << 32) - 1] if age else None for age in ages]
     motion = Motion(coder, tables, base, past, distance or sequence, ages)
     motion.carrier = coder.number(Number(8000)) - 1
+    motion.survey()
     reader = Reader(coder, base, motion)
     reader.channels.past = [{e["handle"]: e["channels"] for e in s["entities"]} if s else {} for s in past[:2]]
     reader.channels.clock = reader.channels.recent = source_time

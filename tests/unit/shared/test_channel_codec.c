@@ -46,7 +46,7 @@ static void code_population(RangeCoder *coder, ChannelState *channels)
     static ChannelCodec codec;
     channel_codec_init(&codec, NOW + PERIOD / 3);
     for (uint32_t i = 0; i < population.length; i++) {
-        ChannelHistory history = { { NULL } };
+        ChannelHistory history = { .at = { NULL } };
         for (uint32_t h = 0; h < population.known; h++) {
             history.at[h] = &population.at[1 + h][i];
         }
@@ -104,7 +104,7 @@ static void code_any(RangeCoder *coder, uint64_t seed)
             expected[ENTITY_CHANNELS_MAX];
         unsigned count = (unsigned)random_below(&random, ENTITY_CHANNELS_MAX + 1);
         unsigned known = (unsigned)random_below(&random, CHANNEL_HISTORY + 1);
-        ChannelHistory history = { { NULL } };
+        ChannelHistory history = { .at = { NULL } };
         bool together = random_below(&random, 2), rest = random_below(&random, 5) == 0;
         for (unsigned k = 0; k < count; k++) {
             const ChannelState *like = NULL;
