@@ -1,0 +1,203 @@
+/* motion_math.h - the integer arithmetic of motion.c: vectors, quaternions, logarithms. The wire depends on
+ * every bit of it: shared/PROTOCOL.md, "Motion". Pure; for motion*.c only. */
+#ifndef SHARED_WIRE_MOTION_MATH_H
+#define SHARED_WIRE_MOTION_MATH_H
+#include "shared/wire/motion.h"
+#include "shared/wire/quantise.h"
+
+#define ONE_BITS  16
+#define ONE       (1 << ONE_BITS)
+#define FINE_BITS 6     /* positions within a prediction are in 1/64 */
+#define HALF_SQRT 46341 /* √½ in 1/65536 */
+
+static inline int64_t clamp(int64_t value, int64_t most)
+{
+    return value > most ? most : value < -most ? -most : value;
+}
+
+static inline int64_t magnitude(int64_t value)
+{
+    return value < 0 ? -value : value;
+}
+
+static inline int64_t between(int32_t to, int32_t from)
+{
+    return (int32_t)((uint32_t)to - (uint32_t)from);
+}
+
+/* log2(value + 1) in 1/16, straight between the powers of two. */
+static inline int32_t logarithm(uint64_t value)
+{
+    uint64_t x = (value < UINT32_MAX ? value : UINT32_MAX) + 1;
+    int32_t whole = 63 - __builtin_clzll(x);
+    return whole * 16 + (int32_t)((x << 4 >> whole) & 15);
+}
+
+/* Square roots of the middles of 2^24 i to 2^24 (i + 1), for i from 64. */
+static const uint16_t roots[192] = {
+    32895, 33149, 33401, 33652, 33900, 34146, 34391, 34634, 34876, 35115, 35353, 35590, 35825, 36058, 36290,
+    36521, 36750, 36977, 37203, 37428, 37652, 37874, 38095, 38314, 38532, 38749, 38965, 39180, 39394, 39606,
+    39817, 40027, 40236, 40444, 40651, 40857, 41062, 41266, 41468, 41670, 41871, 42071, 42270, 42468, 42665,
+    42861, 43056, 43251, 43444, 43637, 43829, 44020, 44210, 44399, 44588, 44775, 44962, 45148, 45334, 45519,
+    45702, 45886, 46068, 46250, 46431, 46611, 46791, 46970, 47148, 47326, 47503, 47679, 47854, 48029, 48204,
+    48377, 48550, 48723, 48895, 49066, 49237, 49407, 49576, 49745, 49914, 50081, 50249, 50415, 50581, 50747,
+    50912, 51076, 51240, 51404, 51567, 51729, 51891, 52053, 52213, 52374, 52534, 52693, 52852, 53011, 53169,
+    53326, 53483, 53640, 53796, 53952, 54107, 54262, 54416, 54570, 54724, 54877, 55029, 55182, 55333, 55485,
+    55636, 55786, 55937, 56086, 56236, 56385, 56533, 56681, 56829, 56977, 57124, 57270, 57417, 57563, 57708,
+    57853, 57998, 58143, 58287, 58430, 58574, 58717, 58859, 59002, 59144, 59285, 59427, 59568, 59708, 59849,
+    59989, 60128, 60268, 60407, 60546, 60684, 60822, 60960, 61097, 61234, 61371, 61508, 61644, 61780, 61916,
+    62051, 62186, 62321, 62455, 62589, 62723, 62857, 62990, 63123, 63256, 63388, 63521, 63652, 63784, 63915,
+    64047, 64177, 64308, 64438, 64568, 64698, 64828, 64957, 65086, 65215, 65343, 65471
+};
+
+/* Largest integer whose square is not above `value`, from 1 to 2^32. */
+static inline int64_t square_root(uint64_t value)
+{
+    if (value >> 32) {
+        return ONE;
+    }
+    unsigned half = (unsigned)__builtin_clz((uint32_t)value) / 2;
+    uint32_t scaled = (uint32_t)value << (2 * half); /* at least 2^30: a quarter of a percent is known */
+    uint32_t near = roots[(scaled >> 24) - 64];
+    near = (near + scaled / near) >> 1; /* off by one at most */
+    near -= (uint64_t)near * near > scaled;
+    near += (uint64_t)(near + 1) * (near + 1) <= scaled;
+    return near >> half;
+}
+
+static inline int64_t pick(bool first, int64_t a, int64_t b)
+{
+    return b ^ ((a ^ b) & -(int64_t)first);
+}
+
+static inline Quaternion unpack(const Motion *motion, uint64_t packed)
+{
+    int64_t rest = INT64_C(1) << (2 * ONE_BITS), v[3];
+    for (unsigned i = 0; i < 3; i++) {
+        int64_t twice = 2 * (int64_t)quat_component(packed, i) - (int64_t)motion->steps;
+        v[i] = (twice * motion->step_size + ONE / 2) >> ONE_BITS;
+        rest -= v[i] * v[i];
+    }
+    int64_t most = rest > 0 ? square_root((uint64_t)rest) : 0;
+    unsigned largest = quat_largest(packed); /* selected without a jump: it is as likely one as another */
+    return (Quaternion){ {
+        pick(largest == 0, most, v[0]),
+        pick(largest == 1, most, pick(largest == 0, v[0], v[1])),
+        pick(largest == 2, most, pick(largest == 3, v[2], v[1])),
+        pick(largest == 3, most, v[2]),
+    } };
+}
+
+static inline Quaternion multiply(const Quaternion *p, const Quaternion *q)
+{
+    const int64_t *a = p->v, *b = q->v;
+    const int64_t half = 1 << (ONE_BITS - 1);
+    return (Quaternion){ {
+        (a[3] * b[0] + a[0] * b[3] + a[1] * b[2] - a[2] * b[1] + half) >> ONE_BITS,
+        (a[3] * b[1] - a[0] * b[2] + a[1] * b[3] + a[2] * b[0] + half) >> ONE_BITS,
+        (a[3] * b[2] + a[0] * b[1] - a[1] * b[0] + a[2] * b[3] + half) >> ONE_BITS,
+        (a[3] * b[3] - a[0] * b[0] - a[1] * b[1] - a[2] * b[2] + half) >> ONE_BITS,
+    } };
+}
+
+/* The rotation that leads from `from` to `to`, the short way. */
+static inline Quaternion turn_between(const Quaternion *to, const Quaternion *from)
+{
+    Quaternion inverse = { { -from->v[0], -from->v[1], -from->v[2], from->v[3] } };
+    Quaternion turn = multiply(to, &inverse);
+    if (turn.v[3] < 0) {
+        for (int k = 0; k < 4; k++) {
+            turn.v[k] = -turn.v[k];
+        }
+    }
+    return turn;
+}
+
+/* Axis × a quarter of the angle: adds up as angles do. From the tangent by the first terms of the series. */
+static inline Vector angle_of(const Quaternion *turn)
+{
+    int64_t reciprocal = (INT64_C(1) << 32) / (ONE + turn->v[3]), square = 0;
+    Vector tangent;
+    for (int k = 0; k < 3; k++) {
+        tangent.v[k] = (turn->v[k] * reciprocal) >> ONE_BITS;
+        square += tangent.v[k] * tangent.v[k];
+    }
+    square >>= ONE_BITS;
+    int64_t factor = 9362 - ((square * 7282) >> ONE_BITS);
+    factor = 13107 - ((square * factor) >> ONE_BITS);
+    factor = 21845 - ((square * factor) >> ONE_BITS);
+    factor = ONE - ((square * factor) >> ONE_BITS);
+    for (int k = 0; k < 3; k++) {
+        tangent.v[k] = (tangent.v[k] * factor) >> ONE_BITS;
+    }
+    return tangent;
+}
+
+static inline Quaternion turn_by(const Vector *angle)
+{
+    int64_t square = 0, sum = 0;
+    for (int k = 0; k < 3; k++) {
+        square += angle->v[k] * angle->v[k];
+    }
+    square >>= ONE_BITS;
+    int64_t factor = 3536 + ((square * 1433) >> ONE_BITS);
+    factor = 8738 + ((square * factor) >> ONE_BITS);
+    factor = 21845 + ((square * factor) >> ONE_BITS);
+    factor = ONE + ((square * factor) >> ONE_BITS);
+    Quaternion turn;
+    for (int k = 0; k < 3; k++) {
+        turn.v[k] = (angle->v[k] * factor) >> ONE_BITS;
+        sum += turn.v[k] * turn.v[k];
+    }
+    sum >>= ONE_BITS;
+    int64_t reciprocal = (INT64_C(1) << 32) / (ONE + sum);
+    for (int k = 0; k < 3; k++) {
+        turn.v[k] = (2 * turn.v[k] * reciprocal) >> ONE_BITS;
+    }
+    turn.v[3] = ((ONE - sum) * reciprocal) >> ONE_BITS;
+    return turn;
+}
+
+static inline Vector cross(const int64_t *a, const int64_t *b)
+{
+    return (Vector){ { a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0] } };
+}
+
+/* `arm` turned; in 1/64 as the arm is. */
+static inline Vector swing(const Quaternion *turn, const Vector *arm)
+{
+    Vector twice = cross(turn->v, arm->v);
+    for (int k = 0; k < 3; k++) {
+        twice.v[k] = (2 * twice.v[k]) >> ONE_BITS;
+    }
+    Vector again = cross(turn->v, twice.v);
+    for (int k = 0; k < 3; k++) {
+        again.v[k] = arm->v[k] + ((turn->v[3] * twice.v[k] + again.v[k]) >> ONE_BITS);
+    }
+    return again;
+}
+
+static inline Vector difference(const Vector *a, const Vector *b)
+{
+    return (Vector){ { a->v[0] - b->v[0], a->v[1] - b->v[1], a->v[2] - b->v[2] } };
+}
+
+static inline Vector displacement(const EntityState *to, const EntityState *from)
+{
+    return (Vector){ { between(to->x_mm, from->x_mm) * (1 << FINE_BITS),
+                       between(to->y_mm, from->y_mm) * (1 << FINE_BITS),
+                       between(to->z_mm, from->z_mm) * (1 << FINE_BITS) } };
+}
+
+static inline int64_t size_of(const Vector *vector)
+{
+    return magnitude(vector->v[0]) + magnitude(vector->v[1]) + magnitude(vector->v[2]);
+}
+
+/* What was gone since the past one at `j`, as far as the lead goes. */
+static inline int64_t over_lead(const Motion *motion, int64_t value, unsigned j)
+{
+    return (clamp(value, 1 << 30) * motion->ratios[j]) >> 16;
+}
+
+#endif
