@@ -59,7 +59,7 @@ static bool is_over(const Cell *cell, const CellLink *link)
 {
     const Snapshot *newest = cell_history_newest(&cell->history);
     return cell->avatars && cell->count == 0 && newest != NULL && newest->entity_count == 0 &&
-           (link->acked == newest->sequence || link->versions == 0);
+           (link->acked == newest->sequence || !link->told);
 }
 
 static void weigh_link(Metaverse *metaverse, Session *session, CellLink *link)
@@ -75,7 +75,8 @@ static void weigh_link(Metaverse *metaverse, Session *session, CellLink *link)
     } else if (!out && link->closing) { /* it may have been told of the closing: begin again */
         uint32_t cell = link->cell;
         uint8_t weight = link->weight;
-        *link = (CellLink){ .cell = cell, .weight = weight, .opened = session->outbox->number + 1 };
+        *link =
+            (CellLink){ .cell = cell, .weight = weight, .told = true, .opened = session->outbox->number + 1 };
     }
 }
 

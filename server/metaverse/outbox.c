@@ -417,6 +417,7 @@ static void note_packet(Draft *draft, uint32_t number, uint32_t bytes)
             (uint16_t)(link->versions + (draft->versions[i] != link->sent && draft->versions[i] != 0));
         link->sent = link->closing ? UINT32_MAX : draft->versions[i];
         link->packet = number;
+        link->told = true;
         link->waiting = 0;
         outbox->records[outbox->record_count++ % RECORD_NOTES] = (RecordNote){ .cell = link->cell,
                                                                                .version = draft->versions[i],

@@ -74,6 +74,7 @@ typedef struct CellLink {
     uint16_t versions; /* sent, ever; wraps */
     uint16_t acked_at; /* `versions` when `acked` was sent */
     uint8_t weight;
+    bool told;    /* the client may have something of it */
     bool closing; /* to be told that it is told no more */
 } CellLink;
 

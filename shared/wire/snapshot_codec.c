@@ -339,7 +339,7 @@ static inline RangeBit *same_model(Codec *codec, uint32_t index, unsigned recent
     const EntityState *base = &codec->baseline->entities[index];
     changes = changes < 2 ? changes : 2;
     if (recent >= 2) {
-        return &models->same[recent][changes];
+        return &models->same[recent & 3][changes];
     }
     unsigned age = CHANNEL_AGES - 1;
     if (base->channel_count > 0) {
