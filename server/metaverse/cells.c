@@ -6,7 +6,6 @@
 #include <math.h>
 
 #define PITCH_RADIANS (6.2831853f / 65536.0f)
-#define MARGIN        0.1 /* of a square's side that somebody may be outside of it and still belong to it */
 #define REFRESH_AGE \
     (1u << 29) /* sequences after which a quiet cell gets a version all the same: order needs it */
 #define SQUARE_MAX ((1 << 30) - 1)
@@ -208,7 +207,7 @@ static void gather_twins(Metaverse *metaverse, const Cell *cell, Snapshot *versi
 
 static bool still_in(const Cells *cells, Square square, const float position[3])
 {
-    double margin = cells->side_m * MARGIN;
+    double margin = cells->side_m * SQUARE_MARGIN;
     double x = (double)position[0] - square.x * cells->side_m,
            z = (double)position[2] - square.z * cells->side_m;
     return cells->side_m <= 0 ||

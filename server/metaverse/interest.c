@@ -99,7 +99,8 @@ static void want(Metaverse *metaverse, Session *session, uint32_t cell)
 static void want_square(Metaverse *metaverse, Session *session, Square square)
 {
     const Cells *cells = &metaverse->replication.cells;
-    if (distance_to(cells, square, session->body.position) > (double)metaverse->config.view_distance_m) {
+    double reach = (double)metaverse->config.view_distance_m + cells->side_m * SQUARE_MARGIN;
+    if (distance_to(cells, square, session->body.position) > reach) {
         return;
     }
     for (uint32_t id = cells_first(cells, square); id != NO_CELL; id = cells_next(cells, id)) {
@@ -168,9 +169,10 @@ void interest_cell_filled(Metaverse *metaverse, Square square)
 {
     const Cells *cells = &metaverse->replication.cells;
     double view = (double)metaverse->config.view_distance_m;
+    double reach = view + cells->side_m * SQUARE_MARGIN;
     for (uint16_t i = 0; i < metaverse->live_count; i++) {
         const Session *session = &metaverse->sessions[metaverse->live[i]];
-        if (view <= 0 || distance_to(cells, square, session->body.position) <= view) {
+        if (view <= 0 || distance_to(cells, square, session->body.position) <= reach) {
             session->outbox->reviewed = 0;
         }
     }

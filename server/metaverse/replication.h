@@ -17,7 +17,8 @@
 
 #include <stdbool.h>
 
-#define NO_CELL UINT32_MAX
+#define SQUARE_MARGIN 0.1 /* of a square's side that somebody may be outside of it and still belong to it */
+#define NO_CELL       UINT32_MAX
 #define TWINS_PER_CELL                                                                   \
     256 /* most in one cell; what a lost packet costs grows with it, what it takes falls \
          */
