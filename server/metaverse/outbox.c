@@ -409,8 +409,7 @@ static void note_packet(Draft *draft, uint32_t number, uint32_t bytes)
                       .sequence = draft->metaverse->replication.frame.sequence,
                       .at = draft->metaverse->now,
                       .first = outbox->record_count,
-                      .count = draft->count,
-                      .bytes = bytes };
+                      .count = draft->count };
     for (uint32_t i = 0; i < draft->count; i++) {
         CellLink *link = &outbox->links[draft->links[i]];
         link->versions =

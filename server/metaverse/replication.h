@@ -85,7 +85,6 @@ typedef struct PacketNote {
     uint32_t sequence;
     TimeNs at;
     uint32_t first, count; /* in Outbox.records, running */
-    uint32_t bytes;
     bool arrived;
 } PacketNote;
 

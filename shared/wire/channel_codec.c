@@ -1,3 +1,5 @@
+/* channel_codec.c - longer than most: prediction, times and values of a channel are one model, in the order
+ * of PROTOCOL.md, "Channels". Its constants are channel_table.h, decimals decimal.c. */
 #include "shared/wire/channel_codec.h"
 #include "shared/wire/bits.h"
 #include "shared/wire/channel_table.h"

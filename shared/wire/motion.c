@@ -1,3 +1,5 @@
+/* motion.c - longer than most, as the model is one: what is known of an entity is gathered and used in one
+ * pass, in the order of PROTOCOL.md, "Motion". Its arithmetic is motion_math.h, what wakes motion_stir.c. */
 #include "shared/wire/motion_math.h"
 #include "shared/wire/motion_table.h"
 

@@ -1,5 +1,5 @@
 """The code of a cell's version, read as shared/PROTOCOL.md says: range coder, channels, motion. Part of
-verify_protocol.py, to be read beside the document from top to bottom."""
+verify_protocol.py, to be read beside the document from top to bottom; one file, since that is one chapter of it."""
 import fractions
 import math
 import re
