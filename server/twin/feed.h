@@ -1,7 +1,8 @@
 /* feed.h - where a digital twin system gets its samples: one table of functions, one implementation a source.
- * Implementations: replay_feed.c. (mqtt, sparkplug and sim come behind the same table.) */
+ * Implementations: replay_feed.c, sim_feed.c, mqtt_feed*.c, sparkplug_feed*.c. */
 #ifndef SERVER_TWIN_FEED_H
 #define SERVER_TWIN_FEED_H
+#include "shared/systems/field.h"
 #include "shared/trace/trace.h"
 
 typedef struct FeedStatus {
@@ -14,6 +15,8 @@ typedef struct FeedStatus {
     bool ended;     /* nothing more will come */
     TimeNs behind;  /* source time that is due but not delivered yet; 0 when keeping up */
     uint32_t loops; /* times it began again */
+    bool lost; /* the way to the devices is cut (broker away, last will): what came by it is stale at once,
+                  until it is sampled again */
 } FeedStatus;
 
 typedef struct FeedOps {
@@ -30,6 +33,14 @@ typedef struct FeedOps {
      * it has something already, TIME_FOREVER while it will not. NULL: nobody knows. */
     TimeNs (*next_due)(const void *context);
     const TraceCounters *(*counters)(const void *context);
+    /* Sends a command on its way to the device. STATUS_OK: it went out, an answer may follow by `answer`;
+     * STATUS_NOT_FOUND: that thing is not this feed's; STATUS_UNSUPPORTED: the action has no way to the
+     * device; STATUS_DISCONNECTED, STATUS_CAPACITY. NULL: a feed that only listens. */
+    Status (*command)(void *context, TimeNs now, const FieldCommand *command);
+    /* The next answer of a device, STATUS_EMPTY when there is none. NULL: this way knows no answers, and a
+     * reported value is all that tells. */
+    Status (*answer)(void *context, FieldAnswer *out_answer);
+    int (*wake_fd)(const void *context); /* readable when poll has something; -1 none. NULL: none */
     void (*destroy)(void *context);
 } FeedOps;
 

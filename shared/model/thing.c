@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shared/model/json.h"
+#include "shared/model/thing_action.h"
 
 #define NAME_SIZE_MAX  63
 #define TITLE_SIZE_MAX 255
@@ -181,7 +182,7 @@ static void read_property(const JsonNode *node, Property *property)
     read_resolution(node, property);
 }
 
-static void read_action(const JsonNode *node, Action *action)
+static void read_action(const JsonNode *node, const ThingModel *model, Action *action)
 {
     action->name = read_name(node);
     action->title = read_title(node, action->name);
@@ -189,14 +190,14 @@ static void read_action(const JsonNode *node, Action *action)
     action->input_maximum = INFINITY;
     action->input_unit = "";
     JsonNode input = json_member(node, "input");
-    if (!input.value) {
-        return;
+    if (input.value) {
+        JsonNode unit = json_member(&input, "unit");
+        action->has_input = true;
+        action->input_type = read_type(&input);
+        action->input_unit = json_read_text(&unit, 0, NAME_SIZE_MAX, "");
+        read_limits(&input, &action->input_minimum, &action->input_maximum);
     }
-    JsonNode unit = json_member(&input, "unit");
-    action->has_input = true;
-    action->input_type = read_type(&input);
-    action->input_unit = json_read_text(&unit, 0, NAME_SIZE_MAX, "");
-    read_limits(&input, &action->input_minimum, &action->input_maximum);
+    thing_action_read_effect(node, model, action);
 }
 
 /* The affordances under `key`: an object of at most `capacity` objects. Gives their number. */
@@ -244,7 +245,7 @@ static void read_affordances(const JsonNode *root, ThingModel *model)
         read_property(&node, &model->properties[model->property_count++]);
     }
     for (void *i = json_members(&actions); json_next(&actions, &i, &node);) {
-        read_action(&node, &model->actions[model->action_count++]);
+        read_action(&node, model, &model->actions[model->action_count++]);
     }
     for (void *i = json_members(&events); json_next(&events, &i, &node);) {
         Event *event = &model->events[model->event_count++];

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 typedef struct SyncSample {
-    uint32_t thing;    /* index in World.things */
+    uint32_t thing;    /* in the order in which the twin system published its things */
     uint8_t property;  /* index in the thing's model */
     uint8_t quality;   /* Quality */
     uint32_t sequence; /* per thing, from 1, wraps */
@@ -24,6 +24,7 @@ typedef struct SyncBatch {
                             yet */
     bool
         restarted; /* the source began again (loop): forget all reported values before applying the samples */
+    bool snapshot; /* every value that the sender has is here; what is not here has none */
 } SyncBatch;
 
 #endif
