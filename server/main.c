@@ -244,7 +244,8 @@ static void wait_for_work(const Server *server)
     clock_sleep_until(from < wake ? from : wake);
     TimeNs left = wake - clock_monotonic();
     if (from < wake && left > 0 && stop_signal == 0) {
-        server_wait(server, left);
+        int fds[SERVER_WAKE_FDS_MAX];
+        clock_wait_readable(fds, server_wake_fds(server, fds), left);
     }
 }
 

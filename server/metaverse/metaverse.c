@@ -174,9 +174,9 @@ MetaverseNews metaverse_news(Metaverse *metaverse)
     return news;
 }
 
-void metaverse_wait(const Metaverse *metaverse, TimeNs timeout)
+int metaverse_wake_fd(const Metaverse *metaverse)
 {
-    transport_wait(metaverse->transport, timeout);
+    return transport_wake_fd(metaverse->transport);
 }
 
 void metaverse_shutdown(Metaverse *metaverse, TimeNs now)

@@ -98,8 +98,8 @@ typedef struct MetaverseNews {
 } MetaverseNews;
 MetaverseNews metaverse_news(Metaverse *metaverse);
 
-/* Returns when something may have come in, and after `timeout` or a signal at the latest. */
-void metaverse_wait(const Metaverse *metaverse, TimeNs timeout);
+/* Readable when something may have come in; -1: there is no such descriptor. */
+int metaverse_wake_fd(const Metaverse *metaverse);
 
 /* Tells every client that the server stops, and flushes. From then on nobody is let in. */
 void metaverse_shutdown(Metaverse *metaverse, TimeNs now);
