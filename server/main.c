@@ -148,7 +148,7 @@ static void tell_defence(const Server *server, const Security *security, bool pl
 
 static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
 {
-    Security security = { 0 };
+    Security security = { .plaintext = options->plaintext };
     Diag diag = { 0 };
     const EnetConfig enet = { .bind_address = options->bind,
                               .port = (uint16_t)options->port,

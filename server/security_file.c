@@ -56,8 +56,7 @@ Status security_seal(const Options *options, Security *security, Transport *tran
 {
     uint8_t secret[NOISE_KEY_SIZE], public[NOISE_KEY_SIZE];
     char text[KEY_TEXT_SIZE];
-    security->plaintext = options->plaintext;
-    if (options->plaintext) {
+    if (security->plaintext) {
         log_warning("secure",
                     "--plaintext: NOTHING IS ENCRYPTED and anyone can be anyone; for debugging only");
         return STATUS_OK;

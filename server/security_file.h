@@ -11,7 +11,7 @@
 typedef struct Security {
     Transport transport; /* the sealed one; not owned here */
     ClientRoles roles;
-    bool plaintext;
+    bool plaintext; /* set by the owner, from the options: nothing is sealed */
 } Security;
 
 /* Connections that a server for `max_clients` people needs. */
