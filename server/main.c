@@ -24,7 +24,7 @@
 
 typedef struct Options {
     const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
-    const char *identity, *authorized_keys, *default_role;
+    const char *identity, *authorized_keys, *default_role, *feed;
     int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps, resume_seconds;
     double speed, start_offset, seconds, deadline_ms;
     bool loop, paused, plaintext, tickless;
@@ -60,6 +60,11 @@ static bool parse_options(int argc, char *argv[], Options *options, Arena *arena
           .text = &options->data,
           .value = "DIR",
           .help = "folder in which traces and models are looked for after the world's own" },
+        { .name = "feed",
+          .kind = CLI_TEXT,
+          .text = &options->feed,
+          .value = "TYPE",
+          .help = "which of the world's feeds to run: replay or sim; by default its first" },
         { .name = "bind",
           .kind = CLI_TEXT,
           .text = &options->bind,
@@ -77,7 +82,7 @@ static bool parse_options(int argc, char *argv[], Options *options, Arena *arena
           .minimum = REPLAY_SPEED_MIN,
           .maximum = REPLAY_SPEED_MAX,
           .value = "X",
-          .help = "seconds of the trace in one second" },
+          .help = "seconds of the trace, or of the simulated plant, in one second" },
         { .name = "loop",
           .kind = CLI_FLAG,
           .flag = &options->loop,
@@ -478,6 +483,7 @@ int main(int argc, char *argv[])
         const HostedWorldConfig config = { .world = options.world,
                                            .data_folder = options.data,
                                            .program = argv[0],
+                                           .feed = options.feed,
                                            .replay = { .speed = options.speed,
                                                        .loop = options.loop,
                                                        .start_offset =
