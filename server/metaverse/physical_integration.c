@@ -89,7 +89,6 @@ static void forget_values(Metaverse *metaverse, const SystemLink *link)
     metaverse->integration.changed = true;
 }
 
-/* What is good becomes stale, if its time is `before` or there is none. */
 static void make_stale(Metaverse *metaverse, const SystemLink *link)
 {
     for (uint32_t i = 0; i < link->thing_count; i++) {
@@ -214,7 +213,6 @@ static void on_models(Metaverse *metaverse, const ConsumerEvent *event)
     if (link == NULL || link->stage != LINK_DESCRIBING || link->request != event->request) {
         return;
     }
-    forget_values(metaverse, link); /* of things that it may not publish any more */
     Status status = binding_take(metaverse, link, event->models);
     if (status == STATUS_OK) {
         status = ask_read(metaverse, link);
@@ -329,6 +327,16 @@ static void take_twin(Metaverse *metaverse, const SystemEntry *entry)
     }
 }
 
+static bool is_listed(const ConsumerEvent *event, const char *name)
+{
+    for (uint32_t i = 0; i < event->system_count; i++) {
+        if (event->systems[i].kind == SYSTEM_TWIN && strcmp(event->systems[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_systems(Metaverse *metaverse, const ConsumerEvent *event)
 {
     Integration *integration = &metaverse->integration;
@@ -340,6 +348,12 @@ static void on_systems(Metaverse *metaverse, const ConsumerEvent *event)
             take_twin(metaverse, entry);
         } else if (integration->service_count < WIRE_SYSTEMS_MAX) {
             integration->services[integration->service_count++] = *entry;
+        }
+    }
+    for (uint32_t i = 0; i < LINKS_MAX; i++) {
+        SystemLink *link = &integration->links[i];
+        if (link->entry.name[0] != '\0' && !is_listed(event, link->entry.name)) {
+            go_down(metaverse, link, "it is not registered any more");
         }
     }
 }
@@ -542,6 +556,7 @@ bool metaverse_systems(Metaverse *metaverse, TimeNs now, TimeNs wall)
         age_values(metaverse);
         actuation_sweep(metaverse);
         consumer_flush(integration->consumer, now);
+        metaverse->counters.things_bound = integration->bound;
         profile_end(scope);
     }
     return integration->changed;

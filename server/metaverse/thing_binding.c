@@ -152,15 +152,29 @@ static bool is_identity(const World *world, const SystemLink *link)
     return true;
 }
 
+/* Things that were bound and are not any more have no values; the others keep theirs until new ones come, so
+ * that a system that comes back does not make everything blink. */
+static void forget_lost(Metaverse *metaverse, uint32_t *before, uint32_t count)
+{
+    for (uint32_t i = 0; i < count && before != NULL; i++) {
+        if (before[i] != WORLD_NO_THING && metaverse->integration.link_of[before[i]] == NO_LINK) {
+            replication_forget(metaverse, before[i]);
+        }
+    }
+    free(before);
+}
+
 Status binding_take(Metaverse *metaverse, SystemLink *link, const SystemModels *models)
 {
     const World *world = metaverse->world;
+    uint32_t *before = link->to_world, count = models->thing_count, count_before = link->thing_count;
+    link->to_world = NULL;
     binding_drop(metaverse, link);
-    uint32_t count = models->thing_count;
     link->to_world = calloc(count + 1u, sizeof *link->to_world);
     link->properties = calloc(count + 1u, sizeof *link->properties);
     if (link->to_world == NULL || link->properties == NULL) {
         binding_drop(metaverse, link);
+        forget_lost(metaverse, before, count_before);
         return STATUS_OUT_OF_MEMORY;
     }
     link->thing_count = count;
@@ -168,6 +182,7 @@ Status binding_take(Metaverse *metaverse, SystemLink *link, const SystemModels *
         bind_thing(metaverse, link, i, &models->things[i]);
     }
     link->identity = is_identity(world, link);
+    forget_lost(metaverse, before, count_before);
     log_info(LOG_MODULE, "system '%s': %u of its %u things bound to the %u of the world%s", link->entry.name,
              (unsigned)link->bound, (unsigned)count, (unsigned)world->thing_count,
              link->identity ? ", one to one" : "");
