@@ -267,8 +267,9 @@ Status thing_model_load(Bytes json, const char *path, Arena *arena, ThingModel *
     check_frame(&root);
     model.path = arena_copy_text(arena, path, strlen(path));
     model.title = json_read_text(&title, 1, TITLE_SIZE_MAX, "");
+    model.json = bytes_of(arena_copy_text(arena, (const char *)json.data, json.size), json.size);
     read_affordances(&root, &model);
-    if (!model.path) {
+    if (!model.path || !model.json.data) {
         json_fail(&root, STATUS_OUT_OF_MEMORY, "out of memory");
     }
     status = document.status;

@@ -74,6 +74,7 @@ typedef struct Event {
 typedef struct ThingModel {
     const char *path;  /* asset name it was loaded from */
     const char *title; /* of the kind of thing */
+    Bytes json;        /* the text it was loaded from: what is published of it */
     Property *properties;
     uint32_t property_count; /* ≤ THING_PROPERTIES_MAX */
     Action *actions;

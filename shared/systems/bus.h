@@ -41,11 +41,22 @@ typedef struct BusEvent {
     const char *reason; /* with REFUSED, for people */
 } BusEvent;
 
+/* What passes, seen from outside: trace, live list, counters (interface_trace.h). */
+typedef struct BusTap {
+    /* Called at the hub for every message, either way, when it is taken over by the bus: from, to, and
+     * correlation are set. `size`: bytes of the body; of SYNC: as coded, or as in memory in one process. */
+    void (*seen)(void *context, const BusMessage *message, size_t size);
+    void *context;
+} BusTap;
+
 typedef struct BusOps {
     Status (*send)(void *context, const BusMessage *message);
     Status (*poll)(void *context, TimeNs now, BusEvent *out_event);
     void (*flush)(void *context, TimeNs now);
     int (*wake_fd)(const void *context); /* readable when something may have come in; -1: none. NULL: none */
+    void (*set_tap)(void *context, BusTap tap); /* of a hub; NULL at endpoints */
+    /* NULL: SYNC is not coded on this bus, and no schema is needed */
+    Status (*set_schema)(void *context, const char *system, const SyncSchema *schema);
     void (*destroy)(void *context);
 } BusOps;
 
@@ -55,9 +66,11 @@ typedef struct Bus {
     void *context; /* owned; bus_destroy gives it back */
 } Bus;
 
-/* Queues a message (bodies are copied). The table's sender must be this side's kind (asserted;
- * STATUS_NOT_ALLOWED where assertions are off). STATUS_DISCONNECTED (nobody of that name, or no hub),
- * STATUS_CAPACITY (queue full: nothing was sent), STATUS_OUT_OF_RANGE (body beyond BUS_BODY_MAX). */
+/* Queues a message (bodies are copied). STATUS_NOT_ALLOWED: the table does not let this side send it; of an
+ * endpoint of a local bus the hub hears as BUS_REFUSED, as it would from a stranger's. STATUS_DISCONNECTED
+ * (nobody of that name, or no hub), STATUS_CAPACITY (queue full: nothing was sent), STATUS_OUT_OF_RANGE (body
+ * beyond BUS_BODY_MAX), STATUS_INVALID_ARGUMENT (a SYNC without batch or with a body, or the other way
+ * round), STATUS_NO_BASELINE (a SYNC whose system has no schema where one is needed). */
 NODISCARD Status bus_send(Bus bus, const BusMessage *message);
 
 /* The next event, never waiting: STATUS_EMPTY when there is none. What the other side may not send by the
@@ -69,15 +82,17 @@ void bus_flush(Bus bus, TimeNs now);
 
 int bus_wake_fd(Bus bus);
 
+/* At the hub: `tap` sees what passes. A NULL function ends it. */
+void bus_set_tap(Bus hub, BusTap tap);
+
+/* What the SYNC messages of twin system `system` refer to (sync_codec.h); NULL forgets it. Whoever sends or
+ * takes SYNC says so first: a twin system at start, the enabler once a publication is complete, a consumer
+ * once it has the models. A bus between processes drops SYNC that has none and refuses it at the hub; in one
+ * process nothing happens. `schema` is copied, what it points to is borrowed until replaced. STATUS_CAPACITY,
+ * STATUS_INVALID_ARGUMENT (name). */
+NODISCARD Status bus_set_schema(Bus bus, const char *system, const SyncSchema *schema);
+
 /* Safe on a zeroed Bus. Endpoints go before their hub. */
 void bus_destroy(Bus bus);
-
-/* ---- what passes, seen from outside: trace, live list, counters (interface_trace.h) ---- */
-
-typedef struct BusTap {
-    /* Called at the hub for every message, either way, when it is taken over by the bus. */
-    void (*seen)(void *context, const BusMessage *message, size_t size);
-    void *context;
-} BusTap;
 
 #endif

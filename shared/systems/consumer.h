@@ -17,6 +17,7 @@ typedef struct ConsumerConfig {
     const char *name, *title, *version, *domain, *token; /* borrowed; domain and token may be NULL */
     const char *const *provides;                         /* names of what a service offers */
     uint32_t provide_count;
+    const char *session; /* changes when the system restarts; NULL: not told */
 } ConsumerConfig;
 
 /* Whoever asks for something. All texts are borrowed for the call. */

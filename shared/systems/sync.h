@@ -27,4 +27,6 @@ typedef struct SyncBatch {
     bool snapshot; /* every value that the sender has is here; what is not here has none */
 } SyncBatch;
 
+typedef struct SyncSchema SyncSchema; /* what a batch refers to: sync_codec.h */
+
 #endif
