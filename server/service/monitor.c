@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define CLEAR_BELOW   0.5 /* of the limit */
 #define CLEAR_PERIODS 12  /* calm for so long ends an alarm */
@@ -12,6 +11,8 @@
 #define DAY_NS        (86400.0 * (double)TIME_SECOND)
 #define NO_WATCH      UINT32_MAX
 #define SCORE_MAX     1e6 /* what is told; more says nothing more */
+
+static const MonitorRule anomaly_rule = { .kind = RULE_ANOMALY, .name = "anomaly" };
 
 /* One rule at one property. */
 typedef struct Watch {
@@ -27,15 +28,16 @@ typedef struct Watch {
 
 typedef struct Watched {
     uint32_t thing;
-    uint8_t property;
+    uint8_t index;     /* of the property in the thing's model */
+    Property property; /* a copy; its texts are in the monitor's arena, names of values are left out */
+    const char *thing_id;
     SampleClock clock;
     uint32_t first_watch, watch_count;
 } Watched;
 
 struct Monitor {
-    MonitorRules rules;
-    MonitorRule anomaly_rule;
-    const Thing *things;
+    Arena arena; /* all that follows, and this */
+    const MonitorRules *rules;
     uint32_t thing_count;
     uint64_t layout;
     uint32_t *first; /* of each thing, where its properties start in `index`; one more for the end */
@@ -43,6 +45,7 @@ struct Monitor {
     Watched *properties;
     Watch *watches;
     AnomalyDetector *anomalies;
+    uint32_t anomaly_count;
     uint32_t *queue; /* ring of watches with a change to tell */
     uint32_t queue_head, queue_count;
     uint32_t last_told; /* watch of the last monitor_next */
@@ -104,109 +107,141 @@ static uint64_t layout_of(const Thing *things, uint32_t thing_count)
     return hash;
 }
 
-/* Adds the watches of one property, or only counts them while there is no memory for them yet. */
-static void watch_property(Monitor *monitor, uint32_t thing, uint8_t index, uint32_t *anomaly_count)
+/* Calls `add` for each rule that watches the property, and returns how many there are. */
+static uint32_t each_rule(const MonitorRules *rules, const Thing *thing, const Property *property,
+                          void (*add)(Monitor *monitor, const MonitorRule *rule), Monitor *monitor)
 {
-    const Property *property = &monitor->things[thing].model->properties[index];
-    uint32_t first = monitor->counters.watches;
-    uint32_t at = monitor->counters.properties;
+    uint32_t count = 0;
     if (!is_number(property)) {
-        return;
+        return 0;
     }
-    if (watches_anomalies(&monitor->rules, &monitor->things[thing], property)) {
-        if (monitor->watches) {
-            AnomalyDetector *anomaly = &monitor->anomalies[*anomaly_count];
-            anomaly_detector_init(anomaly);
-            monitor->watches[monitor->counters.watches] =
-                (Watch){ .property = at, .rule = &monitor->anomaly_rule, .anomaly = anomaly };
+    if (watches_anomalies(rules, thing, property)) {
+        count++;
+        add(monitor, &anomaly_rule);
+    }
+    for (uint32_t i = 0; i < rules->rule_count; i++) {
+        if (rules->rules[i].kind != RULE_IGNORE && rule_names(&rules->rules[i], thing, property)) {
+            count++;
+            add(monitor, &rules->rules[i]);
         }
-        monitor->counters.watches++;
-        *anomaly_count += 1;
     }
-    for (uint32_t i = 0; i < monitor->rules.rule_count; i++) {
-        const MonitorRule *rule = &monitor->rules.rules[i];
-        if (rule->kind == RULE_IGNORE || !rule_names(rule, &monitor->things[thing], property)) {
-            continue;
-        }
-        if (monitor->watches) {
-            monitor->watches[monitor->counters.watches] = (Watch){ .property = at, .rule = rule };
-        }
-        monitor->counters.watches++;
-    }
-    if (monitor->counters.watches == first) {
-        return;
-    }
-    if (monitor->properties) {
-        Watched *watched = &monitor->properties[at];
-        *watched = (Watched){ .thing = thing,
-                              .property = index,
-                              .first_watch = first,
-                              .watch_count = monitor->counters.watches - first };
-        sample_clock_init(&watched->clock, property->period);
-        monitor->index[monitor->first[thing] + index] = at;
-    }
-    monitor->counters.properties++;
+    return count;
 }
 
-static uint32_t watch_all(Monitor *monitor)
+static void count_watch(Monitor *monitor, const MonitorRule *rule)
 {
-    uint32_t anomalies = 0;
-    monitor->counters.watches = monitor->counters.properties = 0;
-    for (uint32_t i = 0; i < monitor->thing_count; i++) {
-        for (uint32_t j = 0; j < monitor->things[i].model->property_count; j++) {
-            watch_property(monitor, i, (uint8_t)j, &anomalies);
-        }
-    }
-    return anomalies;
+    monitor->counters.watches++;
+    monitor->anomaly_count += rule->kind == RULE_ANOMALY;
 }
 
-static Status allocate(Monitor *monitor, uint32_t anomalies)
+/* At the property that is being added, which is not counted yet. */
+static void add_watch(Monitor *monitor, const MonitorRule *rule)
 {
-    uint32_t properties = 0;
-    monitor->first = calloc((size_t)monitor->thing_count + 1, sizeof *monitor->first);
+    Watch *watch = &monitor->watches[monitor->counters.watches];
+    *watch = (Watch){ .property = monitor->counters.properties, .rule = rule };
+    if (rule->kind == RULE_ANOMALY) {
+        watch->anomaly = &monitor->anomalies[monitor->anomaly_count];
+        anomaly_detector_init(watch->anomaly);
+    }
+    count_watch(monitor, rule);
+}
+
+static const char *copy(Monitor *monitor, const char *text)
+{
+    return arena_copy_text(&monitor->arena, text, strlen(text));
+}
+
+static Status add_property(Monitor *monitor, const Thing *things, uint32_t thing, uint8_t index)
+{
+    const Property *property = &things[thing].model->properties[index];
+    Watched *watched = &monitor->properties[monitor->counters.properties];
+    uint32_t first = monitor->counters.watches;
+    uint32_t count = each_rule(monitor->rules, &things[thing], property, add_watch, monitor);
+    if (count == 0) {
+        return STATUS_OK;
+    }
+    *watched = (Watched){ .thing = thing,
+                          .index = index,
+                          .property = *property,
+                          .thing_id = copy(monitor, things[thing].id),
+                          .first_watch = first,
+                          .watch_count = count };
+    watched->property.name = copy(monitor, property->name);
+    watched->property.title = copy(monitor, property->title);
+    watched->property.unit = copy(monitor, property->unit);
+    watched->property.enum_names = NULL;
+    watched->property.enum_count = 0;
+    sample_clock_init(&watched->clock, property->period);
+    monitor->index[monitor->first[thing] + index] = monitor->counters.properties++;
+    return watched->thing_id && watched->property.name && watched->property.title && watched->property.unit
+               ? STATUS_OK
+               : STATUS_OUT_OF_MEMORY;
+}
+
+/* Counts, then takes memory. */
+static Status allocate(Monitor *monitor, const Thing *things)
+{
+    uint32_t all = 0, watched = 0;
+    Arena *arena = &monitor->arena;
+    monitor->first = arena_new_array(arena, uint32_t, (size_t)monitor->thing_count + 1);
     if (!monitor->first) {
         return STATUS_OUT_OF_MEMORY;
     }
     for (uint32_t i = 0; i < monitor->thing_count; i++) {
-        monitor->first[i] = properties;
-        properties += monitor->things[i].model->property_count;
+        monitor->first[i] = all;
+        all += things[i].model->property_count;
+        for (uint32_t j = 0; j < things[i].model->property_count; j++) {
+            const Property *property = &things[i].model->properties[j];
+            watched += each_rule(monitor->rules, &things[i], property, count_watch, monitor) > 0;
+        }
     }
-    monitor->first[monitor->thing_count] = properties;
-    size_t watches = (size_t)monitor->counters.watches + 1; /* never an empty allocation */
-    monitor->index = calloc((size_t)properties + 1, sizeof *monitor->index);
-    monitor->properties = calloc((size_t)monitor->counters.properties + 1, sizeof *monitor->properties);
-    monitor->watches = calloc(watches, sizeof *monitor->watches);
-    monitor->anomalies = calloc((size_t)anomalies + 1, sizeof *monitor->anomalies);
-    monitor->queue = calloc(watches, sizeof *monitor->queue);
+    monitor->first[monitor->thing_count] = all;
+    monitor->index = arena_new_array(arena, uint32_t, all);
+    monitor->properties = arena_new_array(arena, Watched, watched);
+    monitor->watches = arena_new_array(arena, Watch, monitor->counters.watches);
+    monitor->anomalies = arena_new_array(arena, AnomalyDetector, monitor->anomaly_count);
+    monitor->queue = arena_new_array(arena, uint32_t, monitor->counters.watches);
     if (!monitor->index || !monitor->properties || !monitor->watches || !monitor->anomalies ||
         !monitor->queue) {
         return STATUS_OUT_OF_MEMORY;
     }
-    for (uint32_t i = 0; i < properties; i++) {
+    for (uint32_t i = 0; i < all; i++) {
         monitor->index[i] = NO_WATCH;
     }
+    monitor->counters.watches = monitor->anomaly_count = 0;
     return STATUS_OK;
+}
+
+static Status set_up(Monitor *monitor, const Thing *things)
+{
+    Status status = allocate(monitor, things);
+    for (uint32_t i = 0; i < monitor->thing_count && status == STATUS_OK; i++) {
+        for (uint32_t j = 0; j < things[i].model->property_count && status == STATUS_OK; j++) {
+            status = add_property(monitor, things, i, (uint8_t)j);
+        }
+    }
+    return status;
 }
 
 Status monitor_create(const MonitorRules *rules, const Thing *things, uint32_t thing_count,
                       Monitor **out_monitor)
 {
-    Monitor *monitor = calloc(1, sizeof *monitor);
+    Arena arena;
+    arena_init(&arena, 0);
+    Monitor *monitor = arena_new(&arena, Monitor);
     if (!monitor) {
         return STATUS_OUT_OF_MEMORY;
     }
-    monitor->rules = *rules;
-    monitor->anomaly_rule = (MonitorRule){ .kind = RULE_ANOMALY, .name = "anomaly" };
-    monitor->things = things;
-    monitor->thing_count = thing_count;
-    monitor->layout = layout_of(things, thing_count);
-    monitor->last_told = NO_WATCH;
-    Status status = allocate(monitor, watch_all(monitor));
+    *monitor = (Monitor){ .arena = arena,
+                          .rules = rules,
+                          .thing_count = thing_count,
+                          .layout = layout_of(things, thing_count),
+                          .last_told = NO_WATCH };
+    Status status = set_up(monitor, things);
     if (status != STATUS_OK) {
         monitor_destroy(monitor);
         return status;
     }
-    (void)watch_all(monitor);
     *out_monitor = monitor;
     return STATUS_OK;
 }
@@ -214,31 +249,17 @@ Status monitor_create(const MonitorRules *rules, const Thing *things, uint32_t t
 void monitor_destroy(Monitor *monitor)
 {
     if (monitor) {
-        free(monitor->queue);
-        free(monitor->anomalies);
-        free(monitor->watches);
-        free(monitor->properties);
-        free(monitor->index);
-        free(monitor->first);
-        free(monitor);
+        Arena arena = monitor->arena; /* which lies in itself */
+        arena_finish(&arena);
     }
 }
 
-bool monitor_rebind(Monitor *monitor, const Thing *things, uint32_t thing_count)
+bool monitor_fits(const Monitor *monitor, const Thing *things, uint32_t thing_count)
 {
-    if (thing_count != monitor->thing_count || layout_of(things, thing_count) != monitor->layout) {
-        return false;
-    }
-    monitor->things = things;
-    return true;
+    return thing_count == monitor->thing_count && layout_of(things, thing_count) == monitor->layout;
 }
 
 /* ---- samples ---- */
-
-static const Property *property_of(const Monitor *monitor, const Watched *watched)
-{
-    return &monitor->things[watched->thing].model->properties[watched->property];
-}
 
 static double change_floor(const Property *property)
 {
@@ -256,8 +277,8 @@ static double watch_score(const Monitor *monitor, Watch *watch, const Watched *w
     case RULE_THRESHOLD:
         return threshold_score(&watch->rule->limits, value);
     case RULE_ANOMALY: {
-        const AnomalyParams params = { .false_alarm_ns = monitor->rules.false_alarm_days * DAY_NS,
-                                       .floor = change_floor(property_of(monitor, watched)) };
+        const AnomalyParams params = { .false_alarm_ns = monitor->rules->false_alarm_days * DAY_NS,
+                                       .floor = change_floor(&watched->property) };
         return anomaly_detector_score(watch->anomaly, &params, step, watched->clock.period_ns, time, value);
     }
     case RULE_IGNORE:
@@ -303,7 +324,7 @@ static void watch_sample(Monitor *monitor, uint32_t index, const Watched *watche
 void monitor_sample(Monitor *monitor, uint32_t thing, uint8_t property, uint8_t quality, int64_t code,
                     TimeNs source_time)
 {
-    if (thing >= monitor->thing_count || property >= monitor->things[thing].model->property_count ||
+    if (thing >= monitor->thing_count || property >= monitor->first[thing + 1] - monitor->first[thing] ||
         quality != QUALITY_GOOD || source_time == TIME_NONE) {
         monitor->counters.dropped++;
         return;
@@ -314,7 +335,7 @@ void monitor_sample(Monitor *monitor, uint32_t thing, uint8_t property, uint8_t 
         return;
     }
     Watched *watched = &monitor->properties[at];
-    Value value = property_decode(property_of(monitor, watched), code, NULL);
+    Value value = property_decode(&watched->property, code, NULL);
     double step_ns = 0;
     SampleStep step = value.type == VALUE_NUMBER && isfinite(value.number)
                           ? sample_clock_step(&watched->clock, source_time, &step_ns)
@@ -376,9 +397,11 @@ bool monitor_next(Monitor *monitor, MonitorAlarm *out_alarm)
         monitor->last_told = index;
         *out_alarm =
             (MonitorAlarm){ .thing = watched->thing,
-                            .property = watched->property,
+                            .property = watched->index,
+                            .thing_id = watched->thing_id,
+                            .property_name = watched->property.name,
                             .name = watch->rule->name,
-                            .text = alarm_text(monitor, watch, property_of(monitor, watched)),
+                            .text = alarm_text(monitor, watch, &watched->property),
                             .critical = watch->rule->critical ||
                                         (watch->rule->kind == RULE_ANOMALY && watch->score >= CRITICAL_AT),
                             .active = watch->latch.active,
@@ -407,6 +430,24 @@ void monitor_tell_again(Monitor *monitor)
             enqueue(monitor, i);
         }
     }
+}
+
+void monitor_clear_all(Monitor *monitor)
+{
+    for (uint32_t i = 0; i < monitor->counters.watches; i++) {
+        Watch *watch = &monitor->watches[i];
+        monitor->counters.cleared += watch->latch.active;
+        watch->latch = (Latch){ 0 };
+        if (watch->told) {
+            enqueue(monitor, i);
+        }
+    }
+    monitor->counters.active = 0;
+}
+
+uint32_t monitor_waiting(const Monitor *monitor)
+{
+    return monitor->queue_count;
 }
 
 MonitorCounters monitor_counters(const Monitor *monitor)

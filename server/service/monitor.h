@@ -50,6 +50,7 @@ typedef struct Monitor Monitor; /* opaque */
 typedef struct MonitorAlarm {
     uint32_t thing;
     uint8_t property;
+    const char *thing_id, *property_name;
     const char *name, *text; /* of the rule; for people */
     bool critical, active;
     double score;
@@ -63,15 +64,15 @@ typedef struct MonitorCounters {
 } MonitorCounters;
 
 /* Watches `things` by `rules`: every NUMBER or INTEGER property that some rule names, or all of them for
- * anomalies. Both are copied as far as needed, but `things` (with their models) are borrowed while the
- * monitor lives, or until monitor_rebind. About 1 KiB a property. STATUS_OUT_OF_MEMORY. */
+ * anomalies. `rules` with its texts is borrowed while the monitor lives; of `things` all that is needed is
+ * copied. About 1 KiB a property. STATUS_OUT_OF_MEMORY. */
 NODISCARD Status monitor_create(const MonitorRules *rules, const Thing *things, uint32_t thing_count,
                                 Monitor **out_monitor);
 void monitor_destroy(Monitor *monitor); /* safe on NULL */
 
-/* The same things were published again, in other memory: what was learned stays. False when they are not the
- * same in number, order, ids, property names and types; then nothing changes. */
-bool monitor_rebind(Monitor *monitor, const Thing *things, uint32_t thing_count);
+/* Whether `things` are those that are watched: number, order, ids, names and types of properties. If they
+ * are, the monitor goes on with all that it has learned. */
+bool monitor_fits(const Monitor *monitor, const Thing *things, uint32_t thing_count);
 
 /* Takes a reported value; anything is safe. */
 void monitor_sample(Monitor *monitor, uint32_t thing, uint8_t property, uint8_t quality, int64_t code,
@@ -89,6 +90,12 @@ void monitor_put_back(Monitor *monitor);
 
 /* All active alarms are to be told anew: whoever heard of them has forgotten. */
 void monitor_tell_again(Monitor *monitor);
+
+/* Ends all alarms: who watches no more does not leave them standing. */
+void monitor_clear_all(Monitor *monitor);
+
+/* Changes that monitor_next would look at. */
+uint32_t monitor_waiting(const Monitor *monitor);
 
 MonitorCounters monitor_counters(const Monitor *monitor);
 

@@ -84,11 +84,12 @@ static void rules_are_read_and_bad_ones_named(void **state)
 
 static Monitor *monitor_of(const char *text, Arena *arena)
 {
-    MonitorRules rules;
+    MonitorRules *rules;
     Monitor *monitor;
     arena_init(arena, 0);
-    assert_int_equal(read_rules(text, &rules, arena, NULL), STATUS_OK);
-    assert_int_equal(monitor_create(&rules, things, 2, &monitor), STATUS_OK);
+    rules = arena_new(arena, MonitorRules);
+    assert_int_equal(read_rules(text, rules, arena, NULL), STATUS_OK);
+    assert_int_equal(monitor_create(rules, things, 2, &monitor), STATUS_OK);
     return monitor;
 }
 
@@ -130,6 +131,16 @@ static void a_threshold_is_raised_told_once_and_cleared(void **state)
     assert_false(alarm.active);
     assert_int_equal(monitor_counters(monitor).active, 0);
     assert_int_equal(monitor_counters(monitor).raised, 1);
+    for (int i = 24; i < 30; i++) {
+        offer(monitor, 0, 0, i, 90);
+    }
+    assert_true(monitor_next(monitor, &alarm));
+    monitor_clear_all(monitor); /* nobody watches any more: what was told is taken back */
+    assert_true(monitor_next(monitor, &alarm));
+    assert_false(alarm.active);
+    assert_string_equal(alarm.thing_id, "pump-1");
+    assert_string_equal(alarm.property_name, "temperature");
+    assert_false(monitor_next(monitor, &alarm));
     monitor_destroy(monitor);
     arena_finish(&arena);
 }
@@ -209,9 +220,9 @@ static void learning_outlives_a_new_publication_of_the_same(void **state)
     const Thing again[] = { things[0], things[1] };
     const Thing other[] = { things[0], { "pump-3", "Pump 3", &model } };
     Monitor *monitor = monitor_of("[service]\n", &arena);
-    assert_true(monitor_rebind(monitor, again, 2));
-    assert_false(monitor_rebind(monitor, again, 1));
-    assert_false(monitor_rebind(monitor, other, 2));
+    assert_true(monitor_fits(monitor, again, 2));
+    assert_false(monitor_fits(monitor, again, 1));
+    assert_false(monitor_fits(monitor, other, 2));
     offer(monitor, 0, 0, 100, 20);
     offer(monitor, 0, 0, 50, 20);
     assert_int_equal(monitor_counters(monitor).dropped, 1);
