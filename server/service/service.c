@@ -108,13 +108,12 @@ static TwinSeen *find_request(Service *service, uint64_t request)
 
 /* ---- events ---- */
 
-/* Back to `stage`, at once: something has changed, and patience begins anew. */
-static void begin_at(TwinSeen *system, Stage stage, TimeNs now)
+/* To `stage`, which is left at `at` at the earliest. */
+static void begin_at(TwinSeen *system, Stage stage, TimeNs at)
 {
     system->stage = stage;
     system->request = 0;
-    system->retry_at = now;
-    system->retry_delay = RETRY_FIRST;
+    system->retry_at = at;
 }
 
 static void note_system(Service *service, const char *name, bool up, TimeNs now)
@@ -136,6 +135,7 @@ static void note_system(Service *service, const char *name, bool up, TimeNs now)
         snprintf(system->name, sizeof system->name, "%s", name);
     }
     if (up && !system->up) {
+        system->retry_delay = RETRY_FIRST;
         begin_at(system, STAGE_SEEN, now);
     }
     system->up = up;
@@ -261,6 +261,7 @@ static void on_sync(Service *service, const ConsumerEvent *event)
     if (!system || !system->monitor || system->stage == STAGE_SEEN) { /* its numbers may be others by now */
         return;
     }
+    system->retry_delay = RETRY_FIRST; /* it came all the way */
     if (event->sync->restarted) {
         monitor_restarted(system->monitor);
     }
