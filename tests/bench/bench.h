@@ -42,6 +42,8 @@ Status bench_transport(const BenchOptions *options, Diag *diag);
 Status bench_fanout(const BenchOptions *options, Diag *diag);
 /* Sample to client; PERFORMANCE.md, "latency", without the broker. */
 Status bench_latency(const BenchOptions *options, Diag *diag);
+/* The condition monitoring service's detectors over the labelled traces in the folder --data. */
+Status bench_anomaly(const BenchOptions *options, Diag *diag);
 /* What a profile's scope costs, off and on. */
 Status bench_profile(const BenchOptions *options, Diag *diag);
 

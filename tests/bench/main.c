@@ -21,6 +21,8 @@ static const struct {
       bench_fanout },
     { "latency", "from sample to client, feed in the server's process (--seconds 10, --tickless)",
       bench_latency },
+    { "anomaly", "the service's detectors over labelled traces (--data DIR with combined_windows.json)",
+      bench_anomaly },
     { "profile", "what a scope of --profile costs while it is off and on", bench_profile },
 };
 
