@@ -48,19 +48,23 @@ Status server_create(const ServerConfig *config, const ServerParts *parts, Serve
     return STATUS_OK;
 }
 
-/* Endpoints before the hub. */
+void server_parts_destroy(ServerParts *parts)
+{
+    admin_destroy(parts->admin);
+    service_destroy(parts->service);
+    metaverse_destroy(parts->metaverse);
+    twin_destroy(parts->twin);
+    publisher_destroy(parts->publisher);
+    enabler_destroy(parts->enabler);
+    *parts = (ServerParts){ 0 };
+}
+
 void server_destroy(Server *server)
 {
-    if (server == NULL) {
-        return;
+    if (server != NULL) {
+        server_parts_destroy(&server->parts);
+        free(server);
     }
-    admin_destroy(server->parts.admin);
-    service_destroy(server->parts.service);
-    metaverse_destroy(server->parts.metaverse);
-    twin_destroy(server->parts.twin);
-    publisher_destroy(server->parts.publisher);
-    enabler_destroy(server->parts.enabler);
-    free(server);
 }
 
 void server_set_wall(Server *server, TimeNs offset)

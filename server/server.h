@@ -21,14 +21,16 @@ typedef struct ServerConfig {
 
 /* What runs in this process; what is zero runs elsewhere, or nowhere. Each system has its endpoint already. */
 typedef struct ServerParts {
-    Bus hub; /* of the local bus, whose endpoints the systems have; goes last. Zero: the enabler is elsewhere */
-    Enabler *enabler;
+    Enabler *enabler; /* with the hubs */
     TwinSystem *twin;
     Metaverse *metaverse;
     Service *service;
     Admin *admin;
     Publisher *publisher; /* the physical world, when it is reached over MQTT */
 } ServerParts;
+
+/* Ends them in the right order: endpoints before the hub. */
+void server_parts_destroy(ServerParts *parts);
 
 /* On success owns the parts; on failure the caller still does. STATUS_OUT_OF_MEMORY. */
 NODISCARD Status server_create(const ServerConfig *config, const ServerParts *parts, Server **out_server);
