@@ -318,6 +318,21 @@ static void it_comes_back_by_itself(void **state)
     end(&f);
 }
 
+static void who_is_sent_away_dials_ever_more_slowly(void **state)
+{
+    (void)state;
+    Fixture f;
+    begin(&f, rig_clean);
+    bus_destroy(f.hub);
+    BusNetHubConfig config = { .peers = 1 };
+    assert_int_equal(bus_net_hub_create(&config, rig_sealed(&f.rig, RIG_PORT, &f.rig.server_config), &f.hub),
+                     STATUS_OK);
+    run(&f, 60 * TIME_SECOND);
+    uint64_t dials = bus_net_counters(f.ends[PLANT])->dials + bus_net_counters(f.ends[WORLD])->dials;
+    assert_in_range(dials, 1 + 10, 1 + 25); /* one got in at once */
+    end(&f);
+}
+
 static void a_hub_that_was_restarted_finds_everyone(void **state)
 {
     (void)state;
@@ -472,6 +487,18 @@ static void a_forged_command_is_refused_and_told(void **state)
     assert_int_equal(f.at_ends[PLANT].count, 0);
     assert_int_equal(bus_net_counters(f.hub)->refused, 2);
     transport_destroy(raw.transport);
+
+    /* A twin system that speaks for another one. */
+    raw = raw_connect(&f);
+    raw_send(&f, &raw, 0,
+             &(BusFrame){ .type = BUS_FRAME_HELLO, .version = 1, .kind = SYSTEM_TWIN, .name = "liar" }, "");
+    raw_send(&f, &raw, 0, &(BusFrame){ .type = BUS_FRAME_MESSAGE, .id = DII_REGISTER, .name = "plant" },
+             "{}");
+    const BusMessage *last = &f.at_hub.events[f.at_hub.count - 1].message;
+    assert_int_equal(last->id, DII_REGISTER);
+    assert_string_equal(last->from, "liar");
+    assert_string_equal(last->subject, "liar");
+    transport_destroy(raw.transport);
     end(&f);
 }
 
@@ -548,6 +575,7 @@ int main(void)
         cmocka_unit_test(a_name_belongs_to_its_key),
         cmocka_unit_test(names_of_this_process_are_taken),
         cmocka_unit_test(it_comes_back_by_itself),
+        cmocka_unit_test(who_is_sent_away_dials_ever_more_slowly),
         cmocka_unit_test(a_hub_that_was_restarted_finds_everyone),
         cmocka_unit_test(sync_passes_by_its_schema),
         cmocka_unit_test(a_forged_command_is_refused_and_told),
