@@ -15,6 +15,7 @@ static void put_text(char *out, size_t size, const char *text)
 static void append(Enabler *enabler, const AuditLine *line)
 {
     uint64_t capacity = enabler->config.audit_kept;
+    enabler->changed = true;
     if (enabler->audit_count - enabler->audit_stored >= capacity) {
         enabler->counters.audit_lost++;
         return;
@@ -44,6 +45,7 @@ void audit_refused(Enabler *enabler, System *from, const AuditLine *line)
         append(enabler, line);
     } else {
         enabler->counters.audit_suppressed++;
+        enabler->changed = true;
     }
 }
 
@@ -65,8 +67,8 @@ void audit_grant(Enabler *enabler, const StoredGrant *grant, const char *what, c
 
 size_t enabler_audit_tail(const Enabler *enabler, AuditEntry *out_entries, size_t capacity)
 {
-    uint64_t kept = enabler->audit_count < enabler->config.audit_kept ? enabler->audit_count
-                                                                      : enabler->config.audit_kept;
+    uint64_t kept =
+        enabler->audit_count < enabler->config.audit_kept ? enabler->audit_count : enabler->config.audit_kept;
     uint64_t count = kept < capacity ? kept : capacity;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t at = enabler->audit_count - count + i;

@@ -11,20 +11,16 @@ _Static_assert(PAGE_SIZE + PUBLICATION_MODEL_SIZE + 4096 < BUS_BODY_MAX, "a page
 static bool in_domain(const char *domain, const char *wanted)
 {
     size_t size = strlen(wanted);
-    return size == 0 ||
-           (strncmp(domain, wanted, size) == 0 && (domain[size] == '\0' || domain[size] == '/'));
+    return size == 0 || (strncmp(domain, wanted, size) == 0 && (domain[size] == '\0' || domain[size] == '/'));
 }
 
 static json_t *entry_of(const System *system)
 {
-    json_t *entry = json_object();
-    body_text(entry, "name", system->stored.name);
-    body_text(entry, "title", system->stored.title);
-    body_text(entry, "kind", system_kind_name(system->stored.kind));
-    body_text(entry, "domain", system->stored.domain);
-    body_text(entry, "state", system->up ? "up" : "down");
-    body_integer(entry, "things", system->live.thing_count);
     json_t *provides = json_loads(system->provides, 0, NULL);
+    json_t *entry =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:I}", "name", system->stored.name, "title", system->stored.title,
+                  "kind", system_kind_name(system->stored.kind), "domain", system->stored.domain, "state",
+                  system->up ? "up" : "down", "things", (json_int_t)system->live.thing_count);
     (void)json_object_set_new(entry, "provides", provides ? provides : json_array());
     return entry;
 }
@@ -47,15 +43,16 @@ void handle_discover(Enabler *enabler, Request *request)
     json_t *list = json_array();
     for (uint32_t i = 0; i < enabler->config.systems_max; i++) {
         const System *system = &enabler->systems[i];
-        bool wanted = kind == SYSTEM_NONE ? system->stored.kind != SYSTEM_METAVERSE : system->stored.kind == kind;
+        bool wanted =
+            kind == SYSTEM_NONE ? system->stored.kind != SYSTEM_METAVERSE : system->stored.kind == kind;
         if (system->used && wanted && in_domain(system->stored.domain, domain)) {
             (void)json_array_append_new(list, entry_of(system));
         }
     }
     FamilyId id = consumer_message(request->rule->sender, MII_SYSTEMS);
-    json_t *body = body_new(id);
-    (void)json_object_set_new(body, "systems", list);
-    answer(enabler, request, id, body);
+    BodyWriter body = body_begin(id);
+    body_set(&body, "systems", list);
+    answer(enabler, request, &body);
 }
 
 void handle_describe(Enabler *enabler, Request *request)
@@ -64,8 +61,10 @@ void handle_describe(Enabler *enabler, Request *request)
     char name[SYSTEM_NAME_SIZE];
     json_known_keys(&request->root, keys);
     read_required(&request->root, "system", 1, name, sizeof name);
-    int64_t model = read_integer(&request->root, "first_model", 0, UINT32_MAX);
-    int64_t thing = read_integer(&request->root, "first_thing", 0, UINT32_MAX);
+    JsonNode first_model = json_required(&request->root, "first_model");
+    JsonNode first_thing = json_required(&request->root, "first_thing");
+    int64_t model = body_read_integer(&first_model, 0, UINT32_MAX, 0);
+    int64_t thing = body_read_integer(&first_thing, 0, UINT32_MAX, 0);
     if (refused_document(enabler, request)) {
         return;
     }
@@ -86,11 +85,12 @@ void handle_describe(Enabler *enabler, Request *request)
     FamilyId id = consumer_message(request->rule->sender, MII_MODELS);
     char head[160];
     /* A system's name needs no escapes. */
-    snprintf(head, sizeof head, "{\"schema\":\"%s\",\"system\":\"%s\",", family_rule((uint8_t)id)->schema, name);
+    snprintf(head, sizeof head, "{\"schema\":\"%s\",\"system\":\"%s\",", family_rule((uint8_t)id)->schema,
+             name);
     Bytes page;
     bool last;
-    if (publication_write_page(&twin->live, (uint32_t)model, (uint32_t)thing, PAGE_SIZE, head, &enabler->request,
-                               &page, &last) != STATUS_OK) {
+    if (publication_write_page(&twin->live, (uint32_t)model, (uint32_t)thing, PAGE_SIZE, head,
+                               &enabler->request, &page, &last) != STATUS_OK) {
         refuse(enabler, request, STATUS_OUT_OF_MEMORY, name, "out of memory");
         return;
     }

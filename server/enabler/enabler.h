@@ -3,7 +3,8 @@
  * authenticated and gives grants, routes synchronisation along grants, checks and passes on commands, and
  * writes down who did what (steps 1 to 7 of the integration procedure). Nothing passes from one system to
  * another but through here (R6). Bodies of messages: shared/systems/INTERFACES.md.
- * Pure; one owner. Registered systems, what they published, grants, commands and the audit log are durable. */
+ * Pure; one owner. Registered systems, what they published, grants, commands and the audit log are durable.
+ */
 #ifndef SERVER_ENABLER_ENABLER_H
 #define SERVER_ENABLER_ENABLER_H
 #include "server/enabler/store.h"
@@ -23,8 +24,8 @@ typedef struct EnablerConfig {
     TimeNs gone_after;         /* down for longer: forgotten, grants revoked; 1 h */
     TimeNs grant_lifetime;     /* of a request that names none; 600 s */
     TimeNs grant_lifetime_max; /* 1 h */
-    TimeNs answer_timeout;     /* of a twin system that authenticates a user; 4 s, less than a consumer waits */
-    TimeNs command_grace;      /* waits so much longer than a command may take for word of it; 5 s */
+    TimeNs answer_timeout; /* of a twin system that authenticates a user; 4 s, less than a consumer waits */
+    TimeNs command_grace;  /* waits so much longer than a command may take for word of it; 5 s */
 
     uint32_t systems_max;         /* 64 */
     uint32_t grants_max;          /* 4,096 */
@@ -33,18 +34,22 @@ typedef struct EnablerConfig {
     uint32_t audit_kept;          /* entries in memory, also those that wait for the store; 4,096 */
     uint32_t commands_per_second; /* of one system; twice as many at once; 20 */
 
+    /* Of the process: the codes of texts in SYNC from and to other processes refer to it; borrowed. NULL:
+     * such texts are "?". */
+    TextTable *texts;
+
     void (*random)(void *context, void *out, size_t size); /* NULL: libsodium's */
     void *random_context;
 } EnablerConfig;
 
 typedef struct EnablerCounters {
-    uint64_t messages;                      /* taken from hubs */
-    uint64_t refused;                       /* requests refused, malformed and forged ones included */
-    uint64_t syncs, sync_samples;           /* taken from twin systems */
-    uint64_t syncs_routed;                  /* sent to subscribers */
-    uint64_t samples_dropped;               /* of a thing, property or value that does not exist */
-    uint64_t syncs_dropped;                 /* of a system that had not published; or a subscriber's queue
-                                               was full: it gets a snapshot */
+    uint64_t messages;            /* taken from hubs */
+    uint64_t refused;             /* requests refused, malformed and forged ones included */
+    uint64_t syncs, sync_samples; /* taken from twin systems */
+    uint64_t syncs_routed;        /* sent to subscribers */
+    uint64_t samples_dropped;     /* of a thing, property or value that does not exist */
+    uint64_t syncs_dropped;       /* of a system that had not published; or a subscriber's queue
+                                     was full: it gets a snapshot */
     uint64_t snapshots_asked;
     uint64_t grants_given, grants_refused, grants_revoked, grants_expired;
     uint64_t commands[COMMAND_STATE_COUNT]; /* states told, by state */
@@ -52,9 +57,9 @@ typedef struct EnablerCounters {
     uint64_t late_states;                   /* of a command that had its final state, or of none */
     uint64_t alarms;
     uint64_t leases_lapsed;
-    uint64_t sends_failed;                  /* messages that a hub did not take */
-    uint64_t audit_entries, audit_lost;     /* lost: the store was away for too long */
-    uint64_t audit_suppressed;              /* refusals of one system beyond 20 a second */
+    uint64_t sends_failed;              /* messages that a hub did not take */
+    uint64_t audit_entries, audit_lost; /* lost: the store was away for too long */
+    uint64_t audit_suppressed;          /* refusals of one system beyond 20 a second */
     uint64_t store_commits, store_failures;
 } EnablerCounters;
 
@@ -95,7 +100,8 @@ NODISCARD Status enabler_revoke(Enabler *enabler, const char *grant, const char 
 
 const EnablerCounters *enabler_counters(const Enabler *enabler);
 
-/* Walks the registered systems: *cursor begins at 0; false at the end. Texts are valid until the next tick. */
+/* Walks the registered systems: *cursor begins at 0; false at the end. Texts are valid until the next tick.
+ */
 bool enabler_next_system(const Enabler *enabler, uint32_t *cursor, EnablerSystem *out_system);
 
 /* Walks the grants that are good, in the same way. */

@@ -33,7 +33,8 @@ static void read_wish(const JsonNode *root, Wish *out)
     static const char *const user_keys[] = { "name", "key", "role", "system", NULL };
     json_known_keys(root, keys);
     read_required(root, "system", 1, out->system, sizeof out->system);
-    out->rights = read_rights(root);
+    JsonNode rights = json_required(root, "rights");
+    out->rights = body_read_rights(&rights);
     JsonNode user = json_required(root, "user");
     json_known_keys(&user, user_keys);
     read_required(&user, "name", 1, out->user, sizeof out->user);
@@ -64,15 +65,13 @@ static void release_question(PendingAccess *pending)
 static void ask_twin(Enabler *enabler, const System *twin, const PendingAccess *pending)
 {
     const StoredGrant *wanted = &pending->wanted;
-    json_t *body = body_new(DII_AUTHENTICATE), *user = json_object();
-    body_text(user, "name", wanted->user);
-    body_text(user, "key", wanted->key);
-    body_text(user, "role", wanted->role);
-    body_text(user, "system", wanted->consumer);
-    (void)json_object_set_new(body, "user", user);
-    body_rights(body, wanted->rights);
-    body_things(body, pending->things);
-    (void)send_body(enabler, twin, DII_AUTHENTICATE, pending->question, twin->stored.name, body);
+    BodyWriter body = body_begin(DII_AUTHENTICATE);
+    json_t *user = json_pack("{s:s,s:s,s:s,s:s}", "name", wanted->user, "key", wanted->key, "role",
+                             wanted->role, "system", wanted->consumer);
+    body_set(&body, "user", user);
+    body_rights(&body, "rights", wanted->rights);
+    set_things(&body, pending->things);
+    (void)send_body(enabler, twin, pending->question, twin->stored.name, &body);
 }
 
 /* Refuses an access request and writes down whose it was. */
@@ -81,10 +80,10 @@ static void refuse_wish(Enabler *enabler, const Request *request, const Wish *wi
 {
     enabler->counters.grants_refused++;
     FamilyId id = consumer_message(request->rule->sender, MII_REFUSED);
-    json_t *body = body_new(id);
-    body_text(body, "reason", reason);
-    body_text(body, "code", status_name(status));
-    answer(enabler, request, id, body);
+    BodyWriter body = body_begin(id);
+    body_text(&body, "reason", reason);
+    body_text(&body, "code", status_name(status));
+    answer(enabler, request, &body);
     enabler->counters.refused++;
     audit_refused(enabler, request->from,
                   &(AuditLine){ .system = request->message->from,
@@ -97,7 +96,8 @@ static void refuse_wish(Enabler *enabler, const Request *request, const Wish *wi
 }
 
 /* NULL, or why this is refused before the twin system is asked. */
-static const char *wish_refused(const Request *request, const Wish *wish, const System *twin, Status *out_status)
+static const char *wish_refused(const Request *request, const Wish *wish, const System *twin,
+                                Status *out_status)
 {
     *out_status = STATUS_NOT_ALLOWED;
     if (strcmp(wish->user_system, request->message->from) != 0) {
@@ -155,8 +155,16 @@ void handle_access(Enabler *enabler, Request *request)
                     why ? why : "too many requests are waiting for an answer");
         return;
     }
-    if (strcmp(wish.role, "viewer") == 0) {
+    if (strcmp(wish.role, "viewer") == 0 && wish.rights & RIGHT_ACTUATE) {
         wish.rights &= RIGHT_READ;
+        audit_refused(enabler, request->from,
+                      &(AuditLine){ .system = request->message->from,
+                                    .user = wish.user,
+                                    .key = wish.key,
+                                    .what = "access",
+                                    .subject = wish.system,
+                                    .result = "refused",
+                                    .reason = "a viewer may not actuate; it may read" });
     }
     TimeNs lifetime = wish.lifetime ? wish.lifetime : enabler->config.grant_lifetime;
     *pending = (PendingAccess){ .used = true,
@@ -191,10 +199,10 @@ static void refuse_question(Enabler *enabler, PendingAccess *pending, Status sta
 {
     const System *consumer = &enabler->systems[pending->consumer];
     FamilyId id = consumer_message(consumer->stored.kind, MII_REFUSED);
-    json_t *body = body_new(id);
-    body_text(body, "reason", reason);
-    body_text(body, "code", status_name(status));
-    (void)send_body(enabler, consumer, id, pending->request, pending->wanted.system, body);
+    BodyWriter body = body_begin(id);
+    body_text(&body, "reason", reason);
+    body_text(&body, "code", status_name(status));
+    (void)send_body(enabler, consumer, pending->request, pending->wanted.system, &body);
     enabler->counters.grants_refused++;
     enabler->counters.refused++;
     audit_grant(enabler, &pending->wanted, "access", "refused", reason);
@@ -218,14 +226,14 @@ static Grant *free_grant(Enabler *enabler)
 static void answer_grant(Enabler *enabler, const System *consumer, uint64_t correlation, const Grant *grant)
 {
     FamilyId id = consumer_message(consumer->stored.kind, MII_GRANT);
-    json_t *body = body_new(id);
-    body_text(body, "grant", grant->stored.id);
-    body_text(body, "system", grant->stored.system);
-    body_rights(body, grant->stored.rights);
-    body_things(body, grant->things);
-    body_integer(body, "expires", grant->stored.expires);
-    body_text(body, "user", grant->stored.user);
-    (void)send_body(enabler, consumer, id, correlation, grant->stored.system, body);
+    BodyWriter body = body_begin(id);
+    body_text(&body, "grant", grant->stored.id);
+    body_text(&body, "system", grant->stored.system);
+    body_rights(&body, "rights", grant->stored.rights);
+    set_things(&body, grant->things);
+    body_integer(&body, "expires", grant->stored.expires);
+    body_text(&body, "user", grant->stored.user);
+    (void)send_body(enabler, consumer, correlation, grant->stored.system, &body);
 }
 
 static void give_grant(Enabler *enabler, PendingAccess *pending, uint32_t rights, const char *reason)
@@ -257,7 +265,8 @@ void handle_authenticated(Enabler *enabler, Request *request)
     static const char *const keys[] = { "schema", "rights", "reason", NULL };
     char reason[REASON_TEXT_SIZE];
     json_known_keys(&request->root, keys);
-    uint32_t rights = read_rights(&request->root);
+    JsonNode granted = json_required(&request->root, "rights");
+    uint32_t rights = body_read_rights(&granted);
     read_optional(&request->root, "reason", reason, sizeof reason);
     if (refused_document(enabler, request)) {
         return;
@@ -277,7 +286,8 @@ void handle_authenticated(Enabler *enabler, Request *request)
         }
         return;
     }
-    refuse(enabler, request, STATUS_NOT_FOUND, request->from->stored.name, "nobody was asked about, or too late");
+    refuse(enabler, request, STATUS_NOT_FOUND, request->from->stored.name,
+           "nobody was asked about, or too late");
 }
 
 void grants_forget_questions(Enabler *enabler, uint32_t system)
@@ -285,7 +295,8 @@ void grants_forget_questions(Enabler *enabler, uint32_t system)
     for (uint32_t i = 0; i < PENDING_MAX; i++) {
         PendingAccess *pending = &enabler->pending[i];
         if (pending->used && (pending->system == system || pending->consumer == system)) {
-            refuse_question(enabler, pending, STATUS_DISCONNECTED, "the digital twin system is down");
+            refuse_question(enabler, pending, STATUS_DISCONNECTED,
+                            "the digital twin system, or who asked, is gone");
         }
     }
 }
@@ -303,8 +314,8 @@ static Grant *find_by_id(Enabler *enabler, const char *id)
     return NULL;
 }
 
-Grant *grant_find(Enabler *enabler, const char *id, const System *consumer, const char *system, uint32_t right,
-                  const char **out_reason)
+Grant *grant_find(Enabler *enabler, const char *id, const System *consumer, const char *system,
+                  uint32_t right, const char **out_reason)
 {
     Grant *grant = find_by_id(enabler, id);
     /* Whose grant it is, is not told to those whose it is not. */
@@ -350,10 +361,10 @@ void grant_end(Enabler *enabler, Grant *grant, const char *what, const char *rea
         return;
     }
     FamilyId id = consumer_message(consumer->stored.kind, MII_REVOKED);
-    json_t *body = body_new(id);
-    body_text(body, "grant", grant->stored.id);
-    body_text(body, "reason", reason);
-    (void)send_body(enabler, consumer, id, 0, grant->stored.system, body);
+    BodyWriter body = body_begin(id);
+    body_text(&body, "grant", grant->stored.id);
+    body_text(&body, "reason", reason);
+    (void)send_body(enabler, consumer, 0, grant->stored.system, &body);
 }
 
 Status enabler_revoke(Enabler *enabler, const char *id, const char *who, const char *reason)
@@ -407,7 +418,8 @@ void grants_tick(Enabler *enabler)
     for (uint32_t i = 0; i < PENDING_MAX; i++) {
         PendingAccess *pending = &enabler->pending[i];
         if (pending->used && enabler->now > pending->deadline) {
-            refuse_question(enabler, pending, STATUS_TIMED_OUT, "the digital twin system did not answer in time");
+            refuse_question(enabler, pending, STATUS_TIMED_OUT,
+                            "the digital twin system did not answer in time");
         }
     }
 }

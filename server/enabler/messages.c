@@ -19,38 +19,7 @@ FamilyId consumer_message(SystemKind kind, FamilyId mii)
 
 /* ---- writing ---- */
 
-json_t *body_new(FamilyId id)
-{
-    json_t *body = json_object();
-    body_text(body, "schema", family_rule((uint8_t)id)->schema);
-    return body;
-}
-
-/* Texts that came as JSON are UTF-8; an address or key of the bus may be anything. */
-void body_text(json_t *body, const char *key, const char *text)
-{
-    json_t *json = json_string(text);
-    (void)json_object_set_new(body, key, json ? json : json_string("?"));
-}
-
-void body_integer(json_t *body, const char *key, int64_t value)
-{
-    (void)json_object_set_new(body, key, json_integer(value));
-}
-
-void body_rights(json_t *body, uint32_t rights)
-{
-    json_t *array = json_array();
-    if (rights & RIGHT_READ) {
-        (void)json_array_append_new(array, json_string("read"));
-    }
-    if (rights & RIGHT_ACTUATE) {
-        (void)json_array_append_new(array, json_string("actuate"));
-    }
-    (void)json_object_set_new(body, "rights", array);
-}
-
-void body_things(json_t *body, const char *things)
+void set_things(BodyWriter *body, const char *things)
 {
     if (!things) {
         return;
@@ -59,18 +28,18 @@ void body_things(json_t *body, const char *things)
     for (const char *end; (end = strchr(things, '\n')) != NULL; things = end + 1) {
         (void)json_array_append_new(array, json_stringn(things, (size_t)(end - things)));
     }
-    (void)json_object_set_new(body, "things", array);
+    body_set(body, "things", array);
 }
 
-void body_wished(json_t *body, const char *key, const WishedValue *value)
+void set_wished(BodyWriter *body, const char *key, const WishedValue *value)
 {
-    if (!value->given) {
-        return;
+    if (value->given) {
+        body_value(body, key,
+                   (Value){ .type = value->type,
+                            .number = value->number,
+                            .boolean = value->boolean,
+                            .text = value->text });
     }
-    json_t *json = value->type == VALUE_NUMBER    ? json_real(value->number)
-                   : value->type == VALUE_BOOLEAN ? json_boolean(value->boolean)
-                                                  : json_string(value->text);
-    (void)json_object_set_new(body, key, json);
 }
 
 static bool send_bytes(Enabler *enabler, uint32_t hub, const char *to, FamilyId id, uint64_t correlation,
@@ -84,24 +53,23 @@ static bool send_bytes(Enabler *enabler, uint32_t hub, const char *to, FamilyId 
     return sent;
 }
 
-static bool send_to(Enabler *enabler, uint32_t hub, const char *to, FamilyId id, uint64_t correlation,
-                    const char *subject, json_t *body)
+static bool send_to(Enabler *enabler, uint32_t hub, const char *to, uint64_t correlation, const char *subject,
+                    BodyWriter *body)
 {
-    char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    json_decref(body);
-    bool sent =
-        send_bytes(enabler, hub, to, id, correlation, subject, bytes_of(text, text ? strlen(text) : 0));
+    size_t size;
+    char *text = body_finish(body, &size);
+    bool sent = send_bytes(enabler, hub, to, body->id, correlation, subject, bytes_of(text, size));
     free(text);
     return sent;
 }
 
-bool send_body(Enabler *enabler, const System *to, FamilyId id, uint64_t correlation, const char *subject,
-               json_t *body)
+bool send_body(Enabler *enabler, const System *to, uint64_t correlation, const char *subject,
+               BodyWriter *body)
 {
     if (to->registered) {
-        return send_to(enabler, to->hub, to->stored.name, id, correlation, subject, body);
+        return send_to(enabler, to->hub, to->stored.name, correlation, subject, body);
     }
-    json_decref(body);
+    json_decref(body->root);
     return false;
 }
 
@@ -111,9 +79,9 @@ void answer_bytes(Enabler *enabler, const Request *request, FamilyId id, Bytes b
                      request->message->subject, body);
 }
 
-void answer(Enabler *enabler, const Request *request, FamilyId id, json_t *body)
+void answer(Enabler *enabler, const Request *request, BodyWriter *body)
 {
-    (void)send_to(enabler, request->hub, request->message->from, id, request->message->correlation,
+    (void)send_to(enabler, request->hub, request->message->from, request->message->correlation,
                   request->message->subject, body);
 }
 
@@ -122,7 +90,8 @@ static FamilyId refusal_of(Interface interface)
     return interface == INTERFACE_DII ? DII_REFUSED : interface == INTERFACE_MII ? MII_REFUSED : SII_REFUSED;
 }
 
-void refuse(Enabler *enabler, const Request *request, Status status, const char *subject, const char *format, ...)
+void refuse(Enabler *enabler, const Request *request, Status status, const char *subject, const char *format,
+            ...)
 {
     char reason[REASON_TEXT_SIZE];
     va_list arguments;
@@ -131,10 +100,10 @@ void refuse(Enabler *enabler, const Request *request, Status status, const char 
     va_end(arguments);
     trim_text(reason);
     FamilyId id = refusal_of(request->rule->interface);
-    json_t *body = body_new(id);
-    body_text(body, "reason", reason);
-    body_text(body, "code", status_name(status));
-    answer(enabler, request, id, body);
+    BodyWriter body = body_begin(id);
+    body_text(&body, "reason", reason);
+    body_text(&body, "code", status_name(status));
+    answer(enabler, request, &body);
     enabler->counters.refused++;
     audit_refused(enabler, request->from,
                   &(AuditLine){ .system = request->message->from,
@@ -175,40 +144,6 @@ void read_optional(const JsonNode *root, const char *key, char *out, size_t size
     take_text(&node, 0, out, size);
 }
 
-int64_t read_integer(const JsonNode *root, const char *key, int64_t minimum, int64_t maximum)
-{
-    JsonNode node = json_required(root, key);
-    if (!node.value) {
-        return minimum;
-    }
-    int64_t value = json_is_integer(node.value) ? json_integer_value(node.value) : minimum;
-    if (!json_is_integer(node.value) || value < minimum || value > maximum) {
-        json_fail(&node, STATUS_OUT_OF_RANGE, "must be a whole number from %lld to %lld", (long long)minimum,
-                  (long long)maximum);
-        return minimum;
-    }
-    return value;
-}
-
-uint32_t read_rights(const JsonNode *root)
-{
-    JsonNode array = json_required(root, "rights");
-    size_t count = json_array_size_in(&array, 0, 2);
-    uint32_t rights = 0;
-    for (size_t i = 0; i < count; i++) {
-        JsonNode node = json_element(&array, i);
-        const char *right = json_read_text(&node, 1, 16, "");
-        if (strcmp(right, "read") == 0) {
-            rights |= RIGHT_READ;
-        } else if (strcmp(right, "actuate") == 0) {
-            rights |= RIGHT_ACTUATE;
-        } else {
-            json_fail(&node, STATUS_MALFORMED, "is neither \"read\" nor \"actuate\"");
-        }
-    }
-    return rights;
-}
-
 char *read_things(const JsonNode *root)
 {
     JsonNode array = json_member(root, "things");
@@ -228,15 +163,6 @@ char *read_things(const JsonNode *root)
         used += (size_t)snprintf(things + used, THING_ID_SIZE + 1, "%s\n", id);
     }
     return things;
-}
-
-void read_id(const JsonNode *root, const char *key, char *out, size_t size)
-{
-    JsonNode node = json_required(root, key);
-    take_text(&node, size - 1, out, size);
-    if (root->document->status == STATUS_OK && strspn(out, "0123456789abcdef") != size - 1) {
-        json_fail(&node, STATUS_MALFORMED, "must be %zu lower-case hex digits", size - 1);
-    }
 }
 
 /* ---- small helpers ---- */

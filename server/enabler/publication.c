@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ID_SIZE_MAX     63
-#define TITLE_SIZE_MAX  255
-#define ARENA_SIZE_MAX  ((size_t)128 << 20)
-#define FNV_BASIS       UINT64_C(14695981039346656037)
-#define FNV_PRIME       UINT64_C(1099511628211)
+#define ID_SIZE_MAX    63
+#define TITLE_SIZE_MAX 255
+#define ARENA_SIZE_MAX ((size_t)128 << 20)
+#define FNV_BASIS      UINT64_C(14695981039346656037)
+#define FNV_PRIME      UINT64_C(1099511628211)
 /* 17 digits bring every number back as it was. */
 #define COMPACT (JSON_COMPACT | JSON_REAL_PRECISION(17))
 
@@ -50,19 +50,14 @@ static bool reserve(Publication *publication, const JsonNode *root, size_t model
 {
     uint32_t needed = publication->model_count + (uint32_t)models;
     if (needed > publication->model_capacity) {
-        uint32_t capacity = publication->model_capacity, same = capacity;
         ThingModel *grown =
-            grow_array(&publication->arena, publication->models, publication->model_count, &capacity, needed,
-                       sizeof *grown, _Alignof(ThingModel));
-        Bytes *texts = grow_array(&publication->arena, publication->model_texts, publication->model_count, &same,
-                                  needed, sizeof *texts, _Alignof(Bytes));
-        if (!grown || !texts) {
+            grow_array(&publication->arena, publication->models, publication->model_count,
+                       &publication->model_capacity, needed, sizeof *grown, _Alignof(ThingModel));
+        if (!grown) {
             json_fail(root, STATUS_OUT_OF_MEMORY, "out of memory");
             return false;
         }
         publication->models = grown;
-        publication->model_texts = texts;
-        publication->model_capacity = capacity;
     }
     needed = publication->thing_count + (uint32_t)things;
     if (needed > publication->thing_capacity) {
@@ -86,26 +81,24 @@ static void add_model(Publication *publication, const JsonNode *node, const char
     }
     char path[128];
     snprintf(path, sizeof path, "%s/models/%u", name, publication->model_count);
-    size_t size = json_is_object(node->value) ? json_dumpb(node->value, NULL, 0, COMPACT) : 0;
+    char *text = json_is_object(node->value) ? json_dumps(node->value, COMPACT) : NULL;
+    size_t size = text ? strlen(text) : 0;
     if (size == 0 || size > PUBLICATION_MODEL_SIZE) {
-        json_fail(node, STATUS_OUT_OF_RANGE, "must be an object of at most %zu bytes", PUBLICATION_MODEL_SIZE);
-        return;
-    }
-    char *text = arena_alloc(&publication->arena, size, 1);
-    if (!text || json_dumpb(node->value, text, size, COMPACT) != size) {
-        json_fail(node, STATUS_OUT_OF_MEMORY, "out of memory");
+        json_fail(node, STATUS_OUT_OF_RANGE, "must be an object of at most %zu bytes",
+                  PUBLICATION_MODEL_SIZE);
+        free(text);
         return;
     }
     ThingModel model;
     Diag diag = { 0 };
     Status status = thing_model_load(bytes_of(text, size), path, &publication->arena, &model, &diag);
+    free(text);
     if (status != STATUS_OK) {
         json_fail(node, status, "%s", diag.text);
         return;
     }
-    publication->models[publication->model_count] = model;
-    publication->model_texts[publication->model_count++] = bytes_of(text, size);
-    publication->fingerprint = fingerprint_add(publication->fingerprint, text, size);
+    publication->models[publication->model_count++] = model;
+    publication->fingerprint = fingerprint_add(publication->fingerprint, model.json.data, model.json.size);
 }
 
 /* A copy in the publication's arena: the document's goes with the message. */
@@ -148,7 +141,8 @@ static void add_thing(Publication *publication, const JsonNode *node)
     publication->fingerprint = fingerprint_add(hash, &thing.model, sizeof thing.model);
 }
 
-void publication_add_page(Publication *publication, const JsonNode *root, const char *name, uint32_t things_max)
+void publication_add_page(Publication *publication, const JsonNode *root, const char *name,
+                          uint32_t things_max)
 {
     JsonNode first_model = json_required(root, "first_model");
     JsonNode models = json_required(root, "models");
@@ -199,8 +193,14 @@ Status publication_seal(Publication *publication, const char **out_id)
         size *= 2;
     }
     publication->slots = arena_new_array(&publication->arena, uint32_t, size);
-    if (!publication->slots) {
+    publication->schema = arena_new_array(&publication->arena, Thing, publication->thing_count);
+    if (!publication->slots || !publication->schema) {
         return STATUS_OUT_OF_MEMORY;
+    }
+    for (uint32_t i = 0; i < publication->thing_count; i++) {
+        const PublishedThing *thing = &publication->things[i];
+        publication->schema[i] =
+            (Thing){ .id = thing->id, .title = thing->title, .model = &publication->models[thing->model] };
     }
     publication->slot_mask = size - 1;
     for (uint32_t i = 0; i < publication->thing_count; i++) {
@@ -307,7 +307,7 @@ Status publication_write_page(const Publication *publication, uint32_t first_mod
     page_number(&page, "\"first_model\":", first_model);
     page_text(&page, ",\"models\":[");
     for (; model < publication->model_count; model++) {
-        Bytes text = publication->model_texts[model];
+        Bytes text = publication->models[model].json;
         if (model > first_model && page.size + text.size > size_max) {
             break;
         }

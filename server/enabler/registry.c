@@ -65,11 +65,11 @@ static void tell_state(Enabler *enabler, System *system, bool up, const char *re
             continue;
         }
         FamilyId id = consumer_message(other->stored.kind, MII_SYSTEM_STATE);
-        json_t *body = body_new(id);
-        body_text(body, "system", system->stored.name);
-        body_text(body, "state", up ? "up" : "down");
-        body_text(body, "reason", reason);
-        send_body(enabler, other, id, 0, system->stored.name, body);
+        BodyWriter body = body_begin(id);
+        body_text(&body, "system", system->stored.name);
+        body_text(&body, "state", up ? "up" : "down");
+        body_text(&body, "reason", reason);
+        send_body(enabler, other, 0, system->stored.name, &body);
     }
     audit_write(enabler, &(AuditLine){ .system = system->stored.name,
                                        .key = system->who,
@@ -150,13 +150,13 @@ static void answer_registered(Enabler *enabler, const Request *request, const Sy
 {
     FamilyId id = system->stored.kind == SYSTEM_TWIN ? DII_REGISTERED
                                                      : consumer_message(system->stored.kind, MII_REGISTERED);
-    json_t *body = body_new(id);
-    (void)json_object_set_new(body, "lease_s", json_real(time_to_seconds(enabler->config.lease)));
-    (void)json_object_set_new(body, "heartbeat_s", json_real(time_to_seconds(enabler->config.heartbeat)));
+    BodyWriter body = body_begin(id);
+    body_number(&body, "lease_s", time_to_seconds(enabler->config.lease));
+    body_number(&body, "heartbeat_s", time_to_seconds(enabler->config.heartbeat));
     if (system->stored.kind == SYSTEM_TWIN) {
-        body_integer(body, "things", system->live.thing_count);
+        body_integer(&body, "things", system->live.thing_count);
     }
-    answer(enabler, request, id, body);
+    answer(enabler, request, &body);
 }
 
 /* What a system had asked for in a life before is over: it asks again. */
@@ -236,6 +236,20 @@ void handle_register(Enabler *enabler, Request *request)
 
 /* ---- publication ---- */
 
+/* Hubs between processes need to know what SYNC refers to; before the models go, they have to forget them. */
+static void set_schema(Enabler *enabler, const System *system, bool given)
+{
+    SyncSchema schema = { .things = system->live.schema,
+                          .thing_count = system->live.thing_count,
+                          .texts = enabler->config.texts };
+    for (uint32_t i = 0; i < enabler->hub_count; i++) {
+        if (bus_set_schema(enabler->hubs[i], system->stored.name, given ? &schema : NULL) != STATUS_OK) {
+            log_warning("enabler", "a bus takes no more models: synchronisation of \"%s\" will not pass it",
+                        system->stored.name);
+        }
+    }
+}
+
 /* Puts the pending publication in place of the live one. */
 static Status go_live(Enabler *enabler, System *system)
 {
@@ -251,11 +265,13 @@ static Status go_live(Enabler *enabler, System *system)
     free(system->values);
     system->values = values;
     system->source_clock = TIME_NONE;
+    set_schema(enabler, system, false);
     publication_finish(&system->live);
     system->live = system->pending;
     system->pending = (Publication){ 0 };
     if (changed) {
-        /* Numbers of things mean something else now: those who are interested describe and subscribe again. */
+        /* Numbers of things mean something else now: those who are interested describe and subscribe again.
+         */
         routes_drop_twin(system);
         system->publication_dirty = true;
         commands_fail(enabler, system->stored.name, "the digital twin system has published other models");
@@ -263,6 +279,7 @@ static Status go_live(Enabler *enabler, System *system)
         routes_wait(system);
     }
     system->published = true;
+    set_schema(enabler, system, true);
     if (system->up && changed) {
         tell_state(enabler, system, false, "it has published other models");
     }
@@ -271,15 +288,16 @@ static Status go_live(Enabler *enabler, System *system)
 
 static void answer_published(Enabler *enabler, const Request *request, const System *system)
 {
-    json_t *body = body_new(DII_PUBLISHED);
-    body_integer(body, "things", system->live.thing_count);
-    body_integer(body, "models", system->live.model_count);
-    answer(enabler, request, DII_PUBLISHED, body);
+    BodyWriter body = body_begin(DII_PUBLISHED);
+    body_integer(&body, "things", system->live.thing_count);
+    body_integer(&body, "models", system->live.model_count);
+    answer(enabler, request, &body);
 }
 
 void handle_publish(Enabler *enabler, Request *request)
 {
-    static const char *const keys[] = { "schema", "first_model", "models", "first_thing", "things", "last", NULL };
+    static const char *const keys[] = { "schema", "first_model", "models", "first_thing",
+                                        "things", "last",        NULL };
     System *system = request->from;
     json_known_keys(&request->root, keys);
     JsonNode last = json_required(&request->root, "last");
@@ -354,6 +372,7 @@ static void forget(Enabler *enabler, System *system)
     log_info("enabler", "system \"%s\" has been away for too long and is forgotten", system->stored.name);
     grants_end_of(enabler, system->stored.name, "the system is gone for good");
     alarms_forget(enabler, system->stored.name);
+    grants_forget_questions(enabler, system_index(enabler, system));
     routes_drop_consumer(enabler, system_index(enabler, system));
     audit_write(enabler, &(AuditLine){ .system = system->stored.name,
                                        .key = system->who,
@@ -361,6 +380,7 @@ static void forget(Enabler *enabler, System *system)
                                        .subject = system->stored.name,
                                        .result = "done",
                                        .reason = "away for too long" });
+    set_schema(enabler, system, false);
     memcpy(enabler->removed[enabler->removed_count++], system->stored.name, SYSTEM_NAME_SIZE);
     system_finish(system);
 }
@@ -386,6 +406,13 @@ void registry_tick(Enabler *enabler)
 }
 
 /* ---- after a restart ---- */
+
+void registry_start(Enabler *enabler, TimeNs now)
+{
+    for (uint32_t i = 0; i < enabler->config.systems_max; i++) {
+        enabler->systems[i].down_since = now;
+    }
+}
 
 /* What was published is read as it came; when that fails, the twin system publishes anew anyway. */
 static void load_publication(Enabler *enabler, System *system, Bytes json)

@@ -3,7 +3,8 @@
 #define SERVER_ENABLER_STATE_H
 #include "server/enabler/enabler.h"
 #include "server/enabler/publication.h"
-#include "shared/model/json.h"
+#include "shared/systems/body.h"
+#include "shared/systems/sync_codec.h"
 
 #define WHO_SIZE 128
 
@@ -25,9 +26,9 @@ typedef struct Subscription {
 
 typedef struct System {
     bool used;
-    bool registered; /* in this life of its connection */
-    bool published;  /* … a twin system, and its models are those of `live` */
-    bool up;         /* as told to others */
+    bool registered;               /* in this life of its connection */
+    bool published;                /* … a twin system, and its models are those of `live` */
+    bool up;                       /* as told to others */
     bool dirty, publication_dirty; /* not yet stored */
     StoredSystem stored;           /* provides: owned, below */
     char *provides;
@@ -94,6 +95,7 @@ struct Enabler {
     Bus hubs[ENABLER_HUBS_MAX];
     uint32_t hub_count;
     Store store;
+    bool started;     /* some tick has been */
     TimeNs now, wall; /* of this tick */
     EnablerCounters counters;
 
@@ -115,6 +117,7 @@ struct Enabler {
 
     char (*removed)[SYSTEM_NAME_SIZE]; /* systems that the store has still to forget */
     uint32_t removed_count;
+    bool changed; /* something is not yet stored: whatever changes is written down in the audit log as well */
     bool store_failed;
     TimeNs store_retry; /* monotonic */
     TimeNs pruned;      /* Unix ns */
@@ -140,24 +143,20 @@ typedef struct Request {
 /* The message of MII, or of SII for a service, that serves the same: MII_GRANT or SII_GRANT. */
 FamilyId consumer_message(SystemKind kind, FamilyId mii);
 
-/* A new body with its schema; NULL when out of memory, which all below take. */
-json_t *body_new(FamilyId id);
-void body_text(json_t *body, const char *key, const char *text);
-void body_integer(json_t *body, const char *key, int64_t value);
-void body_rights(json_t *body, uint32_t rights);
-void body_things(json_t *body, const char *things); /* newline-ended ids; NULL: none is written */
-void body_wished(json_t *body, const char *key, const WishedValue *value);
+/* Beyond body.h: newline-ended ids, NULL writes none; a wished value, when there is one. */
+void set_things(BodyWriter *body, const char *things);
+void set_wished(BodyWriter *body, const char *key, const WishedValue *value);
 
-/* Sends and releases `body`; false when the system is not there or the hub did not take it. */
-bool send_body(Enabler *enabler, const System *to, FamilyId id, uint64_t correlation, const char *subject,
-               json_t *body);
+/* Sends `body` and ends it; false when the system is not there or the hub did not take it. */
+bool send_body(Enabler *enabler, const System *to, uint64_t correlation, const char *subject,
+               BodyWriter *body);
 /* The answer to a request, also of who is not registered. */
-void answer(Enabler *enabler, const Request *request, FamilyId id, json_t *body);
+void answer(Enabler *enabler, const Request *request, BodyWriter *body);
 void answer_bytes(Enabler *enabler, const Request *request, FamilyId id, Bytes body);
 
 /* Refuses: answers the REFUSED of the interface, counts and audits. `document` errors: refuse_document. */
-void refuse(Enabler *enabler, const Request *request, Status status, const char *subject, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+void refuse(Enabler *enabler, const Request *request, Status status, const char *subject, const char *format,
+            ...) __attribute__((format(printf, 5, 6)));
 
 /* True, and refused, when the body was not as it must be. */
 bool refused_document(Enabler *enabler, const Request *request);
@@ -165,16 +164,11 @@ bool refused_document(Enabler *enabler, const Request *request);
 /* Reads a required or an optional text of at most `size` - 1 bytes into `out`; "" when absent. */
 void read_required(const JsonNode *root, const char *key, size_t minimum, char *out, size_t size);
 void read_optional(const JsonNode *root, const char *key, char *out, size_t size);
-/* An integer as it stands, without a double in between. */
-int64_t read_integer(const JsonNode *root, const char *key, int64_t minimum, int64_t maximum);
-uint32_t read_rights(const JsonNode *root);
 /* The ids of member `things`, each ended by a newline, in the request's arena; NULL when absent. */
 char *read_things(const JsonNode *root);
-/* 32 lower-case hex digits. */
-void read_id(const JsonNode *root, const char *key, char *out, size_t size);
 
 bool allowance_take(Allowance *allowance, uint32_t rate, TimeNs now);
-void trim_text(char *text); /* takes away a character of UTF-8 that was cut at the end */
+void trim_text(char *text);        /* takes away a character of UTF-8 that was cut at the end */
 char *copy_text(const char *text); /* on the heap; NULL for NULL and when out of memory */
 
 /* ---- audit.c ---- */
@@ -200,6 +194,8 @@ void system_lost(Enabler *enabler, System *system, const char *reason);
 /* Something was heard of it. */
 void system_heard(Enabler *enabler, System *system);
 void registry_tick(Enabler *enabler);
+/* The first tick: what was loaded is away since now. */
+void registry_start(Enabler *enabler, TimeNs now);
 NODISCARD Status registry_load(Enabler *enabler);
 void system_finish(System *system);
 
@@ -214,8 +210,8 @@ void handle_access(Enabler *enabler, Request *request);
 void handle_authenticated(Enabler *enabler, Request *request);
 /* The grant called `id` when `consumer` holds it for `system` with `right`, and it is good now; NULL and why
  * not in *out_reason (static). */
-Grant *grant_find(Enabler *enabler, const char *id, const System *consumer, const char *system, uint32_t right,
-                  const char **out_reason);
+Grant *grant_find(Enabler *enabler, const char *id, const System *consumer, const char *system,
+                  uint32_t right, const char **out_reason);
 bool grant_covers(const Grant *grant, const char *thing);
 void grant_end(Enabler *enabler, Grant *grant, const char *what, const char *reason);
 /* All grants of and on a system. */
@@ -235,7 +231,8 @@ void routes_drop_twin(System *twin);
 /* Every subscriber needs all values again. */
 void routes_wait(System *twin);
 void routing_tick(Enabler *enabler);
-bool subscribed(const System *twin, uint32_t consumer);
+/* NULL: not subscribed. */
+const Subscription *route_of(const System *twin, uint32_t consumer);
 
 /* ---- commands.c ---- */
 

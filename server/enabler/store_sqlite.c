@@ -28,6 +28,10 @@ static const char *const migrations[] = {
     " user TEXT NOT NULL, key TEXT NOT NULL, what TEXT NOT NULL, subject TEXT NOT NULL, grant_id TEXT NOT "
     "NULL,"
     " result TEXT NOT NULL, reason TEXT NOT NULL);"
+    /* REPLACE deletes without firing a trigger for it. */
+    "CREATE TRIGGER audit_insert BEFORE INSERT ON audit WHEN NEW.id > 0 AND NEW.id <= (SELECT max(id) FROM "
+    "audit)"
+    " BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;"
     "CREATE TRIGGER audit_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); "
     "END;"
     "CREATE TRIGGER audit_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); "
