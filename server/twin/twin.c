@@ -197,6 +197,9 @@ static uint8_t quality_as_reported(const Reported *reported)
 
 static bool is_duplicate(const Reported *reported, const TraceSample *sample)
 {
+    if (sample->quality == QUALITY_STALE) { /* of a good value it is news, also at the same time */
+        return reported->quality != QUALITY_GOOD && sample->source_time == reported->source_time;
+    }
     return sample->source_time == reported->source_time && sample->code == reported->code &&
            sample->quality == quality_as_reported(reported);
 }
@@ -205,7 +208,7 @@ static bool is_duplicate(const Reported *reported, const TraceSample *sample)
 static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
 {
     Slot *slot = slot_of(twin, sample->thing, sample->property);
-    if (slot == NULL || (sample->quality != QUALITY_GOOD && sample->quality != QUALITY_BAD) ||
+    if (slot == NULL || sample->quality == QUALITY_NONE || sample->quality >= QUALITY_COUNT ||
         sample->source_time == TIME_NONE) {
         twin->counters.unknown++;
         return;
@@ -228,6 +231,8 @@ static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
     slot->feed = feed;
     twin->counters.samples++;
     twin->counters.bad += sample->quality == QUALITY_BAD;
+    twin->counters.stale += sample->quality == QUALITY_STALE;
+    twin->counters.stale_now += sample->quality == QUALITY_STALE;
     if (slot->stale_after > 0 && sample->quality == QUALITY_GOOD) {
         TimeNs deadline;
         if (!__builtin_add_overflow(sample->source_time, slot->stale_after, &deadline) &&

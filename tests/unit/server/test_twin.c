@@ -166,7 +166,7 @@ static void bad_samples_say_so(void **state)
     say(&fixture, 0, 10, 0, SMALL_TEMPERATURE, 0);
     fixture.feeds[0].samples[2].quality = QUALITY_BAD; /* duplicate */
     say(&fixture, 0, 10, 0, SMALL_TEMPERATURE, 0);
-    fixture.feeds[0].samples[3].quality = QUALITY_STALE; /* no feed may say that */
+    fixture.feeds[0].samples[3].quality = QUALITY_NONE; /* no feed may say that */
     tick(&fixture, 10);
     assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_BAD);
     assert_int_equal(twin_counters(fixture.twin)->bad, 1);
@@ -174,6 +174,34 @@ static void bad_samples_say_so(void **state)
     assert_int_equal(twin_counters(fixture.twin)->unknown, 1);
     tick(&fixture, 1000);
     assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_BAD);
+    finish(&fixture);
+}
+
+/* Of a device that is known to be gone, or of a history that is sent later. */
+static void what_is_not_current_comes_as_stale(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    begin(&fixture, 1, 0);
+    say(&fixture, 0, 10, 0, SMALL_TEMPERATURE, 1);
+    tick(&fixture, 10);
+    for (int i = 0; i < 2; i++) { /* the second is no news */
+        say(&fixture, 0, 10, 0, SMALL_TEMPERATURE, 1);
+        fixture.feeds[0].samples[0].quality = QUALITY_STALE;
+        tick(&fixture, 10);
+        assert_int_equal(fixture.batch.count, i == 0);
+        assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_STALE);
+        assert_int_equal(twin_counters(fixture.twin)->stale_now, 1);
+    }
+    assert_int_equal(twin_counters(fixture.twin)->duplicates, 1);
+    say(&fixture, 0, 9, 0, SMALL_TEMPERATURE, 2);
+    fixture.feeds[0].samples[0].quality = QUALITY_STALE;
+    tick(&fixture, 10);
+    assert_int_equal(twin_counters(fixture.twin)->old, 1);
+    say(&fixture, 0, 11, 0, SMALL_TEMPERATURE, 1);
+    tick(&fixture, 11);
+    assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_GOOD);
+    assert_int_equal(twin_counters(fixture.twin)->stale_now, 0);
     finish(&fixture);
 }
 
@@ -406,6 +434,7 @@ int main(void)
         cmocka_unit_test(samples_become_reported_values),
         cmocka_unit_test(duplicates_and_old_samples_are_dropped_and_counted),
         cmocka_unit_test(bad_samples_say_so),
+        cmocka_unit_test(what_is_not_current_comes_as_stale),
         cmocka_unit_test(silence_makes_a_property_stale),
         cmocka_unit_test(three_periods_are_still_good),
         cmocka_unit_test(a_restart_forgets_in_the_same_tick),
