@@ -283,12 +283,36 @@ static void take_up(Metaverse *metaverse, Session *session, const InvokeMessage 
     command->action = invoke->action;
     command->link = metaverse->integration.link_of[invoke->thing];
     command->who = session->number;
+    command->has_key = session->resume.has_key;
+    memcpy(command->key, session->resume.key, sizeof command->key);
     command->value_kind = invoke->kind;
     command->number = invoke->number;
     command->boolean = invoke->boolean;
     session->commands++;
     metaverse->counters.commands++;
     begin(metaverse, session, command);
+}
+
+static bool is_own(const Session *session, const Command *command)
+{
+    return command->who == session->number ||
+           (command->has_key && session->resume.has_key &&
+            sodium_memcmp(command->key, session->resume.key, sizeof command->key) == 0);
+}
+
+static void ask_again(Metaverse *metaverse, Session *session, const InvokeMessage *invoke, Command *command)
+{
+    if (!is_own(session, command)) {
+        refuse(metaverse, session, invoke, "this command is somebody else's");
+        return;
+    }
+    if (command->who != session->number && command->stage != STAGE_ENDED) {
+        session->commands++; /* it is this session's from now on */
+    }
+    command->who = session->number;
+    if (command->state != WIRE_COMMAND_NONE) {
+        tell_one(metaverse, session, command);
+    }
 }
 
 void actuation_invoke(Metaverse *metaverse, Session *session, const InvokeMessage *invoke)
@@ -301,14 +325,10 @@ void actuation_invoke(Metaverse *metaverse, Session *session, const InvokeMessag
                       (unsigned)invoke->action, (unsigned)invoke->thing, (unsigned)actions);
         return;
     }
-    const Command *known =
+    Command *known =
         metaverse->integration.commands != NULL ? find_command(metaverse, invoke->command) : NULL;
-    if (known != NULL) { /* asked once more */
-        if (known->who != session->number) {
-            refuse(metaverse, session, invoke, "this command is somebody else's");
-        } else if (known->state != WIRE_COMMAND_NONE) {
-            tell_one(metaverse, session, known);
-        }
+    if (known != NULL) {
+        ask_again(metaverse, session, invoke, known);
         return;
     }
     char text[REASON_SIZE];

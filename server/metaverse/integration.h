@@ -16,6 +16,7 @@
 #include "shared/model/world.h"
 #include "shared/systems/consumer.h"
 #include "shared/wire/messages.h"
+#include "shared/wire/noise.h"
 
 #define LINKS_MAX          8u /* twin systems that this one integrates; others are only listed */
 #define NO_LINK            UINT8_MAX
@@ -80,6 +81,8 @@ typedef struct Command {
     uint8_t property;
     int64_t desired;
     uint16_t who; /* 0: of another platform or a service */
+    bool has_key;
+    uint8_t key[NOISE_KEY_SIZE]; /* of who asks: it may come again as somebody new */
     uint64_t request, order;
     TimeNs since, deadline;
     uint8_t value_kind; /* WireValueKind */
