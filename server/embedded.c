@@ -34,7 +34,8 @@ static Status attach_twin(const World *world, TwinSystem *twin, Bus hub, Diag *d
     }
     if (status != STATUS_OK) {
         bus_destroy(endpoint);
-        return diag_set(diag, status, "", 0, "the twin system cannot reach the enabler: %s", status_text(status));
+        return diag_set(diag, status, "", 0, "the twin system cannot reach the enabler: %s",
+                        status_text(status));
     }
     return STATUS_OK;
 }

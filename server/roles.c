@@ -35,7 +35,8 @@ Status roles_parse(const char *text, ServerRoles *out_roles, Diag *diag)
                             rest);
         }
         if (roles_have(roles, (ServerRole)role)) {
-            return diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0, "--roles: '%s' is named twice", names[role]);
+            return diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0, "--roles: '%s' is named twice",
+                            names[role]);
         }
         roles |= 1u << role;
         rest += size;

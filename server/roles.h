@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 /* X(NAME, text) */
-#define SERVER_ROLE_TABLE(X)                                                 \
-    X(PHYSICAL, "physical")   /* the simulated plant */                      \
-    X(TWIN, "twin")           /* digital twin system */                      \
-    X(ENABLER, "enabler")     /* integration enabler */                      \
-    X(METAVERSE, "metaverse") /* metaverse system: the clients come here */  \
+#define SERVER_ROLE_TABLE(X)                                                \
+    X(PHYSICAL, "physical")   /* the simulated plant */                     \
+    X(TWIN, "twin")           /* digital twin system */                     \
+    X(ENABLER, "enabler")     /* integration enabler */                     \
+    X(METAVERSE, "metaverse") /* metaverse system: the clients come here */ \
     X(SERVICE, "service")     /* third-party service: condition monitoring */
 
 typedef enum ServerRole {
@@ -30,8 +30,8 @@ static inline bool roles_have(ServerRoles roles, ServerRole role)
     return (roles & 1u << role) != 0;
 }
 
-/* Reads "twin,enabler"; NULL: all. STATUS_INVALID_ARGUMENT for an unknown role, one named twice, or none, with
- * `diag`; *out_roles is then unchanged. */
+/* Reads "twin,enabler"; NULL: all. STATUS_INVALID_ARGUMENT for an unknown role, one named twice, or none,
+ * with `diag`; *out_roles is then unchanged. */
 NODISCARD Status roles_parse(const char *text, ServerRoles *out_roles, Diag *diag);
 
 /* "twin, enabler", for the log. Returns `out`. */

@@ -111,7 +111,8 @@ static void tell_feeds(Server *server, Status status)
         }
         server->clock_resets_told = counters->clock_resets;
     }
-    if (!server->end_told && twin_feed_counters(server->parts.twin, 0) != NULL && twin_ended(server->parts.twin)) {
+    if (!server->end_told && twin_feed_counters(server->parts.twin, 0) != NULL &&
+        twin_ended(server->parts.twin)) {
         server->end_told = true;
         tell_trace(server, "the trace has ended");
     }
@@ -134,8 +135,8 @@ static bool sense(Server *server, TimeNs now)
     return batch.count > 0 || batch.restarted;
 }
 
-/* What the systems have to say to each other. The enabler comes first, for what the twins have just published, and
- * last, for what the others answer. True when values of the world have changed. */
+/* What the systems have to say to each other. The enabler comes first, for what the twins have just
+ * published, and last, for what the others answer. True when values of the world have changed. */
 static bool exchange(Server *server, TimeNs now)
 {
     ServerParts *parts = &server->parts;
@@ -161,8 +162,8 @@ static bool exchange(Server *server, TimeNs now)
     return changed;
 }
 
-/* At the start the systems of this process meet before the first client comes: registration, discovery, models,
- * grants and the first values are a few rounds of questions and answers. */
+/* At the start the systems of this process meet before the first client comes: registration, discovery,
+ * models, grants and the first values are a few rounds of questions and answers. */
 static void settle(Server *server, TimeNs now)
 {
     for (int round = 0; round < SETTLE_ROUNDS && !server->settled; round++) {
@@ -198,7 +199,8 @@ static void account(Server *server, TimeNs now)
  * step. */
 static TimeNs feed_due(const Server *server)
 {
-    return server->feed_empty || server->parts.twin == NULL ? TIME_FOREVER : twin_next_due(server->parts.twin);
+    return server->feed_empty || server->parts.twin == NULL ? TIME_FOREVER
+                                                            : twin_next_due(server->parts.twin);
 }
 
 static void receive(Server *server, TimeNs now)
@@ -381,8 +383,9 @@ static void format_people(const Server *server, char *out, size_t size)
     if (server->parts.metaverse != NULL) {
         const MetaverseCounters *metaverse = metaverse_counters(server->parts.metaverse);
         uint64_t closed = metaverse->malformed + metaverse->not_allowed + metaverse->flooded;
-        snprintf(out, size, "%u people, %u things bound, %llu closed for bad messages, ", (unsigned)metaverse->sessions,
-                 (unsigned)metaverse->things_bound, (unsigned long long)closed);
+        snprintf(out, size, "%u people, %u things bound, %llu closed for bad messages, ",
+                 (unsigned)metaverse->sessions, (unsigned)metaverse->things_bound,
+                 (unsigned long long)closed);
     }
 }
 
@@ -392,8 +395,9 @@ static void format_samples(const Server *server, char *out, size_t size)
     if (server->parts.twin != NULL) {
         const TwinCounters *twin = twin_counters(server->parts.twin);
         uint64_t dropped = twin->duplicates + twin->old + twin->unknown;
-        snprintf(out, size, "%llu samples (%llu dropped, %llu bad), %u stale", (unsigned long long)twin->samples,
-                 (unsigned long long)dropped, (unsigned long long)twin->bad, (unsigned)twin->stale_now);
+        snprintf(out, size, "%llu samples (%llu dropped, %llu bad), %u stale",
+                 (unsigned long long)twin->samples, (unsigned long long)dropped,
+                 (unsigned long long)twin->bad, (unsigned)twin->stale_now);
     }
 }
 

@@ -19,7 +19,8 @@ typedef struct ServerConfig {
     TimeNs wall_offset;        /* Unix time is monotonic time plus this */
 } ServerConfig;
 
-/* What runs in this process; what is zero runs elsewhere, or nowhere. Each system has its endpoint already. */
+/* What runs in this process; what is zero runs elsewhere, or nowhere. Each system has its endpoint already.
+ */
 typedef struct ServerParts {
     Enabler *enabler; /* with the hubs */
     TwinSystem *twin;
