@@ -1,4 +1,6 @@
 /* Hub and endpoints over sealed, simulated networks in virtual time. */
+#include "shared/systems/bus_join.h"
+#include "shared/systems/bus_local.h"
 #include "shared/systems/bus_net.h"
 #include "tests/unit/shared/secure_rig.h"
 #include "tests/unit/shared/sync_fixture.h"
@@ -351,6 +353,63 @@ static void a_hub_that_was_restarted_finds_everyone(void **state)
     end(&f);
 }
 
+/* The enabler and a service in one process, the others in theirs: one hub for all of them. */
+static void two_hubs_joined(void **state)
+{
+    (void)state;
+    Fixture f;
+    Bus local, monitor;
+    BusEvent event;
+    SyncFixture things;
+    begin(&f, rig_clean);
+    assert_true(sync_fixture_init(&things, 16));
+    assert_int_equal(bus_local_create(&(BusLocalConfig){ 0 }, &local), STATUS_OK);
+    assert_int_equal(bus_local_attach(local, SYSTEM_SERVICE, "monitor", &monitor), STATUS_OK);
+    assert_true(bus_local_attached(local, "monitor") && !bus_local_attached(local, "plant"));
+    assert_int_equal(bus_join_create(local, f.hub, &f.hub), STATUS_OK);
+    run(&f, TIME_SECOND);
+    assert_int_equal(f.at_hub.count, 3);
+    forget(&f);
+    assert_int_equal(send(f.hub, SII_SYSTEMS, "monitor", "{}"), STATUS_OK);
+    assert_int_equal(send(f.hub, MII_SYSTEMS, "world", "{}"), STATUS_OK);
+    assert_int_equal(send(f.hub, MII_SYSTEMS, "nobody", "{}"), STATUS_DISCONNECTED);
+    assert_int_equal(send(monitor, SII_HEARTBEAT, "", "{}"), STATUS_OK);
+    run(&f, TIME_SECOND);
+    expect(&f.at_hub, 0, BUS_MESSAGE, "monitor");
+    expect(&f.at_ends[WORLD], f.at_ends[WORLD].count - 1, BUS_MESSAGE, "enabler");
+    assert_int_equal(bus_poll(monitor, f.rig.now, &event), STATUS_OK);
+    assert_int_equal(event.type, BUS_UP);
+    assert_int_equal(bus_poll(monitor, f.rig.now, &event), STATUS_OK);
+    assert_int_equal(event.message.id, SII_SYSTEMS);
+
+    /* A batch from another process, passed on to one of this: it outlives the next packet. */
+    assert_int_equal(bus_set_schema(f.hub, "plant", &things.other), STATUS_OK);
+    assert_int_equal(bus_set_schema(f.ends[PLANT], "plant", &things.schema), STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        SyncSample sample = { .quality = QUALITY_GOOD, .code = 100 + i };
+        SyncBatch batch = { .samples = &sample, .count = 1 };
+        BusMessage message = { .id = DII_SYNC, .sync = &batch };
+        assert_int_equal(bus_send(f.ends[PLANT], &message), STATUS_OK);
+    }
+    bus_flush(f.ends[PLANT], f.rig.now);
+    f.rig.now += TIME_SECOND;
+    while (bus_poll(f.hub, f.rig.now, &event) == STATUS_OK) {
+        if (event.message.sync != NULL) {
+            BusMessage message = {
+                .id = SII_SYNC, .to = "monitor", .subject = "plant", .sync = event.message.sync
+            };
+            assert_int_equal(bus_send(f.hub, &message), STATUS_OK);
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(bus_poll(monitor, f.rig.now, &event), STATUS_OK);
+        assert_int_equal(event.message.sync->samples[0].code, 100 + i);
+    }
+    bus_destroy(monitor);
+    sync_fixture_finish(&things);
+    end(&f);
+}
+
 /* ---- SYNC ---- */
 
 static void seen(void *context, const BusMessage *message, size_t size)
@@ -577,6 +636,7 @@ int main(void)
         cmocka_unit_test(it_comes_back_by_itself),
         cmocka_unit_test(who_is_sent_away_dials_ever_more_slowly),
         cmocka_unit_test(a_hub_that_was_restarted_finds_everyone),
+        cmocka_unit_test(two_hubs_joined),
         cmocka_unit_test(sync_passes_by_its_schema),
         cmocka_unit_test(a_forged_command_is_refused_and_told),
         cmocka_unit_test(what_is_no_bus_ends_the_connection),
