@@ -1,5 +1,6 @@
 #include "server/hosted_world_file.h"
 
+#include "server/live_feed_mqtt.h"
 #include "shared/base/log.h"
 
 #include <stdio.h>
@@ -134,24 +135,53 @@ static Status open_reader(HostedWorld *hosted, const WorldFeed *feed, CsvReader 
     return STATUS_OK;
 }
 
-static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const ReplayConfig *replay, Diag *diag)
+static Status open_replay(HostedWorld *hosted, const WorldFeed *feed, const ReplayConfig *replay,
+                          Feed *out_feed, Diag *diag)
 {
-    if (strcmp(feed->type, "replay") != 0) {
-        return diag_set(diag, STATUS_UNSUPPORTED, "world.json", 0,
-                        "feeds of type '%s' are not known; 'replay' is", feed->type);
-    }
     if (hosted->input_count == TWIN_FEEDS_MAX) {
         return diag_set(diag, STATUS_CAPACITY, "world.json", 0, "more than %d feeds", TWIN_FEEDS_MAX);
     }
     CsvReader *reader = NULL;
-    Feed opened = { 0 };
     Status status = open_reader(hosted, feed, &reader, diag);
     if (status == STATUS_OK) {
-        status = replay_feed_create(replay, reader, &opened, diag);
+        status = replay_feed_create(replay, reader, out_feed, diag);
         if (status == STATUS_END && diag->path[0] == '\0') { /* the feed does not know the file's name */
             snprintf(diag->path, sizeof diag->path, "%s", feed->trace);
         }
     }
+    return status;
+}
+
+static Status open_live(HostedWorld *hosted, const WorldFeed *feed, const char *url, Feed *out_feed,
+                        Diag *diag)
+{
+    LiveFeedConfig config = { .type = feed->type,
+                              .url = url == NULL ? feed->url : url,
+                              .mapping_path = feed->mapping,
+                              .world = &hosted->world,
+                              .texts = &hosted->texts,
+                              .arena = &hosted->arena };
+    if (config.url == NULL) {
+        return diag_set(diag, STATUS_INVALID_ARGUMENT, "world.json", 0,
+                        "a feed of type '%s' has no \"url\" of a broker; --mqtt URL gives one", feed->type);
+    }
+    if (feed->mapping != NULL) {
+        Status status = asset_read(hosted->assets, feed->mapping, MAPPING_SIZE_MAX, &hosted->arena,
+                                   &config.mapping, diag);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return live_feed_open(&config, out_feed, diag);
+}
+
+static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const HostedWorldConfig *config,
+                        Diag *diag)
+{
+    Feed opened = { 0 };
+    Status status = live_feed_type_known(feed->type)
+                        ? open_live(hosted, feed, config->mqtt, &opened, diag)
+                        : open_replay(hosted, feed, &config->replay, &opened, diag);
     if (status != STATUS_OK) {
         return status;
     }
@@ -160,6 +190,31 @@ static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const Replay
         opened.ops->destroy(opened.context);
     }
     return status;
+}
+
+static bool has_live_feed(const World *world)
+{
+    for (uint32_t i = 0; i < world->feed_count; i++) {
+        if (live_feed_type_known(world->feeds[i].type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static Status open_feeds(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag)
+{
+    static const WorldFeed broker = { .type = "mqtt" };
+    if (config->mqtt != NULL && !has_live_feed(&hosted->world)) {
+        return open_feed(hosted, &broker, config, diag);
+    }
+    for (uint32_t i = 0; i < hosted->world.feed_count; i++) {
+        Status status = open_feed(hosted, &hosted->world.feeds[i], config, diag);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
 }
 
 Status hosted_world_open(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag)
@@ -179,13 +234,7 @@ Status hosted_world_open(HostedWorld *hosted, const HostedWorldConfig *config, D
         twin_create(&hosted->world, 0, &hosted->twin) != STATUS_OK) {
         return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for the things of the world");
     }
-    for (uint32_t i = 0; i < hosted->world.feed_count; i++) {
-        status = open_feed(hosted, &hosted->world.feeds[i], &config->replay, diag);
-        if (status != STATUS_OK) {
-            return status;
-        }
-    }
-    return STATUS_OK;
+    return open_feeds(hosted, config, diag);
 }
 
 void hosted_world_close(HostedWorld *hosted)

@@ -15,6 +15,9 @@ typedef struct HostedWorldConfig {
     const char
         *data_folder;    /* where traces and models are looked for after the world's folder; NULL: nowhere */
     const char *program; /* argv[0]: an installed program finds the shipped worlds beside it; may be NULL */
+    const char *mqtt;    /* URL of the broker for the feeds that listen to one, whatever world.json says; in a
+                            world    without such a feed it takes the place of the others, with the default mapping.
+                            NULL:    as world.json says */
     ReplayConfig replay;
 } HostedWorldConfig;
 
@@ -34,7 +37,8 @@ typedef struct HostedWorld {
  * in $DTMV_ASSETS/worlds, in share/dtmv/assets/worlds beside an installed program, and in the source tree the
  * program was built from. On failure `diag` says what is missing where; the caller still calls
  * hosted_world_close. Statuses of world_load, trace_mapping_load, csv_reader_next and replay_feed_create;
- * STATUS_NOT_FOUND for a world or trace; STATUS_UNSUPPORTED for a feed of another type than "replay". */
+ * STATUS_NOT_FOUND for a world or trace; STATUS_INVALID_ARGUMENT for a live
+ * feed without a broker; statuses of live_feed_open. A broker that is not there is no failure. */
 NODISCARD Status hosted_world_open(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag);
 
 /* Closes what hosted_world_open has opened. Safe on a zeroed world. */

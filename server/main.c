@@ -24,7 +24,7 @@
 
 typedef struct Options {
     const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
-    const char *identity, *authorized_keys, *default_role;
+    const char *identity, *authorized_keys, *default_role, *mqtt;
     int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps, resume_seconds;
     double speed, start_offset, seconds, deadline_ms;
     bool loop, paused, plaintext, tickless;
@@ -60,6 +60,11 @@ static bool parse_options(int argc, char *argv[], Options *options, Arena *arena
           .text = &options->data,
           .value = "DIR",
           .help = "folder in which traces and models are looked for after the world's own" },
+        { .name = "mqtt",
+          .kind = CLI_TEXT,
+          .text = &options->mqtt,
+          .value = "URL",
+          .help = "broker with live devices: mqtt[s]://user:password@host:port/prefix" },
         { .name = "bind",
           .kind = CLI_TEXT,
           .text = &options->bind,
@@ -478,6 +483,7 @@ int main(int argc, char *argv[])
         const HostedWorldConfig config = { .world = options.world,
                                            .data_folder = options.data,
                                            .program = argv[0],
+                                           .mqtt = options.mqtt,
                                            .replay = { .speed = options.speed,
                                                        .loop = options.loop,
                                                        .start_offset =
