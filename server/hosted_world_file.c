@@ -1,5 +1,6 @@
 #include "server/hosted_world_file.h"
 
+#include "server/live_feed_mqtt.h"
 #include "server/twin/sim_feed.h"
 #include "shared/base/clock_file.h"
 #include "shared/base/log.h"
@@ -171,11 +172,35 @@ static Status open_sim(HostedWorld *hosted, const HostedWorldConfig *config, Fee
     return status;
 }
 
+static Status open_live(HostedWorld *hosted, const WorldFeed *feed, const char *url, Feed *out_feed,
+                        Diag *diag)
+{
+    LiveFeedConfig config = { .type = feed->type,
+                              .url = url == NULL ? feed->url : url,
+                              .mapping_path = feed->mapping,
+                              .world = &hosted->world,
+                              .texts = &hosted->texts,
+                              .arena = &hosted->arena };
+    if (config.url == NULL) {
+        return diag_set(diag, STATUS_INVALID_ARGUMENT, "world.json", 0,
+                        "a feed of type '%s' has no \"url\" of a broker; --mqtt URL gives one", feed->type);
+    }
+    if (feed->mapping != NULL) {
+        Status status = asset_read(hosted->assets, feed->mapping, MAPPING_SIZE_MAX, &hosted->arena,
+                                   &config.mapping, diag);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return live_feed_open(&config, out_feed, diag);
+}
+
 static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const HostedWorldConfig *config,
                         Diag *diag)
 {
     Feed opened = { 0 };
-    Status status = strcmp(feed->type, "sim") == 0
+    Status status = live_feed_type_known(feed->type) ? open_live(hosted, feed, config->mqtt, &opened, diag)
+                    : strcmp(feed->type, "sim") == 0
                         ? open_sim(hosted, config, &opened, diag)
                         : open_replay(hosted, feed, &config->replay, &opened, diag);
     if (status != STATUS_OK) {
@@ -188,14 +213,40 @@ static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const Hosted
     return status;
 }
 
-/* Those of one type: a world may list a simulation and a recording of it. */
+static bool has_live_feed(const World *world)
+{
+    for (uint32_t i = 0; i < world->feed_count; i++) {
+        if (live_feed_type_known(world->feeds[i].type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which of the world's feeds run: those of one type, for a world may list a simulation, a recording of it and
+ * a broker. */
+static const char *feed_type(const World *world, const HostedWorldConfig *config)
+{
+    if (config->feed != NULL) {
+        return config->feed;
+    }
+    for (uint32_t i = 0; config->mqtt != NULL && i < world->feed_count; i++) {
+        if (live_feed_type_known(world->feeds[i].type)) {
+            return world->feeds[i].type;
+        }
+    }
+    return world->feed_count > 0 ? world->feeds[0].type : "";
+}
+
 static Status open_feeds(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag)
 {
+    static const WorldFeed broker = { .type = "mqtt" };
     const World *world = &hosted->world;
-    const char *type = config->feed != NULL    ? config->feed
-                       : world->feed_count > 0 ? world->feeds[0].type
-                                               : "";
+    const char *type = feed_type(world, config);
     uint32_t opened = 0;
+    if (config->mqtt != NULL && !has_live_feed(world)) {
+        return open_feed(hosted, &broker, config, diag);
+    }
     for (uint32_t i = 0; i < world->feed_count; i++) {
         if (strcmp(world->feeds[i].type, type) != 0) {
             continue;

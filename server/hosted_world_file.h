@@ -16,7 +16,11 @@ typedef struct HostedWorldConfig {
     const char
         *data_folder;    /* where traces and models are looked for after the world's folder; NULL: nowhere */
     const char *program; /* argv[0]: an installed program finds the shipped worlds beside it; may be NULL */
-    const char *feed;    /* type of the world's feeds to run; NULL: that of its first */
+    const char *feed;    /* type of the world's feeds to run; NULL: that of its first, or with `mqtt` of its
+                            first that    listens to a broker */
+    const char *mqtt;    /* URL of the broker for the feeds that listen to one, whatever world.json says; in a
+                            world    without such a feed it takes the place of the others, with the default mapping.
+                            NULL: as    world.json says */
     ReplayConfig replay;
     const PhysicalFault *faults; /* of the simulated plant, from the start */
     size_t fault_count;
@@ -40,8 +44,9 @@ typedef struct HostedWorld {
  * in $DTMV_ASSETS/worlds, in share/dtmv/assets/worlds beside an installed program, and in the source tree the
  * program was built from. On failure `diag` says what is missing where; the caller still calls
  * hosted_world_close. Statuses of world_load, trace_mapping_load, csv_reader_next and replay_feed_create;
- * STATUS_NOT_FOUND for a world, a trace, or a feed of the type asked for; those of physical_create. A
- * simulated plant runs at replay.speed from the wall clock's time. */
+ * STATUS_NOT_FOUND for a world, a trace, or a feed of the type asked for; STATUS_INVALID_ARGUMENT for a live
+ * feed without a broker; statuses of live_feed_open and physical_create. A broker that is not there is no
+ * failure. A simulated plant runs at replay.speed from the wall clock's time. */
 NODISCARD Status hosted_world_open(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag);
 
 /* Closes what hosted_world_open has opened. Safe on a zeroed world. */

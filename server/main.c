@@ -218,6 +218,7 @@ int main(int argc, char *argv[])
                                            .data_folder = options.data,
                                            .program = argv[0],
                                            .feed = options.feed,
+                                           .mqtt = options.mqtt,
                                            .replay = { .speed = options.speed,
                                                        .loop = options.loop,
                                                        .start_offset =

@@ -21,6 +21,7 @@ typedef struct TwinFeed {
     TimeNs clock;
     TimeNs behind;
     bool ended;
+    bool lost; /* as it said last */
 } TwinFeed;
 
 struct TwinSystem {
@@ -243,6 +244,22 @@ static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
     publish(twin, sample->thing, sample->property, slot);
 }
 
+/* The way to the devices is cut: what came by it may be so no longer, until it is sampled again. */
+static void lose(TwinSystem *twin, uint8_t feed)
+{
+    for (uint32_t thing = 0; thing < twin->world->thing_count; thing++) {
+        for (uint32_t i = twin->first_slot[thing]; i < twin->first_slot[thing + 1]; i++) {
+            Slot *slot = &twin->slots[i];
+            if (slot->feed == feed && slot->reported.quality == QUALITY_GOOD) {
+                slot->reported.quality = QUALITY_STALE;
+                twin->counters.stale++;
+                twin->counters.stale_now++;
+                publish(twin, thing, (uint8_t)(i - twin->first_slot[thing]), slot);
+            }
+        }
+    }
+}
+
 /* Takes what is due from one feed, at most *room samples. */
 static Status poll_feed(TwinSystem *twin, uint8_t index, TimeNs now, size_t *room)
 {
@@ -266,6 +283,10 @@ static Status poll_feed(TwinSystem *twin, uint8_t index, TimeNs now, size_t *roo
         for (size_t i = 0; i < count; i++) {
             accept(twin, index, &twin->incoming[i]);
         }
+        if (told.lost && !feed->lost) {
+            lose(twin, index);
+        }
+        feed->lost = told.lost;
         *room -= count;
         feed->clock = told.source_clock;
         feed->behind = told.behind;
