@@ -379,6 +379,7 @@ static void make_dump(App *app)
     DumpFrame frame = { .world = &app->loading.world,
                         .values = &app->values,
                         .texts = session_texts(app->session),
+                        .operations = session_operations(app->session),
                         .server_time = shown->server_time,
                         .source_time = shown->source_time,
                         .avatars = shown->avatars,

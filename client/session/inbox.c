@@ -323,7 +323,7 @@ static void handle(Session *session, const Message *message, TimeNs received)
     if (!session->settled && session->state == SESSION_LIVE &&
         (message->id == MESSAGE_ROSTER || message->id == MESSAGE_SNAPSHOT)) {
         session->settled = true;
-        session_operations_renew(session);
+        session_ask_again(session);
     }
     switch (message->id) {
     case MESSAGE_WELCOME:

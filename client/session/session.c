@@ -222,12 +222,11 @@ Status session_invoke(Session *session, const InvokeMessage *invoke, TimeNs now)
     return status;
 }
 
-void session_operations_renew(Session *session)
+void session_ask_again(Session *session)
 {
-    operations_renew(&session->operations);
     for (uint32_t i = 0; i < session->operations.command_count; i++) {
         const SessionCommand *command = &session->operations.commands[i];
-        if (!wire_command_final(command->state)) { /* only own ones are left */
+        if (command->own && !wire_command_final(command->state)) {
             send_invoke(session, &command->asked);
         }
     }

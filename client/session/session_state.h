@@ -124,8 +124,8 @@ Status session_allocate(Session *session, const WelcomeMessage *welcome, Diag *d
 
 void session_say_hello(Session *session);
 
-/* Live again over another connection: what is under way here is asked for once more, under its id. */
-void session_operations_renew(Session *session);
+/* The server takes INVOKE (again): what is under way here is asked for, under its id. */
+void session_ask_again(Session *session);
 
 /* Takes everything the transport has, at most a few thousand events. */
 void inbox_receive(Session *session, TimeNs now);
