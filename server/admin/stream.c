@@ -312,9 +312,10 @@ static void tell_models(Admin *admin, Session *session, const ConsumerEvent *eve
     }
 }
 
+/* While the enabler is away all that was asked is refused; it is asked again when it is back. */
 static void tell_refusal(Admin *admin, Session *session, const ConsumerEvent *event)
 {
-    for (uint32_t i = 0; i < session->system_count; i++) {
+    for (uint32_t i = 0; i < session->system_count && consumer_registered(session->consumer); i++) {
         SessionSystem *system = &session->systems[i];
         if (system->request == event->request && system->stage != FOLLOW_NONE) {
             system->stage = FOLLOW_NONE;
