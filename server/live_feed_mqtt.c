@@ -63,3 +63,37 @@ Status live_feed_open(const LiveFeedConfig *config, Feed *out_feed, Diag *diag)
     }
     return status;
 }
+
+Status live_edge_open(const char *url, const World *world, const TextTable *texts, Field field,
+                      MqttEdge **out_edge, Diag *diag)
+{
+    MqttUrl broker;
+    MqttLink link = { 0 };
+    char topic[MQTT_TOPIC_SIZE_MAX + 1], text[512];
+    Status status = mqtt_url_parse(url, &broker, diag);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!mqtt_edge_status_topic(world, broker.prefix, topic, sizeof topic)) {
+        return diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0,
+                        "the world's name or the prefix in the broker's URL fits into no topic");
+    }
+    const MqttLinkConfig options = {
+        .url = &broker,
+        .will = { .topic = topic, .payload = bytes_of("offline", 7), .qos = 1, .retain = true },
+    };
+    status = mqtt_link_open(&options, &link, diag);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const MqttEdgeConfig config = {
+        .link = link, .world = world, .texts = texts, .field = field, .prefix = broker.prefix
+    };
+    status = mqtt_edge_create(&config, out_edge, diag);
+    if (status != STATUS_OK) {
+        link.ops->destroy(link.context);
+        return status;
+    }
+    log_info("physical", "publishes to %s", mqtt_url_format(&broker, text, sizeof text));
+    return STATUS_OK;
+}

@@ -1,6 +1,8 @@
-/* live_feed_mqtt.h - opens a feed of live devices behind a real broker: link and feed in one. */
+/* live_feed_mqtt.h - opens what speaks to a real broker: a feed of live devices for a twin system, and the
+ * edge by which a physical world is such a device. Each has a link of its own. */
 #ifndef SERVER_LIVE_FEED_MQTT_H
 #define SERVER_LIVE_FEED_MQTT_H
+#include "server/physical/mqtt_edge.h"
 #include "server/twin/feed.h"
 #include "shared/model/text.h"
 #include "shared/mqtt/mqtt_link_mqtt.h"
@@ -22,5 +24,11 @@ bool live_feed_type_known(const char *type);
  * mqtt_url_parse, mqtt_mapping_load, sparkplug_mapping_load, mqtt_link_open and the feeds; STATUS_UNSUPPORTED
  * for another type; with `diag`. The caller owns *out_feed. */
 NODISCARD Status live_feed_open(const LiveFeedConfig *config, Feed *out_feed, Diag *diag);
+
+/* Puts `field` behind the broker at `url`, with a last will that says "offline". `world`, `texts` and the
+ * field's context are borrowed for as long as the edge lives. Statuses of mqtt_url_parse, mqtt_link_open and
+ * mqtt_edge_create, with `diag`. The caller owns *out_edge. */
+NODISCARD Status live_edge_open(const char *url, const World *world, const TextTable *texts, Field field,
+                                MqttEdge **out_edge, Diag *diag);
 
 #endif
