@@ -1,5 +1,7 @@
 #include "server/hosted_world_file.h"
 
+#include "server/twin/sim_feed.h"
+#include "shared/base/clock_file.h"
 #include "shared/base/log.h"
 
 #include <stdio.h>
@@ -134,24 +136,48 @@ static Status open_reader(HostedWorld *hosted, const WorldFeed *feed, CsvReader 
     return STATUS_OK;
 }
 
-static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const ReplayConfig *replay, Diag *diag)
+static Status open_replay(HostedWorld *hosted, const WorldFeed *feed, const ReplayConfig *replay,
+                          Feed *out_feed, Diag *diag)
 {
-    if (strcmp(feed->type, "replay") != 0) {
-        return diag_set(diag, STATUS_UNSUPPORTED, "world.json", 0,
-                        "feeds of type '%s' are not known; 'replay' is", feed->type);
-    }
     if (hosted->input_count == TWIN_FEEDS_MAX) {
         return diag_set(diag, STATUS_CAPACITY, "world.json", 0, "more than %d feeds", TWIN_FEEDS_MAX);
     }
     CsvReader *reader = NULL;
-    Feed opened = { 0 };
     Status status = open_reader(hosted, feed, &reader, diag);
     if (status == STATUS_OK) {
-        status = replay_feed_create(replay, reader, &opened, diag);
+        status = replay_feed_create(replay, reader, out_feed, diag);
         if (status == STATUS_END && diag->path[0] == '\0') { /* the feed does not know the file's name */
             snprintf(diag->path, sizeof diag->path, "%s", feed->trace);
         }
     }
+    return status;
+}
+
+static Status open_sim(HostedWorld *hosted, const HostedWorldConfig *config, Feed *out_feed, Diag *diag)
+{
+    if (hosted->physical != NULL) {
+        return diag_set(diag, STATUS_DUPLICATE, "world.json", 0, "one simulation is enough");
+    }
+    const PhysicalConfig physical = { .world = &hosted->world,
+                                      .seed = config->seed,
+                                      .start = clock_wall(),
+                                      .speed = config->replay.speed,
+                                      .faults = config->faults,
+                                      .fault_count = config->fault_count };
+    Status status = physical_create(&physical, &hosted->physical, diag);
+    if (status == STATUS_OK) {
+        status = sim_feed_create(physical_field(hosted->physical), out_feed);
+    }
+    return status;
+}
+
+static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const HostedWorldConfig *config,
+                        Diag *diag)
+{
+    Feed opened = { 0 };
+    Status status = strcmp(feed->type, "sim") == 0
+                        ? open_sim(hosted, config, &opened, diag)
+                        : open_replay(hosted, feed, &config->replay, &opened, diag);
     if (status != STATUS_OK) {
         return status;
     }
@@ -160,6 +186,33 @@ static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const Replay
         opened.ops->destroy(opened.context);
     }
     return status;
+}
+
+/* Those of one type: a world may list a simulation and a recording of it. */
+static Status open_feeds(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag)
+{
+    const World *world = &hosted->world;
+    const char *type = config->feed != NULL    ? config->feed
+                       : world->feed_count > 0 ? world->feeds[0].type
+                                               : "";
+    uint32_t opened = 0;
+    for (uint32_t i = 0; i < world->feed_count; i++) {
+        if (strcmp(world->feeds[i].type, type) != 0) {
+            continue;
+        }
+        Status status = open_feed(hosted, &world->feeds[i], config, diag);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        opened++;
+    }
+    if (config->feed != NULL && opened == 0) {
+        return diag_set(diag, STATUS_NOT_FOUND, "world.json", 0,
+                        "the world '%s' has no feed of type '%s'%s%s", world->name, type,
+                        world->feed_count > 0 ? "; there is " : "",
+                        world->feed_count > 0 ? world->feeds[0].type : "");
+    }
+    return STATUS_OK;
 }
 
 Status hosted_world_open(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag)
@@ -179,18 +232,13 @@ Status hosted_world_open(HostedWorld *hosted, const HostedWorldConfig *config, D
         twin_create(&hosted->world, 0, &hosted->twin) != STATUS_OK) {
         return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for the things of the world");
     }
-    for (uint32_t i = 0; i < hosted->world.feed_count; i++) {
-        status = open_feed(hosted, &hosted->world.feeds[i], &config->replay, diag);
-        if (status != STATUS_OK) {
-            return status;
-        }
-    }
-    return STATUS_OK;
+    return open_feeds(hosted, config, diag);
 }
 
 void hosted_world_close(HostedWorld *hosted)
 {
-    twin_destroy(hosted->twin); /* before the readers and inputs that its feeds use */
+    twin_destroy(hosted->twin); /* before the readers, inputs and plant that its feeds use */
+    physical_destroy(hosted->physical);
     for (uint32_t i = 0; i < hosted->input_count; i++) {
         trace_input_close(&hosted->inputs[i]);
     }

@@ -217,6 +217,7 @@ int main(int argc, char *argv[])
         const HostedWorldConfig config = { .world = options.world,
                                            .data_folder = options.data,
                                            .program = argv[0],
+                                           .feed = options.feed,
                                            .replay = { .speed = options.speed,
                                                        .loop = options.loop,
                                                        .start_offset =

@@ -11,7 +11,7 @@
  * default. */
 typedef struct Options {
     const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
-    const char *identity, *authorized_keys, *default_role;
+    const char *identity, *authorized_keys, *default_role, *feed;
     int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps, resume_seconds;
     double speed, start_offset, seconds, deadline_ms;
     bool loop, paused, plaintext, tickless;

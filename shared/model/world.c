@@ -224,6 +224,24 @@ static void read_things(WorldLoader *loader, const JsonNode *root)
     world->thing_count = (uint32_t)count;
 }
 
+static void read_replay_files(const JsonNode *node, WorldFeed *feed)
+{
+    JsonNode trace = json_required(node, "trace");
+    JsonNode mapping = json_required(node, "mapping");
+    feed->trace = world_read_file_name(&trace);
+    feed->mapping = world_read_file_name(&mapping);
+}
+
+/* A simulation has no files; who names one expects something else. */
+static void refuse_files(const JsonNode *node)
+{
+    JsonNode trace = json_member(node, "trace");
+    JsonNode mapping = json_member(node, "mapping");
+    if (trace.value || mapping.value) {
+        json_fail(trace.value ? &trace : &mapping, STATUS_MALFORMED, "is for feeds of type \"replay\"");
+    }
+}
+
 static void read_feeds(WorldLoader *loader, const JsonNode *root)
 {
     static const char *const keys[] = { "type", "trace", "mapping", NULL };
@@ -235,15 +253,15 @@ static void read_feeds(WorldLoader *loader, const JsonNode *root)
         JsonNode node = json_element(&list, i);
         json_known_keys(&node, keys);
         JsonNode type = json_required(&node, "type");
-        JsonNode trace = json_required(&node, "trace");
-        JsonNode mapping = json_required(&node, "mapping");
         feed->type = json_read_text(&type, 1, WORLD_NAME_MAX, "replay");
-        if (strcmp(feed->type, "replay") != 0) {
-            json_fail(&type, STATUS_UNSUPPORTED, "\"%s\" is not a feed type; there is \"replay\"",
-                      feed->type);
+        if (strcmp(feed->type, "replay") == 0) {
+            read_replay_files(&node, feed);
+        } else if (strcmp(feed->type, "sim") == 0) {
+            refuse_files(&node);
+        } else {
+            json_fail(&type, STATUS_UNSUPPORTED,
+                      "\"%s\" is not a feed type; there are \"replay\" and \"sim\"", feed->type);
         }
-        feed->trace = world_read_file_name(&trace);
-        feed->mapping = world_read_file_name(&mapping);
     }
     loader->world.feed_count = (uint32_t)count;
 }

@@ -114,9 +114,9 @@ typedef struct Environment {
 } Environment;
 
 typedef struct WorldFeed {
-    const char *type;    /* "replay" */
-    const char *trace;   /* file name, found in the world's folder or the data folder */
-    const char *mapping; /* file name of the trace mapping (shared/trace/mapping.h) */
+    const char *type;    /* "replay" or "sim" */
+    const char *trace;   /* replay: file name, found in the world's folder or the data folder; else NULL */
+    const char *mapping; /* replay: file name of the trace mapping (shared/trace/mapping.h); else NULL */
 } WorldFeed;
 
 typedef struct SolidIndex SolidIndex; /* solids.h */

@@ -338,7 +338,7 @@ static const struct {
     { "\"hall\", ", "\"hall\", \"animate\": \"no\", ", STATUS_MALFORMED,
       "world.json:32: /objects/2/animate: must be true or false, not a text" },
     { "\"type\": \"replay\"", "\"type\": \"mqtt\"", STATUS_UNSUPPORTED,
-      "world.json:34: /feeds/0/type: \"mqtt\" is not a feed type; there is \"replay\"" },
+      "world.json:34: /feeds/0/type: \"mqtt\" is not a feed type; there are \"replay\" and \"sim\"" },
     { "t.mapping.json", "/t.mapping.json", STATUS_INVALID_ARGUMENT,
       "world.json:35: /feeds/0/mapping: \"/t.mapping.json\" is not a file name: use a relative path with '/' "
       "and without '..'" },
