@@ -55,7 +55,8 @@ static void pump_start(const Order *order, Pump *pump)
     pump->fault_trip = false;
     pump->by_hand = false;
     pump->why = NULL;
-    pump->wish = fmax(pump->wish, START_SPEED);
+    const Pump *other = &order->plant->pumps[order->device == DEVICE_PUMP_1 ? 1 : 0];
+    pump->wish = fmax(fmax(pump->wish, other->speed), START_SPEED); /* slower it would lift nothing */
 }
 
 static void command_pump(const Order *order, Pump *pump)

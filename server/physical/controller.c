@@ -8,7 +8,7 @@
 #define DESIGN_RETURN 47.5 /* degC that the consumers' stations aim at */
 #define SUPPLY_WISH   79.5 /* degC */
 #define PRIMARY_LEAST 60.0
-#define PRIMARY_MOST  112.0
+#define PRIMARY_MOST  122.0
 #define PRIMARY_GAIN  0.004  /* K a second for each K that the supply lacks */
 #define LEVEL_WISH    62.0   /* percent of the hot tank */
 #define LEVEL_GAIN    0.9    /* m3/h for each percent */
@@ -16,6 +16,8 @@
 #define FLOW_GAIN     2.2    /* 1/min for each m3/h */
 #define PUMP_PERIOD   30     /* s between two moves */
 #define VALVE_PERIOD  60
+#define LIFTS_NOTHING (6.0 / SECONDS_AN_HOUR)
+#define RESERVE_LACKS 25.0 /* m3/h: then the pump in reserve starts */
 #define PUMP_LEAST    750.0
 #define PUMP_MOST     1450.0
 
@@ -39,11 +41,17 @@ static void move_pumps(Plant *plant)
     double lacking = target - plant->flow * SECONDS_AN_HOUR;
     for (size_t i = 0; i < PUMP_COUNT; i++) {
         Pump *pump = &plant->pumps[i];
+        const Pump *other = &plant->pumps[1 - i];
         if (pump->by_hand || pump->latched || pump->locked_out) {
             continue;
         }
         double wish = pump->wish + clamp(FLOW_GAIN * lacking, -90, 90);
-        pump->wish = floor(clamp(wish, PUMP_LEAST, PUMP_MOST) / 5 + 0.5) * 5;
+        if (pump->wish <= 0) { /* in reserve */
+            wish = lacking > RESERVE_LACKS ? other->speed : 0;
+        } else if (pump->speed >= pump->wish && pump->flow < LIFTS_NOTHING && plant->flow > LIFTS_NOTHING) {
+            wish = 0; /* the other one has the higher head: this one only churns */
+        }
+        pump->wish = wish <= 0 ? 0 : floor(clamp(wish, PUMP_LEAST, PUMP_MOST) / 5 + 0.5) * 5;
     }
 }
 

@@ -113,7 +113,7 @@ static double clamp(double value, double low, double high)
 /* What the tanks can still take or give within the next half minute. */
 static double tank_bounds(const Plant *plant, double charge)
 {
-    const double most = 0.96 * TANK_VOLUME, least = 0.05 * TANK_VOLUME, soon = 30;
+    const double most = 0.92 * TANK_VOLUME, least = 0.13 * TANK_VOLUME, soon = 30;
     const Tank *hot = &plant->tanks[TANK_HOT], *cold = &plant->tanks[TANK_COLD];
     double up = fmin(most - hot->volume, cold->volume - least) / soon;
     double down = fmin(hot->volume - least, most - cold->volume) / soon;

@@ -105,14 +105,6 @@ static double read_value(const Plant *p, Reading reading)
 
 /* ---- binding ---- */
 
-static Status unsupported(const World *world, const char *thing, const char *property, const char *what,
-                          Diag *diag)
-{
-    return diag_set(diag, STATUS_UNSUPPORTED, "world.json", 0,
-                    "no simulation for the world '%s': %s '%s'%s%s", world->name, what, thing,
-                    property == NULL ? "" : " property ", property == NULL ? "" : property);
-}
-
 static bool is_names(const Property *schema, const char *const *names, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -146,7 +138,8 @@ static Status bind_thing(Devices *devices, DeviceId device, TimeNs start, Diag *
     const char *id = device_things[device];
     int thing = world_thing_index(world, id);
     if (thing < 0) {
-        return unsupported(world, id, NULL, "it has no thing", diag);
+        return diag_set(diag, STATUS_UNSUPPORTED, "world.json", 0,
+                        "no simulation for the world '%s': it has no thing '%s'", world->name, id);
     }
     devices->thing_of[device] = thing;
     const ThingModel *model = world->things[thing].model;
@@ -157,8 +150,10 @@ static Status bind_thing(Devices *devices, DeviceId device, TimeNs start, Diag *
         }
         int property = thing_property_index(model, readings[i].property);
         if (property < 0 || !fits(&model->properties[property])) {
-            return unsupported(world, id, readings[i].property,
-                               property < 0 ? "missing of" : "declared otherwise:", diag);
+            return diag_set(diag, STATUS_UNSUPPORTED, model->path, 0,
+                            "no simulation for '%s': its property '%s' is %s", id, readings[i].property,
+                            property < 0 ? "missing"
+                                         : "declared otherwise than the simulated plant can keep");
         }
         const Property *schema = &model->properties[property];
         /* spread over their period, so that not everything measures at once */
@@ -173,7 +168,9 @@ static Status bind_thing(Devices *devices, DeviceId device, TimeNs start, Diag *
         bound++;
     }
     if (bound != model->property_count) {
-        return unsupported(world, id, NULL, "more properties than are known of", diag);
+        return diag_set(diag, STATUS_UNSUPPORTED, model->path, 0,
+                        "no simulation for '%s': it has properties that the simulated plant does not have",
+                        id);
     }
     return STATUS_OK;
 }
