@@ -47,7 +47,7 @@ static void move_pumps(Plant *plant)
         }
         double wish = pump->wish + clamp(FLOW_GAIN * lacking, -90, 90);
         if (pump->wish <= 0) { /* in reserve */
-            wish = lacking > RESERVE_LACKS ? other->speed : 0;
+            wish = lacking > RESERVE_LACKS ? fmax(other->speed, PUMP_LEAST) : 0;
         } else if (pump->speed >= pump->wish && pump->flow < LIFTS_NOTHING && plant->flow > LIFTS_NOTHING) {
             wish = 0; /* the other one has the higher head: this one only churns */
         }

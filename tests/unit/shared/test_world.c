@@ -339,6 +339,8 @@ static const struct {
       "world.json:32: /objects/2/animate: must be true or false, not a text" },
     { "\"type\": \"replay\"", "\"type\": \"mqtt\"", STATUS_UNSUPPORTED,
       "world.json:34: /feeds/0/type: \"mqtt\" is not a feed type; there are \"replay\" and \"sim\"" },
+    { "\"type\": \"replay\"", "\"type\": \"sim\"", STATUS_MALFORMED,
+      "world.json:34: /feeds/0/trace: is for feeds of type \"replay\"" },
     { "t.mapping.json", "/t.mapping.json", STATUS_INVALID_ARGUMENT,
       "world.json:35: /feeds/0/mapping: \"/t.mapping.json\" is not a file name: use a relative path with '/' "
       "and without '..'" },
