@@ -112,6 +112,7 @@ static Status parse_quality(const char *text, AppConfig *out_config, Diag *diag)
 
 typedef struct Parsed {
     char host[256];
+    char operate[64]; /* thing of --overlay */
     Act acts[CLI_LIST_MAX];
     ViewFixed camera;
     Walk walk;
@@ -124,6 +125,27 @@ static bool is_console(const Options *options)
     bool work = options->acts.count > 0 || options->list_things || options->list_systems;
     return work && options->shot == NULL && options->walk == NULL && options->camera == NULL &&
            !options->orbit && options->overlay == NULL && options->seconds <= 0.0 && options->frames == 0;
+}
+
+/* "model", "operate=THING", or both separated by ','. */
+static Status parse_overlay(const char *text, Parsed *out, Diag *diag)
+{
+    while (*text != '\0') {
+        size_t size = strcspn(text, ",");
+        if (size == 5 && strncmp(text, "model", size) == 0) {
+            out->app.overlay_model = true;
+        } else if (size > 8 && size - 8 < sizeof out->operate && strncmp(text, "operate=", 8) == 0) {
+            memcpy(out->operate, text + 8, size - 8);
+            out->operate[size - 8] = '\0';
+            out->app.overlay_operate = out->operate;
+        } else {
+            return diag_set(diag, STATUS_MALFORMED, "", 0,
+                            "--overlay: \"%.*s\" is not model or operate=THING", (int)(size < 80 ? size : 80),
+                            text);
+        }
+        text += size + (text[size] == ',');
+    }
+    return STATUS_OK;
 }
 
 static Status parse_work(const Options *options, Parsed *out, Diag *diag)
@@ -160,6 +182,11 @@ static Status parse_options(const Options *options, Parsed *out, Diag *diag)
                         .want_picture = options->shot != NULL,
                         .want_dump = options->dump != NULL,
                         .hide_ui = options->no_ui,
+                        .acts = out->acts,
+                        .act_count = options->acts.count,
+                        .act_timeout = time_from_seconds(options->act_timeout),
+                        .fill = console_random,
+                        .print = console_print,
                         .keys = options->keys };
     Status status = options->connect == NULL /* the table requires it; told here for who reads only this */
                         ? diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0, "--connect is missing")
@@ -172,6 +199,9 @@ static Status parse_options(const Options *options, Parsed *out, Diag *diag)
     }
     if (status == STATUS_OK) {
         status = parse_work(options, out, diag);
+    }
+    if (status == STATUS_OK && options->overlay != NULL) {
+        status = parse_overlay(options->overlay, out, diag);
     }
     if (status == STATUS_OK && options->camera != NULL) {
         status = view_parse_camera(options->camera, &out->camera, diag);
@@ -367,6 +397,7 @@ static int start(const Options *options, const Parsed *parsed)
         exit_code = app_exit_code(app);
     } else {
         exit_code = write_results(app, options);
+        exit_code = exit_code == EXIT_CODE_OK && !app_acts_confirmed(app) ? EXIT_CODE_FAILURE : exit_code;
         linger(app, options->dump != NULL ? options->linger : 0.0);
     }
     app_leave(app, clock_monotonic());
@@ -527,6 +558,13 @@ int main(int argc, char *argv[])
           .kind = CLI_FLAG,
           .flag = &options.no_ui,
           .help = "begin without figures and labels" },
+        { .name = "overlay",
+          .kind = CLI_TEXT,
+          .text = &options.overlay,
+          .value = "NAMES",
+          .help =
+              "begin with these in sight, separated by ',': model (the systems at work), operate=THING (its "
+              "actions)" },
         { .name = "log-level",
           .kind = CLI_TEXT,
           .text = &options.log_level,
