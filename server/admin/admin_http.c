@@ -19,6 +19,7 @@
 #define BODY_TIME    (20 * TIME_SECOND) /* for all of a body, however it trickles */
 #define ANSWER_S     15
 #define KEEP_ALIVE_S 30
+#define PASSES_MAX   8  /* of a tick: accepted, read, answered */
 #define PING_S       20 /* a socket that is silent for so long is asked, and closed after HANGUP_S */
 #define HANGUP_S     40
 
@@ -51,6 +52,7 @@ typedef struct Peer {
 typedef struct HttpContext {
     struct lws_context *lws;
     const HttpHandler *handler; /* while polling */
+    bool busy;                  /* something happened in this pass: the next one may go on with it */
     TimeNs now;
     uint64_t ids;
     Peer peers[ADMIN_HTTP_PEERS_MAX];
@@ -248,6 +250,9 @@ static int on_http(HttpContext *http, Peer *peer, const char *path)
 
 static int on_body(HttpContext *http, Peer *peer, const void *data, size_t size)
 {
+    if (peer->reply) {
+        return http->now - peer->since > BODY_TIME ? -1 : 0; /* answered already, what follows is dropped */
+    }
     if (size > peer->body_expected - peer->body_size || http->now - peer->since > BODY_TIME) {
         return -1;
     }
@@ -488,6 +493,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
     HttpContext *http = context_of(wsi);
     Peer *peer = lws_get_opaque_user_data(wsi);
+    http->busy = true;
     if (reason == LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED) {
         return new_connection(http, wsi);
     }
@@ -510,8 +516,11 @@ static void http_poll(void *context, TimeNs now, const HttpHandler *handler)
     HttpContext *http = context;
     http->now = now;
     http->handler = handler;
-    /* In 4.1 a negative time means that it does not wait; 0 would wait for the next event. */
-    lws_service(http->lws, -1);
+    for (int i = 0; i < PASSES_MAX && (i == 0 || http->busy); i++) {
+        http->busy = false;
+        /* In 4.1 a negative time means that it does not wait; 0 would wait for the next event. */
+        lws_service(http->lws, -1);
+    }
     http->handler = NULL;
 }
 
