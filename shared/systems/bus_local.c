@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define CAPACITY_DEFAULT    1024
-#define BYTE_LIMIT_DEFAULT  ((size_t)16 << 20)
+#define BYTE_LIMIT_DEFAULT  ((size_t)64 << 20)
 #define ATTACHMENTS_DEFAULT 256
 
 typedef struct Hub Hub;
@@ -26,6 +26,7 @@ typedef struct Link {
     struct Endpoint *endpoint; /* NULL: gone, and the link is free once the hub knows */
     bool cut;
     MessageQueue to_hub, to_endpoint;
+    const SyncBatch *sync; /* that it sent last */
     Standing at_hub, at_endpoint;
 } Link;
 
@@ -73,6 +74,7 @@ static BusEventType standing_next(Standing *standing)
 
 static void link_down(Link *link)
 {
+    link->sync = NULL;
     message_queue_clear(&link->to_hub);
     message_queue_clear(&link->to_endpoint);
     standing_down(&link->at_hub);
@@ -96,9 +98,10 @@ static void link_destroy(Link *link)
 
 /* ---- taking messages over ---- */
 
-static Status take_over(Hub *hub, MessageQueue *queue, const BusMessage *message, const char *reason)
+static Status take_over(Hub *hub, MessageQueue *queue, const BusMessage *message, const char *reason,
+                        bool copy_sync)
 {
-    Status status = message_queue_push(queue, message, reason);
+    Status status = message_queue_push(queue, message, reason, copy_sync);
     if (status != STATUS_OK) {
         hub->counters.full++;
         return status;
@@ -130,9 +133,10 @@ static Status endpoint_send(void *context, const BusMessage *message)
     if (link->kind == SYSTEM_TWIN) {
         memcpy(copy.subject, link->name, sizeof copy.subject); /* a twin system speaks of itself only */
     }
+    link->sync = message->sync != NULL ? message->sync : link->sync;
     bool allowed = family_rule((uint8_t)message->id)->sender == link->kind;
     return take_over(endpoint->hub, &link->to_hub, &copy,
-                     allowed ? NULL : "a system of this kind may not send this message");
+                     allowed ? NULL : "a system of this kind may not send this message", false);
 }
 
 static Link *find_link(const Hub *hub, const char *name)
@@ -143,6 +147,18 @@ static Link *find_link(const Hub *hub, const char *name)
         }
     }
     return NULL;
+}
+
+/* Whether a batch is the memory of a twin system of this process, which keeps it until its next tick. The
+ * hub's own, and one from another process, is gone sooner. */
+static bool lasts(const Hub *hub, const SyncBatch *sync)
+{
+    for (uint32_t i = 0; i < hub->link_count; i++) {
+        if (sync != NULL && hub->links[i]->sync == sync) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static Status hub_send(void *context, const BusMessage *message)
@@ -161,7 +177,7 @@ static Status hub_send(void *context, const BusMessage *message)
     }
     BusMessage copy = *message;
     memcpy(copy.from, hub->name, sizeof copy.from);
-    return take_over(hub, &link->to_endpoint, &copy, NULL);
+    return take_over(hub, &link->to_endpoint, &copy, NULL, !lasts(hub, message->sync));
 }
 
 /* ---- polling ---- */
@@ -383,6 +399,13 @@ void bus_local_cut(Bus bus, bool cut)
     } else {
         link_up(endpoint->link);
     }
+}
+
+bool bus_local_attached(Bus bus, const char *name)
+{
+    assert(bus.ops == &hub_ops);
+    const Link *link = find_link(bus.context, name);
+    return link != NULL && link->endpoint != NULL;
 }
 
 const BusLocalCounters *bus_local_counters(Bus bus)

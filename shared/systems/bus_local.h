@@ -1,5 +1,6 @@
 /* bus_local.h - the bus of one process: a hub and its endpoints over bounded queues. Bodies are copied into
- * rings, a SyncBatch is passed on as a pointer. Messages of one endpoint come in order; between endpoints
+ * rings. A SyncBatch of a twin system of this process is passed on as a pointer, any other one is copied.
+ * Messages of one endpoint come in order; between endpoints
  * there is none. Pure; all of it has one owner. */
 #ifndef SHARED_SYSTEMS_BUS_LOCAL_H
 #define SHARED_SYSTEMS_BUS_LOCAL_H
@@ -11,7 +12,7 @@
 typedef struct BusLocalConfig {
     const char *name;     /* of the hub; copied */
     uint32_t capacity;    /* messages waiting, of each endpoint and each way; default 1,024 */
-    size_t byte_limit;    /* bytes of their bodies; default 16 MiB */
+    size_t byte_limit;    /* bytes of their bodies; default 64 MiB */
     uint32_t attachments; /* endpoints at a time; default 256 */
 } BusLocalConfig;
 
@@ -33,6 +34,8 @@ NODISCARD Status bus_local_attach(Bus hub, SystemKind kind, const char *name, Bu
 /* Pulls the cable of an endpoint, or puts it back: BUS_DOWN or BUS_UP on both sides, what was waiting is
  * dropped. For tests of what comes back by itself. */
 void bus_local_cut(Bus endpoint, bool cut);
+
+bool bus_local_attached(Bus hub, const char *name);
 
 const BusLocalCounters *bus_local_counters(Bus hub);
 

@@ -308,7 +308,6 @@ static void send_invoke(Consumer *consumer, Invoke *invoke)
                            .body = bytes_of(invoke->body, invoke->body_size) };
     memcpy(message.subject, invoke->system, sizeof message.subject);
     invoke->sent = consumer->now;
-    invoke->answered = false;
     invoke->unsent = !consumer->registered || bus_send(consumer->bus, &message) != STATUS_OK;
 }
 

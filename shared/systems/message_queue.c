@@ -3,6 +3,13 @@
 #include <stdlib.h>
 
 #define BYTES_FIRST ((size_t)16 << 10)
+#define ALIGNMENT   ((size_t)16) /* of everything in the ring: batches are structs */
+#define BATCH_SIZE  ((sizeof(SyncBatch) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT)
+
+static size_t rounded(size_t size)
+{
+    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
 
 Status message_queue_init(MessageQueue *queue, uint32_t capacity, size_t byte_limit)
 {
@@ -39,6 +46,31 @@ static bool find_room(const MessageQueue *queue, size_t size, size_t *out_offset
     return size < queue->start;
 }
 
+/* Says where in the ring the body or batch of an entry is. */
+static void place(QueuedMessage *entry, uint8_t *bytes, size_t offset)
+{
+    entry->offset = offset;
+    if (entry->owns_sync) {
+        SyncBatch *batch = (SyncBatch *)(void *)(bytes + offset);
+        batch->samples = (SyncSample *)(void *)(bytes + offset + BATCH_SIZE);
+        entry->message.sync = batch;
+    } else if (entry->message.body.size > 0) {
+        entry->message.body.data = bytes + offset;
+    }
+}
+
+static void copy_in(const QueuedMessage *entry, const BusMessage *message, uint8_t *out)
+{
+    if (entry->owns_sync) {
+        memcpy(out, message->sync, sizeof *message->sync);
+        if (message->sync->count > 0) {
+            memcpy(out + BATCH_SIZE, message->sync->samples, message->sync->count * sizeof(SyncSample));
+        }
+    } else {
+        memcpy(out, message->body.data, message->body.size);
+    }
+}
+
 static Status grow(MessageQueue *queue, size_t size)
 {
     size_t capacity = queue->byte_capacity < BYTES_FIRST ? BYTES_FIRST : queue->byte_capacity;
@@ -52,12 +84,11 @@ static Status grow(MessageQueue *queue, size_t size)
     size_t used = 0;
     for (uint32_t i = 0; i < queue->count; i++) {
         QueuedMessage *entry = entry_at(queue, i);
-        if (entry->message.body.size > 0) {
-            memcpy(bytes + used, entry->message.body.data, entry->message.body.size);
+        if (entry->size > 0) {
+            memcpy(bytes + used, queue->bytes + entry->offset, entry->size);
         }
-        entry->offset = used;
-        entry->message.body.data = bytes + used;
-        used += entry->message.body.size;
+        place(entry, bytes, used);
+        used += entry->size;
     }
     free(queue->bytes);
     queue->bytes = bytes;
@@ -67,9 +98,11 @@ static Status grow(MessageQueue *queue, size_t size)
     return STATUS_OK;
 }
 
-Status message_queue_push(MessageQueue *queue, const BusMessage *message, const char *reason)
+Status message_queue_push(MessageQueue *queue, const BusMessage *message, const char *reason, bool copy_sync)
 {
-    size_t size = message->body.size, offset = 0;
+    bool owns = copy_sync && message->sync != NULL;
+    size_t size = rounded(owns ? BATCH_SIZE + message->sync->count * sizeof(SyncSample) : message->body.size);
+    size_t offset = queue->end;
     if (queue->count == queue->capacity || size > queue->byte_limit - queue->held) {
         queue->refused++;
         return STATUS_CAPACITY;
@@ -82,12 +115,12 @@ Status message_queue_push(MessageQueue *queue, const BusMessage *message, const 
         offset = queue->end;
     }
     QueuedMessage *entry = entry_at(queue, queue->count);
-    *entry = (QueuedMessage){ .message = *message, .reason = reason, .offset = queue->end };
-    entry->message.body = (Bytes){ 0 };
+    *entry = (QueuedMessage){
+        .message = *message, .reason = reason, .offset = offset, .size = size, .owns_sync = owns
+    };
     if (size > 0) {
-        memcpy(queue->bytes + offset, message->body.data, size);
-        entry->message.body = bytes_of(queue->bytes + offset, size);
-        entry->offset = offset;
+        copy_in(entry, message, queue->bytes + offset);
+        place(entry, queue->bytes, offset);
         queue->end = offset + size;
     }
     queue->held += size;
@@ -99,7 +132,7 @@ const QueuedMessage *message_queue_take(MessageQueue *queue)
 {
     if (queue->taken) {
         queue->taken = false;
-        queue->held -= entry_at(queue, 0)->message.body.size;
+        queue->held -= entry_at(queue, 0)->size;
         queue->first = (queue->first + 1) % queue->capacity;
         queue->count--;
         queue->start = queue->count > 0 ? entry_at(queue, 0)->offset : 0;

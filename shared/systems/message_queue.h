@@ -6,9 +6,10 @@
 #include "shared/systems/bus.h"
 
 typedef struct QueuedMessage {
-    BusMessage message; /* its body is in the ring */
-    const char *reason; /* NULL, or why it is refused; static */
-    size_t offset;      /* of its body */
+    BusMessage message;  /* its body is in the ring */
+    const char *reason;  /* NULL, or why it is refused; static */
+    size_t offset, size; /* of what is in the ring: its body, or its batch and samples */
+    bool owns_sync;
 } QueuedMessage;
 
 typedef struct MessageQueue {
@@ -26,8 +27,10 @@ typedef struct MessageQueue {
 NODISCARD Status message_queue_init(MessageQueue *queue, uint32_t capacity, size_t byte_limit);
 void message_queue_finish(MessageQueue *queue);
 
-/* Copies message and body. STATUS_CAPACITY, counted. */
-NODISCARD Status message_queue_push(MessageQueue *queue, const BusMessage *message, const char *reason);
+/* Copies message and body; with `copy_sync` the SyncBatch too, else it goes as a pointer. STATUS_CAPACITY,
+ * counted. */
+NODISCARD Status message_queue_push(MessageQueue *queue, const BusMessage *message, const char *reason,
+                                    bool copy_sync);
 
 /* The oldest message, valid until the next call of this function or of message_queue_clear; NULL: none. The
  * one looked at before is gone. */

@@ -197,7 +197,7 @@ static void the_table_is_kept(void **state)
     end(&f);
 }
 
-static void sync_is_not_copied(void **state)
+static void sync_of_this_process_is_not_copied(void **state)
 {
     (void)state;
     Fixture f;
@@ -208,6 +208,30 @@ static void sync_is_not_copied(void **state)
     assert_int_equal(bus_send(f.twin, &message), STATUS_OK);
     assert_true(next(f.hub, &f.event));
     assert_ptr_equal(f.event.message.sync, &batch);
+
+    /* On to a consumer: the twin system's memory as it is, the hub's own as a copy. */
+    message = (BusMessage){ .id = MII_SYNC, .to = "world", .subject = "plant", .sync = f.event.message.sync };
+    assert_int_equal(bus_send(f.hub, &message), STATUS_OK);
+    assert_true(next(f.metaverse, &f.event));
+    assert_ptr_equal(f.event.message.sync, &batch);
+    SyncSample others[500];
+    for (uint32_t i = 0; i < 500; i++) {
+        others[i] = (SyncSample){ .thing = i };
+    }
+    SyncBatch own = { .samples = others, .count = 500, .snapshot = true };
+    message.sync = &own;
+    for (int i = 0; i < 3; i++) { /* the ring grows meanwhile */
+        own.source_clock = i;
+        assert_int_equal(bus_send(f.hub, &message), STATUS_OK);
+    }
+    memset(others, 0xFF, sizeof others);
+    own = (SyncBatch){ 0 };
+    for (int i = 0; i < 3; i++) {
+        assert_true(next(f.metaverse, &f.event));
+        const SyncBatch *got = f.event.message.sync;
+        assert_true(got->count == 500 && got->snapshot && got->source_clock == i);
+        assert_true(got->samples[499].thing == 499 && got->samples[0].thing == 0);
+    }
     end(&f);
 }
 
@@ -318,7 +342,7 @@ static void the_ring_keeps_order_and_bytes(void **state)
             memset(body, (int)(pushed & 0xFF), size);
             BusMessage message = { .id = DII_PUBLISH, .correlation = pushed, .body = bytes_of(body, size) };
             snprintf(message.subject, sizeof message.subject, "%zu", size);
-            pushed += message_queue_push(&queue, &message, NULL) == STATUS_OK;
+            pushed += message_queue_push(&queue, &message, NULL, false) == STATUS_OK;
         } else {
             const QueuedMessage *entry = message_queue_take(&queue);
             if (entry == NULL) {
@@ -346,7 +370,7 @@ int main(void)
         cmocka_unit_test(places_are_limited_and_used_again),
         cmocka_unit_test(messages_pass_both_ways),
         cmocka_unit_test(the_table_is_kept),
-        cmocka_unit_test(sync_is_not_copied),
+        cmocka_unit_test(sync_of_this_process_is_not_copied),
         cmocka_unit_test(a_full_queue_says_so_and_loses_nothing),
         cmocka_unit_test(a_pulled_cable),
         cmocka_unit_test(the_tap_sees_both_ways),
