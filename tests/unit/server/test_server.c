@@ -1,5 +1,5 @@
 /* The server as a whole: a recorded trace, through twin and metaverse, to a client's snapshot. */
-#include "server/server.h"
+#include "server/embedded.h"
 #include "tests/unit/server/script_client.h"
 #include "tests/unit/server/trace_fixture.h"
 
@@ -41,7 +41,7 @@ static int set_up(void **state)
     return 0;
 }
 
-static void begin_with(ServerConfig config, const ReplayConfig *replay, SimLink link)
+static void begin_with(EmbeddedConfig config, const ReplayConfig *replay, SimLink link)
 {
     Transport transport;
     TwinSystem *twin;
@@ -53,8 +53,8 @@ static void begin_with(ServerConfig config, const ReplayConfig *replay, SimLink 
     assert_int_equal(twin_create(&run.trace.small.world, 0, &twin), STATUS_OK);
     assert_int_equal(twin_add_feed(twin, run.trace.feed), STATUS_OK);
     run.trace.feed = (Feed){ 0 };
-    assert_int_equal(server_create(&config, &run.trace.small.world, &run.trace.small.texts,
-                                   run.trace.small.assets, twin, transport, &run.server, &diag),
+    assert_int_equal(server_create_embedded(&config, &run.trace.small.world, &run.trace.small.texts,
+                                            run.trace.small.assets, twin, transport, &run.server, &diag),
                      STATUS_OK);
     run.now = SECONDS_START;
     assert_true(client_start(&run.client, run.network, GOAL_LIVE, "Ada"));
@@ -63,7 +63,7 @@ static void begin_with(ServerConfig config, const ReplayConfig *replay, SimLink 
 
 static void begin(const ReplayConfig *replay, SimLink link)
 {
-    begin_with((ServerConfig){ 0 }, replay, link);
+    begin_with((EmbeddedConfig){ 0 }, replay, link);
 }
 
 static void tick(void)
@@ -255,8 +255,8 @@ static void shutdown_reaches_the_client(void **state)
     }
     assert_int_equal(run.client.reject.code, REJECT_SHUTDOWN);
     assert_true(server_drained(run.server));
-    assert_int_equal(metaverse_counters(server_metaverse(run.server))->sessions, 0);
-    assert_non_null(server_twin(run.server));
+    assert_int_equal(metaverse_counters(server_parts(run.server)->metaverse)->sessions, 0);
+    assert_non_null(server_parts(run.server)->twin);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
