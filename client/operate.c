@@ -120,6 +120,14 @@ void operate_update(App *app, TimeNs now)
     }
 }
 
+void operate_give_up(App *app, const char *reason, TimeNs now)
+{
+    const char *line;
+    while ((line = act_runner_give_up(&app->operate.runner, reason, now)) != NULL) {
+        app->config.print(app->config.context, line);
+    }
+}
+
 bool operate_script_done(const App *app, TimeNs now)
 {
     return app->config.act_count > 0 && app->operate.acts_done_at != TIME_NONE &&
