@@ -202,6 +202,11 @@ static Status open_default_store(Assembler *a, Store *out_store)
     if (key_file_user_path("enabler.db", path, sizeof path, &none) != STATUS_OK) {
         return store_memory_create(out_store);
     }
+    snprintf(lock, sizeof lock, "%.*s", (int)(strrchr(path, '/') - path), path);
+    if (disk_make_folder(lock, &none) != STATUS_OK) {
+        log_info("enabler", "%s cannot be made: grants and audit of this server end with it", lock);
+        return store_memory_create(out_store);
+    }
     snprintf(lock, sizeof lock, "%s.lock", path);
     a->assembly->store_lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (a->assembly->store_lock < 0 || flock(a->assembly->store_lock, LOCK_EX | LOCK_NB) != 0) {

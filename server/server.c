@@ -175,9 +175,6 @@ static bool exchange(Server *server, TimeNs now)
     if (parts->enabler != NULL) {
         enabler_tick(parts->enabler, now, wall);
     }
-    if (parts->twin != NULL) {
-        twin_flush(parts->twin, now);
-    }
     profile_end(scope);
     return changed;
 }
@@ -386,42 +383,47 @@ static void format_delay(const TwinCounters *twin, char *out, size_t size)
     snprintf(out, size, ", %.1f s of source time behind", time_to_seconds(twin->behind));
 }
 
-static void format_people(const Server *server, char *out, size_t size)
+static void format_people(const Metaverse *metaverse, char *out, size_t size)
 {
-    out[0] = '\0';
-    if (server->parts.metaverse != NULL) {
-        const MetaverseCounters *metaverse = metaverse_counters(server->parts.metaverse);
-        uint64_t closed = metaverse->malformed + metaverse->not_allowed + metaverse->flooded;
-        snprintf(out, size, "%u people, %u things bound, %llu closed for bad messages, ",
-                 (unsigned)metaverse->sessions, (unsigned)metaverse->things_bound,
-                 (unsigned long long)closed);
-    }
+    const MetaverseCounters *counters = metaverse_counters(metaverse);
+    snprintf(out, size, "%u people, %u things", (unsigned)counters->sessions,
+             (unsigned)counters->things_bound);
 }
 
-static void format_samples(const Server *server, char *out, size_t size)
+static void format_samples(const TwinSystem *twin, char *out, size_t size)
 {
-    out[0] = '\0';
-    if (server->parts.twin != NULL) {
-        const TwinCounters *twin = twin_counters(server->parts.twin);
-        uint64_t dropped = twin->duplicates + twin->old + twin->unknown;
-        snprintf(out, size, "%llu samples (%llu dropped, %llu bad), %u stale",
-                 (unsigned long long)twin->samples, (unsigned long long)dropped,
-                 (unsigned long long)twin->bad, (unsigned)twin->stale_now);
-    }
+    const TwinCounters *counters = twin_counters(twin);
+    uint64_t dropped = counters->duplicates + counters->old + counters->unknown;
+    snprintf(out, size, "%llu samples (%llu dropped, %llu bad), %u stale",
+             (unsigned long long)counters->samples, (unsigned long long)dropped,
+             (unsigned long long)counters->bad, (unsigned)counters->stale_now);
+}
+
+static void format_closed(const Metaverse *metaverse, char *out, size_t size)
+{
+    const MetaverseCounters *counters = metaverse_counters(metaverse);
+    uint64_t closed = counters->malformed + counters->not_allowed + counters->flooded;
+    snprintf(out, size, "%llu closed for bad messages", (unsigned long long)closed);
 }
 
 const char *server_status_line(const Server *server, TimeNs now, char *out, size_t size)
 {
     (void)now;
-    char people[LINE_PART], samples[LINE_PART], rates[LINE_PART], durations[LINE_PART], delay[LINE_PART] = "";
-    format_people(server, people, sizeof people);
-    format_samples(server, samples, sizeof samples);
+    const ServerParts *parts = &server->parts;
+    char people[LINE_PART] = "", samples[LINE_PART] = "", closed[LINE_PART] = "", delay[LINE_PART] = "";
+    char rates[LINE_PART], durations[LINE_PART];
+    if (parts->metaverse != NULL) {
+        format_people(parts->metaverse, people, sizeof people);
+        format_closed(parts->metaverse, closed, sizeof closed);
+    }
+    if (parts->twin != NULL) {
+        format_samples(parts->twin, samples, sizeof samples);
+        format_delay(twin_counters(parts->twin), delay, sizeof delay);
+    }
     format_rates(server, rates, sizeof rates);
     format_durations(server, durations, sizeof durations);
-    if (server->parts.twin != NULL) {
-        format_delay(twin_counters(server->parts.twin), delay, sizeof delay);
-    }
-    snprintf(out, size, "%s%s%s%s%s", people, samples, rates, delay, durations);
+    snprintf(out, size, "%s%s%s%s%s%s%s%s", people, people[0] != '\0' && samples[0] != '\0' ? ", " : "",
+             samples, closed[0] != '\0' ? ", " : "", closed, rates, delay, durations);
     return out;
 }
 

@@ -193,7 +193,7 @@ static void test_models_agree_or_not(void **state)
     char reason[REASON_SHORT];
     ThingModel other = small->model;
     Property properties[SMALL_PROPERTIES];
-    memcpy(properties, small->properties, sizeof properties);
+    memcpy(properties, small->model.properties, sizeof properties);
     other.properties = properties;
     assert_true(thing_models_agree(&small->model, &other, map, reason, sizeof reason));
     assert_int_equal(map[SMALL_NOTE], SMALL_NOTE);
@@ -213,12 +213,12 @@ static void test_models_agree_or_not(void **state)
           .unit = "",
           .type = PROPERTY_TEXT,
           .encoding = CHANNEL_ENUM,
-          .enum_names = small_states,
+          .enum_names = small->model.properties[SMALL_STATE].enum_names,
           .enum_count = 2 },
     };
     static const char *const words[] = { "resolution", "type", "no property", "names", "names" };
     for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
-        memcpy(properties, small->properties, sizeof properties);
+        memcpy(properties, small->model.properties, sizeof properties);
         properties[i < 3 ? SMALL_TEMPERATURE : SMALL_STATE] = wrong[i];
         assert_false(thing_models_agree(&small->model, &other, map, reason, sizeof reason));
         assert_non_null(strstr(reason, words[i]));

@@ -192,7 +192,8 @@ static void check_promptly(void)
 static void tickless_tells_a_row_when_it_is_due(void **state)
 {
     (void)state;
-    begin_with((ServerConfig){ .tickless = true }, &(ReplayConfig){ .speed = 7 }, (SimLink){ 0 });
+    begin_with((EmbeddedConfig){ .server = { .tickless = true } }, &(ReplayConfig){ .speed = 7 },
+               (SimLink){ 0 });
     run_scheduled(1, NULL);
     late = sights = 0;
     uint64_t before = run.client.snapshots;
@@ -225,7 +226,8 @@ static void the_status_line_says_what_goes_on(void **state)
     char line[512];
     assert_string_equal(
         server_status_line(run.server, run.now, line, sizeof line),
-        "0 people, 3 things, 0 samples (0 dropped, 0 bad), 0 stale, 0 closed for bad messages");
+        "0 people, 0 things, 0 samples (0 dropped, 0 bad), 0 stale, 0 closed for bad messages"); /* not met
+                                                                                                    yet */
     for (int i = 0; i < 181; i++) {
         tick();
     }
