@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define METAVERSE_NAME "metaverse"
@@ -203,7 +204,10 @@ static Status open_default_store(Assembler *a, Store *out_store)
         return store_memory_create(out_store);
     }
     snprintf(lock, sizeof lock, "%.*s", (int)(strrchr(path, '/') - path), path);
-    if (disk_make_folder(lock, &none) != STATUS_OK) {
+    mode_t others = umask(077); /* the folder holds keys as well */
+    Status status = disk_make_folder(lock, &none);
+    umask(others);
+    if (status != STATUS_OK) {
         log_info("enabler", "%s cannot be made: grants and audit of this server end with it", lock);
         return store_memory_create(out_store);
     }
