@@ -112,7 +112,7 @@ struct Enabler {
     ActiveAlarm *alarms;
 
     AuditEntry *audit; /* ring */
-    uint64_t audit_count, audit_stored;
+    uint64_t audit_count, audit_stored, audit_lost_said;
     Allowance nameless_refusals;
 
     char (*removed)[SYSTEM_NAME_SIZE]; /* systems that the store has still to forget */
