@@ -224,7 +224,7 @@ NODISCARD Status grants_load(Enabler *enabler);
 /* ---- routing.c ---- */
 
 void handle_subscribe(Enabler *enabler, Request *request);
-void route_sync(Enabler *enabler, System *twin, uint32_t hub, const SyncBatch *batch);
+void route_sync(Enabler *enabler, System *twin, uint32_t hub, const SyncBatch *given);
 void routes_drop_grant(Enabler *enabler, uint32_t grant);
 void routes_drop_consumer(Enabler *enabler, uint32_t consumer);
 void routes_drop_twin(System *twin);

@@ -250,7 +250,7 @@ static void keep(void *context)
 static void start(Model *model)
 {
     EnablerConfig config = {
-        .random = count_up, .random_context = model, .grants_max = 32, .commands_max = 64
+        .random = count_up, .random_context = model, .grants_max = 32, .audit_kept = 64, .commands_max = 64
     };
     Store store = { .ops = &kept_ops, .context = model->store.context };
     kept_ops = *model->store.ops;

@@ -56,7 +56,7 @@ static int set_up_sqlite(void **state)
 {
     (void)state;
     Diag diag = { 0 };
-    now = 50 * TIME_SECOND;
+    now = 300 * TIME_MINUTE;
     wall = WALL;
     next_random = 0;
     snprintf(database, sizeof database, "/tmp/dtmv-enabler-XXXXXX");
