@@ -80,6 +80,7 @@ Status app_create(const AppConfig *config, Transport transport, TimeNs now, App 
         app->walks = true;
     }
     frame_stats_init(&app->stats);
+    operate_init(app);
     *out_exit = EXIT_CODE_FAILURE;
     Status status = create_devices(app, diag);
     if (status == STATUS_OK) {
@@ -104,6 +105,7 @@ void app_destroy(App *app)
     if (app->loading_begun) {
         loading_finish(&app->loading);
     }
+    operate_finish(app);
     ui_destroy(app->ui);
     renderer_destroy(app->renderer);
     platform_destroy(app->platform);
@@ -334,6 +336,7 @@ static void draw_scene(App *app, TimeNs now, float seconds)
                           .instance_count = scene.instance_count,
                           .lamps = scene.lamps,
                           .lamp_count = scene.lamp_count };
+    operate_lamps(app, &scene, &frame);
     describe_environment(&app->loading.world.environment, &frame.environment);
     focus_shadow(&app->camera, &frame.environment);
     scope = profile_begin("draw");
@@ -379,6 +382,7 @@ static void make_dump(App *app)
     DumpFrame frame = { .world = &app->loading.world,
                         .values = &app->values,
                         .texts = session_texts(app->session),
+                        .operations = session_operations(app->session),
                         .server_time = shown->server_time,
                         .source_time = shown->source_time,
                         .avatars = shown->avatars,
@@ -444,6 +448,9 @@ static bool is_last_frame(const App *app, TimeNs now)
     if (app->phase != APP_LIVE) {
         return false;
     }
+    if (app->config.duration <= 0 && app->config.frames == 0 && operate_script_done(app, now)) {
+        return true;
+    }
     return (app->config.duration > 0 && now - app->live_since >= app->config.duration) ||
            (app->config.frames > 0 && app->live_frames >= app->config.frames);
 }
@@ -496,10 +503,11 @@ static void present(App *app)
 }
 
 /* What the user does, and what the window says. */
-static void take_input(App *app)
+static void take_input(App *app, TimeNs now)
 {
     ProfileScope scope = profile_begin("input");
     platform_poll(app->platform, &app->input);
+    operate_input(app, now);
     take_keys(app);
     profile_end(scope);
 }
@@ -512,7 +520,7 @@ static AppPhase run_frame(App *app, TimeNs now)
     float seconds = app->last_frame == TIME_NONE ? 0.0f : (float)time_to_seconds(now - app->last_frame);
     seconds = fminf(seconds, FRAME_SECONDS_MAX);
     app->last_frame = now;
-    take_input(app);
+    take_input(app, now);
     app_service(app, now);
     join(app, now);
     check_session(app, now);
@@ -520,6 +528,9 @@ static AppPhase run_frame(App *app, TimeNs now)
         return app->phase;
     }
     bool world = look_at_session(app, now);
+    if (world) {
+        operate_update(app, now);
+    }
     if (!may_draw(app, now, world)) {
         return app->phase;
     }
@@ -570,6 +581,11 @@ void app_note_cpu(App *app, TimeNs now, TimeNs cpu)
 void app_stop(App *app)
 {
     app->stop = true;
+}
+
+bool app_acts_confirmed(const App *app)
+{
+    return act_runner_all_confirmed(&app->operate.runner);
 }
 
 const char *app_failure(const App *app)

@@ -3,6 +3,7 @@
  * is passed in. One owner, on the main thread. */
 #ifndef CLIENT_APP_H
 #define CLIENT_APP_H
+#include "client/act.h"
 #include "client/platform/platform.h"
 #include "client/view.h"
 #include "client/walk.h"
@@ -28,7 +29,15 @@ typedef struct AppConfig {
     bool want_picture;       /* of the last frame: app_picture */
     bool want_dump;          /* of the last frame: app_dump */
     bool hide_ui;            /* begin without figures and labels */
-    const char *const *keys; /* CONTROL_COUNT lists or NULL, as PlatformConfig.keys */
+    const Act *acts;         /* to be done, one after the other, once live; the app ends after them */
+    uint32_t act_count;
+    TimeNs act_timeout;
+    void (*fill)(void *context, uint8_t *out, size_t size); /* random bytes, for ids of commands */
+    void (*print)(void *context, const char *line);         /* a JSON line about an act */
+    void *context;                                          /* of both */
+    bool overlay_model;                                     /* begin with the systems at work in sight */
+    const char *overlay_operate; /* thing whose panel of actions is open at the beginning; NULL: none */
+    const char *const *keys;     /* CONTROL_COUNT lists or NULL, as PlatformConfig.keys */
 } AppConfig;
 
 typedef enum AppPhase {
@@ -64,6 +73,9 @@ void app_stop(App *app);
 /* Why it FAILED, for people, and the ExitCode that says it; "" and EXIT_CODE_OK before. */
 const char *app_failure(const App *app);
 int app_exit_code(const App *app);
+
+/* After DONE: whether all acts were confirmed; true when there were none. */
+bool app_acts_confirmed(const App *app);
 
 /* After DONE: the last frame as RGBA8, row 0 on top, and what it showed as JSON; NULL when not wanted or not
  * to be had. Owned by the app. */

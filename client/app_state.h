@@ -4,6 +4,7 @@
 #include "client/app.h"
 #include "client/frame_stats.h"
 #include "client/loading.h"
+#include "client/operate.h"
 #include "client/session/session.h"
 #include "client/session/values.h"
 #include "client/ui/ui.h"
@@ -27,6 +28,7 @@ struct App {
     Loading loading;
     bool loading_begun;
     WorldValues values;
+    Operate operate;
 
     PlatformInput input;
     View view;

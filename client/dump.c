@@ -1,5 +1,7 @@
 #include "client/dump.h"
 
+#include "client/listing.h"
+
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -22,31 +24,18 @@ static json_t *time_json(TimeNs time)
     return time == TIME_NONE ? json_null() : json_integer(time);
 }
 
-static json_t *value_json(const Property *property, const Reported *reported, const TextTable *texts)
+static json_t *property_json(const DumpFrame *frame, uint32_t thing, uint32_t index)
 {
-    if (reported->quality == QUALITY_NONE) {
-        return json_null();
-    }
-    Value value = property_decode(property, reported->code, texts);
-    switch (value.type) {
-    case VALUE_BOOLEAN:
-        return json_boolean(value.boolean);
-    case VALUE_TEXT:
-        return text_json(value.text);
-    case VALUE_NUMBER:
-        break;
-    }
-    bool whole = property->type == PROPERTY_INTEGER && fabs(value.number) < 0x1p53;
-    return whole ? json_integer((json_int_t)value.number) : number_json(value.number);
-}
-
-static json_t *property_json(const Property *property, const Reported *reported, const TextTable *texts)
-{
+    const Property *property = &frame->world->things[thing].model->properties[index];
+    const Reported *reported = world_value(frame->values, thing, index);
+    const SessionCommand *pending = operations_pending(frame->operations, thing, (uint8_t)index);
     bool none = reported->quality == QUALITY_NONE;
-    return json_pack("{s:o, s:o, s:o, s:s}", "value", value_json(property, reported, texts), "unit",
+    return json_pack("{s:o, s:o, s:o, s:s, s:o}", "value",
+                     none ? json_null() : listing_value(property, reported->code, frame->texts), "unit",
                      text_json(property->unit), "source_time_ns",
                      none ? json_null() : time_json(reported->source_time), "quality",
-                     quality_name((Quality)reported->quality));
+                     quality_name((Quality)reported->quality), "desired",
+                     pending != NULL ? listing_value(property, pending->desired, frame->texts) : json_null());
 }
 
 static json_t *things_json(const DumpFrame *frame)
@@ -56,12 +45,12 @@ static json_t *things_json(const DumpFrame *frame)
         const Thing *thing = &frame->world->things[i];
         json_t *properties = json_object();
         for (uint32_t p = 0; p < thing->model->property_count; p++) {
-            const Property *property = &thing->model->properties[p];
-            json_object_set_new(properties, property->name,
-                                property_json(property, world_value(frame->values, i, p), frame->texts));
+            json_object_set_new(properties, thing->model->properties[p].name, property_json(frame, i, p));
         }
-        json_array_append_new(things,
-                              json_pack("{s:o, s:o}", "id", text_json(thing->id), "properties", properties));
+        const char *unbound = operations_unbound_reason(frame->operations, i);
+        json_array_append_new(things, json_pack("{s:o, s:o, s:o}", "id", text_json(thing->id), "properties",
+                                                properties, "unbound",
+                                                unbound != NULL ? text_json(unbound) : json_null()));
     }
     return things;
 }
@@ -100,6 +89,28 @@ static json_t *world_json(const World *world)
     return json_pack("{s:o, s:s}", "name", text_json(world->name), "hash", hash);
 }
 
+static json_t *operations_json(const DumpFrame *frame, const char *kind)
+{
+    const Operations *operations = frame->operations;
+    const ListingSource source = { .world = frame->world,
+                                   .values = frame->values,
+                                   .texts = frame->texts,
+                                   .operations = operations,
+                                   .server_time = frame->server_time,
+                                   .source_time = frame->source_time };
+    json_t *list = json_array();
+    for (uint32_t i = 0; kind[0] == 'c' && i < operations->command_count; i++) {
+        json_array_append_new(list, listing_command(&source, &operations->commands[i]));
+    }
+    for (uint32_t i = 0; kind[0] == 'a' && i < operations->alarm_count; i++) {
+        json_array_append_new(list, listing_alarm(&source, &operations->alarms[i]));
+    }
+    for (uint32_t i = 0; kind[0] == 's' && i < operations->systems.system_count; i++) {
+        json_array_append_new(list, listing_system(&operations->systems.systems[i]));
+    }
+    return list;
+}
+
 static json_t *frame_json(const DumpFrame *frame)
 {
     json_t *net =
@@ -109,10 +120,12 @@ static json_t *frame_json(const DumpFrame *frame)
                   (json_int_t)frame->net.reconnects, "rejoins", (json_int_t)frame->net.rejoins);
     json_t *timing = json_pack("{s:I, s:o, s:o}", "count", (json_int_t)frame->frame_count, "cpu_ms_p50",
                                number_json(frame->cpu_ms_p50), "cpu_ms_p99", number_json(frame->cpu_ms_p99));
-    return json_pack("{s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "server_time_ns",
+    return json_pack("{s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "server_time_ns",
                      time_json(frame->server_time), "source_time_ns", time_json(frame->source_time),
                      "session", (int)frame->session, "things", things_json(frame), "avatars",
-                     avatars_json(frame), "net", net, "frame", timing, "world", world_json(frame->world));
+                     avatars_json(frame), "commands", operations_json(frame, "commands"), "alarms",
+                     operations_json(frame, "alarms"), "systems", operations_json(frame, "systems"), "net",
+                     net, "frame", timing, "world", world_json(frame->world));
 }
 
 Status dump_format(const DumpFrame *frame, char **out_text, size_t *out_size)

@@ -8,6 +8,7 @@ typedef struct DumpFrame {
     const World *world;
     const WorldValues *values;
     const TextTable *texts;
+    const Operations *operations;    /* commands, alarms, systems */
     TimeNs server_time, source_time; /* TIME_NONE is written as null */
     const SessionAvatar *avatars;    /* the others */
     uint32_t avatar_count;

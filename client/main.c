@@ -1,5 +1,6 @@
 /* main.c - dtmv-client: command line, clock, files; app.c does the rest. */
 #include "client/app.h"
+#include "client/main_console.h"
 #include "shared/base/cli_file.h"
 #include "shared/base/clock_file.h"
 #include "shared/base/disk_file.h"
@@ -23,14 +24,17 @@
 #define BUSY_STEP    TIME_MS
 #define HEADLESS_FPS 30.0
 #define LINGER       2.0
+#define ACT_TIMEOUT  130.0
 #define CONNECTIONS  8 /* the session's and, where it is lost, attempts at another one */
 
 typedef struct Options {
     const char *identity, *known_hosts, *server_key;
     const char *connect, *name, *size, *camera, *walk, *shot, *dump, *log_level, *quality, *profile;
-    double seconds, fps_limit, scale, linger;
+    const char *role_key, *overlay;
+    CliList acts;
+    double seconds, fps_limit, scale, linger, act_timeout;
     int64_t frames;
-    bool plaintext, headless, orbit, log_json, gl_debug, no_ui;
+    bool plaintext, headless, orbit, log_json, gl_debug, no_ui, list_things, list_systems;
     const char *keys[CONTROL_COUNT];
 } Options;
 
@@ -108,10 +112,60 @@ static Status parse_quality(const char *text, AppConfig *out_config, Diag *diag)
 
 typedef struct Parsed {
     char host[256];
+    char operate[64]; /* thing of --overlay */
+    Act acts[CLI_LIST_MAX];
     ViewFixed camera;
     Walk walk;
     AppConfig app;
 } Parsed;
+
+/* Nothing of what was asked for needs a picture. */
+static bool is_console(const Options *options)
+{
+    bool work = options->acts.count > 0 || options->list_things || options->list_systems;
+    return work && options->shot == NULL && options->walk == NULL && options->camera == NULL &&
+           !options->orbit && options->overlay == NULL && options->seconds <= 0.0 && options->frames == 0;
+}
+
+/* "model", "operate=THING", or both separated by ','. */
+static Status parse_overlay(const char *text, Parsed *out, Diag *diag)
+{
+    while (*text != '\0') {
+        size_t size = strcspn(text, ",");
+        if (size == 5 && strncmp(text, "model", size) == 0) {
+            out->app.overlay_model = true;
+        } else if (size > 8 && size - 8 < sizeof out->operate && strncmp(text, "operate=", 8) == 0) {
+            memcpy(out->operate, text + 8, size - 8);
+            out->operate[size - 8] = '\0';
+            out->app.overlay_operate = out->operate;
+        } else {
+            return diag_set(diag, STATUS_MALFORMED, "", 0,
+                            "--overlay: \"%.*s\" is not model or operate=THING", (int)(size < 80 ? size : 80),
+                            text);
+        }
+        text += size + (text[size] == ',');
+    }
+    return STATUS_OK;
+}
+
+static Status parse_work(const Options *options, Parsed *out, Diag *diag)
+{
+    for (uint32_t i = 0; i < options->acts.count; i++) {
+        Status status = act_parse(options->acts.items[i], &out->acts[i], diag);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    if ((options->list_things || options->list_systems) && !is_console(options)) {
+        return diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0,
+                        "--list-things and --list-systems draw nothing: leave --shot and the like out");
+    }
+    if (options->role_key != NULL && options->identity != NULL) {
+        return diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0,
+                        "--role-key and --identity are the same thing: give one of them");
+    }
+    return STATUS_OK;
+}
 
 static Status parse_options(const Options *options, Parsed *out, Diag *diag)
 {
@@ -128,6 +182,11 @@ static Status parse_options(const Options *options, Parsed *out, Diag *diag)
                         .want_picture = options->shot != NULL,
                         .want_dump = options->dump != NULL,
                         .hide_ui = options->no_ui,
+                        .acts = out->acts,
+                        .act_count = options->acts.count,
+                        .act_timeout = time_from_seconds(options->act_timeout),
+                        .fill = console_random,
+                        .print = console_print,
                         .keys = options->keys };
     Status status = options->connect == NULL /* the table requires it; told here for who reads only this */
                         ? diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0, "--connect is missing")
@@ -137,6 +196,12 @@ static Status parse_options(const Options *options, Parsed *out, Diag *diag)
     }
     if (status == STATUS_OK) {
         status = parse_quality(options->quality, app, diag);
+    }
+    if (status == STATUS_OK) {
+        status = parse_work(options, out, diag);
+    }
+    if (status == STATUS_OK && options->overlay != NULL) {
+        status = parse_overlay(options->overlay, out, diag);
     }
     if (status == STATUS_OK && options->camera != NULL) {
         status = view_parse_camera(options->camera, &out->camera, diag);
@@ -266,9 +331,16 @@ static Status seal(const Options *options, KnownServers *servers, Transport *tra
                     "--plaintext: NOTHING IS ENCRYPTED and the server can be anyone; for debugging only");
         return STATUS_OK;
     }
+    const char *identity = options->identity;
+    if (options->role_key != NULL) { /* a role hangs on it: one that is made now would be somebody else's */
+        identity = options->role_key;
+        if (access(identity, R_OK) != 0) {
+            return diag_set(diag, STATUS_NOT_FOUND, identity, 0, "--role-key: this file cannot be read");
+        }
+    }
     Status status = known_servers_init(servers, options->known_hosts, options->server_key, diag);
     if (status == STATUS_OK) {
-        status = key_file_identity(options->identity, secret, diag);
+        status = key_file_identity(identity, secret, diag);
     }
     if (status != STATUS_OK) {
         return status;
@@ -297,6 +369,18 @@ static int start(const Options *options, const Parsed *parsed)
             exit_code = EXIT_CODE_INPUT;
         }
     }
+    if (status == STATUS_OK && is_console(options)) {
+        const ConsoleConfig console = { .host = parsed->host,
+                                        .port = parsed->app.port,
+                                        .name = options->name,
+                                        .acts = parsed->acts,
+                                        .act_count = options->acts.count,
+                                        .act_timeout = time_from_seconds(options->act_timeout),
+                                        .list_things = options->list_things,
+                                        .list_systems = options->list_systems };
+        return console_run(&console, transport, options->dump, options->dump != NULL ? options->linger : 0.0,
+                           &stop_asked);
+    }
     if (status == STATUS_OK) {
         status = app_create(&parsed->app, transport, clock_monotonic(), &app, &exit_code, &diag);
         if (status != STATUS_OK) {
@@ -313,6 +397,7 @@ static int start(const Options *options, const Parsed *parsed)
         exit_code = app_exit_code(app);
     } else {
         exit_code = write_results(app, options);
+        exit_code = exit_code == EXIT_CODE_OK && !app_acts_confirmed(app) ? EXIT_CODE_FAILURE : exit_code;
         linger(app, options->dump != NULL ? options->linger : 0.0);
     }
     app_leave(app, clock_monotonic());
@@ -329,9 +414,12 @@ static int start(const Options *options, const Parsed *parsed)
 
 int main(int argc, char *argv[])
 {
-    static Options options = {
-        .name = "guest", .size = "1280x720", .log_level = "info", .quality = "auto", .linger = LINGER
-    };
+    static Options options = { .name = "guest",
+                               .size = "1280x720",
+                               .log_level = "info",
+                               .quality = "auto",
+                               .linger = LINGER,
+                               .act_timeout = ACT_TIMEOUT };
     const CliOption table[] = {
         { .name = "connect",
           .kind = CLI_TEXT,
@@ -349,6 +437,33 @@ int main(int argc, char *argv[])
           .text = &options.identity,
           .value = "FILE",
           .help = "your secret key, made where there is none; by default in your own folder" },
+        { .name = "role-key",
+          .kind = CLI_TEXT,
+          .text = &options.role_key,
+          .value = "FILE",
+          .help = "as --identity, but it must be there: the key that the server gives a role to" },
+        { .name = "act",
+          .kind = CLI_LIST,
+          .list = &options.acts,
+          .value = "THING.ACTION[=VALUE]",
+          .help = "do this and wait how it ends, one after the other; a JSON line each, and failure unless "
+                  "all were "
+                  "confirmed" },
+        { .name = "act-timeout",
+          .kind = CLI_REAL,
+          .real = &options.act_timeout,
+          .minimum = 0.1,
+          .maximum = 1e6,
+          .value = "S",
+          .help = "how long to wait for the end of each --act" },
+        { .name = "list-things",
+          .kind = CLI_FLAG,
+          .flag = &options.list_things,
+          .help = "print things with their values and actions as JSON lines, and leave" },
+        { .name = "list-systems",
+          .kind = CLI_FLAG,
+          .flag = &options.list_systems,
+          .help = "print the systems of the reference model that take part as JSON lines, and leave" },
         { .name = "known-hosts",
           .kind = CLI_TEXT,
           .text = &options.known_hosts,
@@ -443,6 +558,13 @@ int main(int argc, char *argv[])
           .kind = CLI_FLAG,
           .flag = &options.no_ui,
           .help = "begin without figures and labels" },
+        { .name = "overlay",
+          .kind = CLI_TEXT,
+          .text = &options.overlay,
+          .value = "NAMES",
+          .help =
+              "begin with these in sight, separated by ',': model (the systems at work), operate=THING (its "
+              "actions)" },
         { .name = "log-level",
           .kind = CLI_TEXT,
           .text = &options.log_level,

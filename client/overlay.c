@@ -106,6 +106,8 @@ static void describe_hud(App *app, const SceneView *scene)
                   .things_stale = scene->things_stale,
                   .things_bad = scene->things_bad,
                   .alarms = scene->alarms,
+                  .service_alarms = session_operations(app->session)->alarm_count,
+                  .commands = operate_pending_count(app),
                   .source_time = source,
                   .source_speed = app->source_speed.speed,
                   .newest_age_s =
@@ -145,6 +147,7 @@ static void describe_labels(App *app, const SceneView *scene)
                           .lines = label->lines,
                           .line_count = label->line_count };
         memcpy(out->accent, label->accent, sizeof out->accent);
+        operate_label(app, label, out);
         count += render_camera_project(&app->camera, app->input.width, app->input.height, label->anchor,
                                        &out->x, &out->y, &out->depth);
     }
@@ -196,6 +199,7 @@ static void describe_joining(App *app)
 void overlay_describe(App *app)
 {
     SceneView scene = { 0 };
+    operate_begin(app);
     if (app->phase == APP_LIVE) {
         scene_view(app->loading.scene, &scene);
         if (app->show_labels) {
@@ -205,6 +209,7 @@ void overlay_describe(App *app)
         if (app->show_hud) {
             describe_hud(app, &scene);
         }
+        operate_describe(app);
     } else {
         describe_joining(app);
     }

@@ -1,5 +1,8 @@
 #include "server/hosted_world_file.h"
 
+#include "server/live_feed_mqtt.h"
+#include "server/twin/sim_feed.h"
+#include "shared/base/clock_file.h"
 #include "shared/base/log.h"
 
 #include <stdio.h>
@@ -134,24 +137,72 @@ static Status open_reader(HostedWorld *hosted, const WorldFeed *feed, CsvReader 
     return STATUS_OK;
 }
 
-static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const ReplayConfig *replay, Diag *diag)
+static Status open_replay(HostedWorld *hosted, const WorldFeed *feed, const ReplayConfig *replay,
+                          Feed *out_feed, Diag *diag)
 {
-    if (strcmp(feed->type, "replay") != 0) {
-        return diag_set(diag, STATUS_UNSUPPORTED, "world.json", 0,
-                        "feeds of type '%s' are not known; 'replay' is", feed->type);
-    }
     if (hosted->input_count == TWIN_FEEDS_MAX) {
         return diag_set(diag, STATUS_CAPACITY, "world.json", 0, "more than %d feeds", TWIN_FEEDS_MAX);
     }
     CsvReader *reader = NULL;
-    Feed opened = { 0 };
     Status status = open_reader(hosted, feed, &reader, diag);
     if (status == STATUS_OK) {
-        status = replay_feed_create(replay, reader, &opened, diag);
+        status = replay_feed_create(replay, reader, out_feed, diag);
         if (status == STATUS_END && diag->path[0] == '\0') { /* the feed does not know the file's name */
             snprintf(diag->path, sizeof diag->path, "%s", feed->trace);
         }
     }
+    return status;
+}
+
+static Status open_sim(HostedWorld *hosted, const HostedWorldConfig *config, Feed *out_feed, Diag *diag)
+{
+    if (hosted->physical != NULL) {
+        return diag_set(diag, STATUS_DUPLICATE, "world.json", 0, "one simulation is enough");
+    }
+    const PhysicalConfig physical = { .world = &hosted->world,
+                                      .seed = config->seed,
+                                      .start = clock_wall(),
+                                      .speed = config->replay.speed,
+                                      .faults = config->faults,
+                                      .fault_count = config->fault_count };
+    Status status = physical_create(&physical, &hosted->physical, diag);
+    if (status == STATUS_OK) {
+        status = sim_feed_create(physical_field(hosted->physical), out_feed);
+    }
+    return status;
+}
+
+static Status open_live(HostedWorld *hosted, const WorldFeed *feed, const char *url, Feed *out_feed,
+                        Diag *diag)
+{
+    LiveFeedConfig config = { .type = feed->type,
+                              .url = url == NULL ? feed->url : url,
+                              .mapping_path = feed->mapping,
+                              .world = &hosted->world,
+                              .texts = &hosted->texts,
+                              .arena = &hosted->arena };
+    if (config.url == NULL) {
+        return diag_set(diag, STATUS_INVALID_ARGUMENT, "world.json", 0,
+                        "a feed of type '%s' has no \"url\" of a broker; --mqtt URL gives one", feed->type);
+    }
+    if (feed->mapping != NULL) {
+        Status status = asset_read(hosted->assets, feed->mapping, MAPPING_SIZE_MAX, &hosted->arena,
+                                   &config.mapping, diag);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return live_feed_open(&config, out_feed, diag);
+}
+
+static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const HostedWorldConfig *config,
+                        Diag *diag)
+{
+    Feed opened = { 0 };
+    Status status = live_feed_type_known(feed->type) ? open_live(hosted, feed, config->mqtt, &opened, diag)
+                    : strcmp(feed->type, "sim") == 0
+                        ? open_sim(hosted, config, &opened, diag)
+                        : open_replay(hosted, feed, &config->replay, &opened, diag);
     if (status != STATUS_OK) {
         return status;
     }
@@ -160,6 +211,59 @@ static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const Replay
         opened.ops->destroy(opened.context);
     }
     return status;
+}
+
+static bool has_live_feed(const World *world)
+{
+    for (uint32_t i = 0; i < world->feed_count; i++) {
+        if (live_feed_type_known(world->feeds[i].type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which of the world's feeds run: those of one type, for a world may list a simulation, a recording of it and
+ * a broker. */
+static const char *feed_type(const World *world, const HostedWorldConfig *config)
+{
+    if (config->feed != NULL) {
+        return config->feed;
+    }
+    for (uint32_t i = 0; config->mqtt != NULL && i < world->feed_count; i++) {
+        if (live_feed_type_known(world->feeds[i].type)) {
+            return world->feeds[i].type;
+        }
+    }
+    return world->feed_count > 0 ? world->feeds[0].type : "";
+}
+
+static Status open_feeds(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag)
+{
+    static const WorldFeed broker = { .type = "mqtt" };
+    const World *world = &hosted->world;
+    const char *type = feed_type(world, config);
+    uint32_t opened = 0;
+    if (config->mqtt != NULL && !has_live_feed(world)) {
+        return open_feed(hosted, &broker, config, diag);
+    }
+    for (uint32_t i = 0; i < world->feed_count; i++) {
+        if (strcmp(world->feeds[i].type, type) != 0) {
+            continue;
+        }
+        Status status = open_feed(hosted, &world->feeds[i], config, diag);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        opened++;
+    }
+    if (config->feed != NULL && opened == 0) {
+        return diag_set(diag, STATUS_NOT_FOUND, "world.json", 0,
+                        "the world '%s' has no feed of type '%s'%s%s", world->name, type,
+                        world->feed_count > 0 ? "; there is " : "",
+                        world->feed_count > 0 ? world->feeds[0].type : "");
+    }
+    return STATUS_OK;
 }
 
 Status hosted_world_open(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag)
@@ -179,18 +283,13 @@ Status hosted_world_open(HostedWorld *hosted, const HostedWorldConfig *config, D
         twin_create(&hosted->world, 0, &hosted->twin) != STATUS_OK) {
         return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for the things of the world");
     }
-    for (uint32_t i = 0; i < hosted->world.feed_count; i++) {
-        status = open_feed(hosted, &hosted->world.feeds[i], &config->replay, diag);
-        if (status != STATUS_OK) {
-            return status;
-        }
-    }
-    return STATUS_OK;
+    return open_feeds(hosted, config, diag);
 }
 
 void hosted_world_close(HostedWorld *hosted)
 {
-    twin_destroy(hosted->twin); /* before the readers and inputs that its feeds use */
+    twin_destroy(hosted->twin); /* before the readers, inputs and plant that its feeds use */
+    physical_destroy(hosted->physical);
     for (uint32_t i = 0; i < hosted->input_count; i++) {
         trace_input_close(&hosted->inputs[i]);
     }

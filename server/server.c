@@ -200,9 +200,14 @@ TimeNs server_receive_from(const Server *server)
     return server->scheduled ? schedule_receive_from(&server->schedule) : TIME_NONE;
 }
 
-void server_wait(const Server *server, TimeNs timeout)
+size_t server_wake_fds(const Server *server, int out_fds[SERVER_WAKE_FDS_MAX])
 {
-    metaverse_wait(server->metaverse, timeout);
+    size_t count = 0;
+    int fd = metaverse_wake_fd(server->metaverse);
+    if (fd >= 0) {
+        out_fds[count++] = fd;
+    }
+    return count;
 }
 
 void server_tick(Server *server, TimeNs now)

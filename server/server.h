@@ -24,11 +24,12 @@ void server_destroy(Server *server);
  * go after a stall is said in the log. True when it stepped or told the clients something. */
 bool server_run(Server *server, TimeNs now);
 
-/* When server_run is to be called at the latest. Where something comes in before, server_wait returns: first
- * waiting until `server_receive_from` keeps a flood from being looked at packet by packet. */
+/* When server_run is to be called at the latest; before, when one of the descriptors of server_wake_fds is
+ * readable. Waiting until `server_receive_from` first keeps a flood from being looked at packet by packet. */
 TimeNs server_wake(const Server *server);
 TimeNs server_receive_from(const Server *server);
-void server_wait(const Server *server, TimeNs timeout);
+#define SERVER_WAKE_FDS_MAX 16
+size_t server_wake_fds(const Server *server, int out_fds[SERVER_WAKE_FDS_MAX]);
 
 /* One fixed step, due at `now`, for owners with a clock of their own, instead of server_run. Reads as a list:
  * receive, sense, integrate, step, replicate, account. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The dependency rules of the program, checked on its include lines.
 
-  shared/   base < wire; base < model < trace; wire, model < systems: a layer includes only itself and the layers under it
+  shared/   base < wire; base < model < trace; wire, model < systems; trace, systems < mqtt: a layer includes only itself and the layers under it
   server/*  shared/* and server/*; a system (server/<name>/) never another system's headers
   client/*  shared/* and client/* only
   pure code (every file but mains and files named *_file, *_enet, *_gl, *_sdl, *_egl, ...) includes no I/O header
@@ -21,6 +21,7 @@ SHARED_BELOW = {
     "model": {"base", "model"},
     "trace": {"base", "model", "trace"},
     "systems": {"base", "wire", "model", "systems"},
+    "mqtt": {"base", "model", "trace", "systems", "mqtt"},
 }
 # server.c and server.h join the systems, so they may see all of them.
 SERVER_SYSTEMS = {"physical", "twin", "enabler", "metaverse", "service", "bridge", "admin"}

@@ -1,8 +1,9 @@
-"""The W3C Thing Descriptions of the plant: one a kind of thing. Extension terms: dtmv:period, dtmv:label."""
+"""The W3C Thing Descriptions of the plant: one a kind of thing. Extension terms (shared/model/thing.h): dtmv:period and
+dtmv:label of properties; of actions what they drive, how close counts, how long it may take, and what must hold."""
 import json
 
 ALARM = ("NORMAL", "ACTIVE", "ACKNOWLEDGED")
-PUMP_STATE = ("STOPPED", "STARTING", "RUNNING", "STOPPING", "MAINTENANCE")
+PUMP_STATE = ("STOPPED", "STARTING", "RUNNING", "STOPPING", "MAINTENANCE", "TRIPPED")
 
 
 def number(title, unit, low, high, step, period, label=None, writable=False, text=None):
@@ -35,18 +36,34 @@ def finish(p, period, label, writable, text):
     return p
 
 
-def action(title, text, schema=None, idempotent=True):
-    a = {"title": title, "description": text, "safe": False, "idempotent": idempotent}
+def action(title, text, schema=None, target=None, value=None, tolerance=None, timeout=None, emergency=False, interlocks=()):
+    """`target`: the property that the action drives, to `value` or to its input; `interlocks`: what must hold before."""
+    a = {"title": title, "description": text, "safe": False, "idempotent": True}
     if schema:
         a["input"] = schema
+    for term, given in (("target", target), ("value", value), ("tolerance", tolerance), ("timeout", timeout)):
+        if given is not None:
+            a["dtmv:" + term] = given
+    if emergency:
+        a["dtmv:emergency"] = True
+    if interlocks:
+        a["dtmv:interlocks"] = list(interlocks)
     return a
+
+
+def unless(prop, names, text):
+    """An interlock: not while `prop` is one of `names`."""
+    return {"property": prop, "not": list(names), "text": text}
 
 
 def event(title, text, schema=None):
     return {"title": title, "description": text, "data": schema or {"type": "string", "enum": list(ALARM)}}
 
 
-ACKNOWLEDGE = action("Acknowledge alarm", "Says that a person has seen the alarm. It stays until its cause is gone.")
+ACKNOWLEDGE = action("Acknowledge alarm", "Says that a person has seen the alarm. It stays until its cause is gone.",
+                     target="alarm", value="ACKNOWLEDGED", timeout=10,
+                     interlocks=[unless("alarm", ["NORMAL", "ACKNOWLEDGED"], "There is no alarm that waits for an acknowledgement.")])
+LOCKED_OUT = unless("state", ["MAINTENANCE"], "The pump is locked out for maintenance.")
 ALARM_EVENT = event("Alarm changed", "The alarm of this thing has another state.")
 
 THINGS = {
@@ -60,13 +77,18 @@ THINGS = {
             "vibration": number("Bearing vibration", "mm/s", 0, 30, 0.05, 2, "Vibration",
                                 text="Velocity, RMS, 10 to 1000 Hz, at the drive-end bearing."),
             "bearingTemperature": number("Bearing temperature", "degC", -20, 150, 0.1, 5, "Bearing"),
-            "state": choice("State", PUMP_STATE),
+            "state": choice("State", PUMP_STATE, "TRIPPED after an emergency stop or when a protection stopped the pump."),
             "alarm": choice("Alarm", ALARM, "ACTIVE above 7.1 mm/s or 85 degC at the bearing."),
         },
         "actions": {
-            "setSpeed": action("Set speed", "Sets the wished speed; the converter ramps 25 1/min a second.",
-                               {"type": "integer", "unit": "1/min", "minimum": 0, "maximum": 1500}),
-            "emergencyStop": action("Emergency stop", "Cuts the drive at once; needs a start on site afterwards."),
+            "setSpeed": action("Set speed", "Sets the wished speed, by hand from then on; the converter ramps 25 1/min a second.",
+                               {"type": "integer", "unit": "1/min", "minimum": 0, "maximum": 1500},
+                               target="speed", tolerance=15, timeout=90,
+                               interlocks=[LOCKED_OUT, unless("state", ["TRIPPED"], "The pump has tripped and must be started first.")]),
+            "start": action("Start", "Releases the latch of an emergency stop or trip and runs the pump under the plant's controller.",
+                            target="state", value="RUNNING", timeout=60, interlocks=[LOCKED_OUT]),
+            "emergencyStop": action("Emergency stop", "Cuts the drive at once and latches: nothing but a start runs the pump again.",
+                                    target="state", value="TRIPPED", timeout=5, emergency=True),
             "acknowledge": ACKNOWLEDGE,
         },
         "events": {"alarmChanged": ALARM_EVENT,
@@ -87,7 +109,7 @@ THINGS = {
     },
     "valve": {
         "title": "Control valve",
-        "description": "Motorised globe valve, DN 250, 80 s from shut to open.",
+        "description": "Motorised globe valve, DN 250, 20 s from shut to open, equal percentage.",
         "properties": {
             "position": number("Position", "%", 0, 100, 0.1, 1, text="0 is shut."),
             "setpoint": number("Commanded position", "%", 0, 100, 0.1, 0, "Commanded", text="What the controller asked for last."),
@@ -95,9 +117,13 @@ THINGS = {
             "alarm": choice("Alarm", ALARM, "ACTIVE when the position does not follow."),
         },
         "actions": {
-            "setPosition": action("Set position", "Sets the wished position.",
-                                  {"type": "number", "unit": "%", "minimum": 0, "maximum": 100}),
-            "emergencyStop": action("Emergency stop", "Stops the actuator where it is."),
+            "setPosition": action("Set position", "Sets the wished position, by hand from then on.",
+                                  {"type": "number", "unit": "%", "minimum": 0, "maximum": 100},
+                                  target="position", tolerance=1, timeout=60),
+            "emergencyStop": action("Emergency stop", "Stops the actuator where it is and latches: it moves again after a release.",
+                                    timeout=5, emergency=True),
+            "release": action("Release", "Releases the latch of an emergency stop and gives the valve back to the plant's controller.",
+                              timeout=5),
             "acknowledge": ACKNOWLEDGE,
         },
         "events": {"alarmChanged": ALARM_EVENT},
@@ -112,7 +138,8 @@ THINGS = {
             "secondaryOutlet": number("Secondary outlet temperature", "degC", 0, 150, 0.1, 2, "Supply"),
             "pressureDrop": number("Secondary pressure drop", "kPa", 0, 200, 0.1, 5, "Pressure drop"),
             "duty": integer("Heat transferred", "kW", 0, 9000, 2, "Duty"),
-            "alarm": choice("Alarm", ALARM),
+            "alarm": choice("Alarm", ALARM, "ACTIVE when the plates are blocked: twice the pressure drop that belongs to the flow; or above 95 degC "
+                            "of supply, when valve 1 is shut."),
         },
         "actions": {"acknowledge": ACKNOWLEDGE},
         "events": {"alarmChanged": ALARM_EVENT},
@@ -128,7 +155,8 @@ THINGS = {
             "alarm": choice("Alarm", ALARM, "ACTIVE above 95 degC of oil."),
         },
         "actions": {"acknowledge": ACKNOWLEDGE,
-                    "setFans": action("Switch fans", "Switches the fans by hand.", {"type": "boolean"})},
+                    "setFans": action("Switch fans", "On by hand; off gives them back to their thermostat.", {"type": "boolean"},
+                                      target="fans", timeout=10)},
         "events": {"alarmChanged": ALARM_EVENT},
     },
     "meter": {

@@ -71,7 +71,7 @@ class Pump:
 
 
 class Valve:
-    RATE = 1.25  # percent a second
+    RATE = 5.0  # percent a second
 
     def __init__(self, position):
         self.position = self.setpoint = position

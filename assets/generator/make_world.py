@@ -114,9 +114,9 @@ KINDS = {
         {"kind": "emissive", "property": "state", "node": "Lens",
          "map": {"cases": {"STOPPED": {"color": "#ffffff", "strength": 0}, "STARTING": {"color": "#40ff60", "strength": 1, "blink": True},
                            "RUNNING": {"color": "#30ff50", "strength": 1.6}, "STOPPING": {"color": "#40ff60", "strength": 0.7, "blink": True},
-                           "MAINTENANCE": {"color": "#3090ff", "strength": 1.2}}}},
+                           "MAINTENANCE": {"color": "#3090ff", "strength": 1.2}, "TRIPPED": {"color": BAD, "strength": 2, "blink": True}}}},
         {"kind": "color", "property": "state", "node": "Lens",
-         "map": {"cases": {"STOPPED": "#777777"}, "otherwise": "#b0d8b0"}}]},
+         "map": {"cases": {"STOPPED": "#777777", "TRIPPED": "#ff7060"}, "otherwise": "#b0d8b0"}}]},
     "tree-1": {"model": "models/tree-1.glb", "solid": {"half": [0.25, 0.25]}},
     "tree-2": {"model": "models/tree-2.glb", "solid": {"half": [0.25, 0.25]}},
     "bush": {"model": "models/bush.glb"},
@@ -205,7 +205,7 @@ def world():
         "things": [{"id": i, "description": "things/%s.td.json" % kind, "title": title} for i, kind, title in THINGS],
         "kinds": KINDS,
         "objects": objects(),
-        "feeds": [{"type": "replay", "trace": "plant.csv", "mapping": "plant.mapping.json"}],
+        "feeds": [{"type": "sim"}, {"type": "replay", "trace": "plant.csv", "mapping": "plant.mapping.json"}],
     }
 
 

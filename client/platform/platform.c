@@ -71,6 +71,13 @@ void *platform_window(Platform *platform)
     return platform->ops->window(platform->context);
 }
 
+void platform_set_menu(Platform *platform, bool open)
+{
+    if (platform->ops->set_menu != NULL) {
+        platform->ops->set_menu(platform->context, open);
+    }
+}
+
 void platform_set_title(Platform *platform, const char *title)
 {
     platform->ops->set_title(platform->context, title);

@@ -10,21 +10,23 @@
 
 /* X(NAME, config name, default keys, text): what the person wants, named by meaning. Keys are SDL scancode
  * names (the place on the keyboard, whatever is printed on it), several separated by ','. */
-#define CONTROL_TABLE(X)                                    \
-    X(FORWARD, "forward", "W, Up", "walk forward")          \
-    X(BACK, "back", "S, Down", "walk back")                 \
-    X(LEFT, "left", "A", "walk left")                       \
-    X(RIGHT, "right", "D", "walk right")                    \
-    X(RUN, "run", "Left Shift, Right Shift", "run")         \
-    X(TURN_LEFT, "turn-left", "Left, Q", "turn left")       \
-    X(TURN_RIGHT, "turn-right", "Right, E", "turn right")   \
-    X(LOOK_UP, "look-up", "PageUp", "look up")              \
-    X(LOOK_DOWN, "look-down", "PageDown", "look down")      \
-    X(CAMERA, "camera", "C", "switch first person / orbit") \
-    X(HUD, "hud", "H", "show or hide figures")              \
-    X(LABELS, "labels", "L", "show or hide labels")         \
-    X(HELP, "help", "F1", "show or hide the key list")      \
-    X(SCREENSHOT, "screenshot", "F12", "save a picture")    \
+#define CONTROL_TABLE(X)                                       \
+    X(FORWARD, "forward", "W, Up", "walk forward")             \
+    X(BACK, "back", "S, Down", "walk back")                    \
+    X(LEFT, "left", "A", "walk left")                          \
+    X(RIGHT, "right", "D", "walk right")                       \
+    X(RUN, "run", "Left Shift, Right Shift", "run")            \
+    X(TURN_LEFT, "turn-left", "Left", "turn left")             \
+    X(TURN_RIGHT, "turn-right", "Right", "turn right")         \
+    X(LOOK_UP, "look-up", "PageUp", "look up")                 \
+    X(LOOK_DOWN, "look-down", "PageDown", "look down")         \
+    X(CAMERA, "camera", "C", "switch first person / orbit")    \
+    X(OPERATE, "operate", "E", "operate what is looked at")    \
+    X(MODEL, "model", "M", "show or hide the systems at work") \
+    X(HUD, "hud", "H", "show or hide figures")                 \
+    X(LABELS, "labels", "L", "show or hide labels")            \
+    X(HELP, "help", "F1", "show or hide the key list")         \
+    X(SCREENSHOT, "screenshot", "F12", "save a picture")       \
     X(QUIT, "quit", "Escape", "release the mouse, then quit")
 
 typedef enum Control {
@@ -40,6 +42,13 @@ const char *control_name(Control control);
 const char *control_default_keys(Control control);
 const char *control_text(Control control);
 
+/* While a menu is open: keys by what they are in every menu, repeats included, and text as it is typed. */
+typedef struct PlatformMenuKeys {
+    bool up, down, left, right, enter, cancel, erase;
+    bool clicked;   /* the left button went down */
+    char typed[32]; /* UTF-8 */
+} PlatformMenuKeys;
+
 typedef struct PlatformInput {
     bool held[CONTROL_COUNT];    /* down now */
     bool pressed[CONTROL_COUNT]; /* went down since the last poll */
@@ -47,7 +56,8 @@ typedef struct PlatformInput {
     float zoom;                  /* wheel steps, away from the user positive */
     float mouse_x, mouse_y;      /* pixels */
     bool mouse_left, mouse_right;
-    bool quit; /* window closed or signal */
+    PlatformMenuKeys menu; /* since the last poll; nothing while no menu is open */
+    bool quit;             /* window closed or signal */
     bool resized;
     uint32_t width, height; /* drawable size now, pixels */
     float scale;            /* UI scale of the display; 1 at 96 dpi */
@@ -78,6 +88,10 @@ void platform_poll(Platform *platform, PlatformInput *out_input);
 
 /* Shows the frame (no effect headless). */
 void platform_present(Platform *platform);
+
+/* While a menu is open, keys and clicks are for it: no control is held or pressed, and the mouse stays free.
+ */
+void platform_set_menu(Platform *platform, bool open);
 
 /* The words on the window's frame (no effect headless). */
 void platform_set_title(Platform *platform, const char *title);

@@ -7,6 +7,7 @@ typedef struct PlatformOps {
     void (*poll)(void *context, PlatformInput *out_input);
     void (*present)(void *context);
     void *(*window)(void *context);
+    void (*set_menu)(void *context, bool open); /* NULL: there is neither key nor mouse */
     void (*set_title)(void *context, const char *title);
     void (*set_event_hook)(void *context, PlatformEventHook hook, void *hook_context);
     void (*destroy)(void *context);

@@ -17,6 +17,7 @@ typedef struct SdlPlatform {
     PlatformInput input; /* what is held; the rest is cleared by each poll */
     bool captured;       /* by a click, until CONTROL_QUIT */
     bool looking;        /* relative mouse mode is on */
+    bool menu;           /* one is open */
     bool polled;
 } SdlPlatform;
 
@@ -58,9 +59,33 @@ static void key_up(SdlPlatform *sdl, SDL_Scancode code)
     }
 }
 
+/* Repeats count: a value goes up for as long as the key is held. */
+static void menu_key(PlatformMenuKeys *keys, SDL_Keycode key)
+{
+    keys->up |= key == SDLK_UP;
+    keys->down |= key == SDLK_DOWN;
+    keys->left |= key == SDLK_LEFT;
+    keys->right |= key == SDLK_RIGHT;
+    keys->enter |= key == SDLK_RETURN || key == SDLK_KP_ENTER;
+    keys->cancel |= key == SDLK_ESCAPE;
+    keys->erase |= key == SDLK_BACKSPACE;
+}
+
+static void type_text(PlatformMenuKeys *keys, const char *text)
+{
+    size_t used = strlen(keys->typed);
+    if (strlen(text) < sizeof keys->typed - used) {
+        memcpy(keys->typed + used, text, strlen(text) + 1);
+    }
+}
+
 static void mouse_button(SdlPlatform *sdl, const SDL_MouseButtonEvent *event, bool taken)
 {
     bool down = event->type == SDL_MOUSEBUTTONDOWN;
+    if (sdl->menu && down) {
+        sdl->input.menu.clicked |= event->button == SDL_BUTTON_LEFT;
+        return;
+    }
     if (taken && down) {
         return;
     }
@@ -84,8 +109,15 @@ static void handle(SdlPlatform *sdl, const SDL_Event *event)
             release_all(sdl);
         }
         break;
+    case SDL_TEXTINPUT:
+        if (sdl->menu) {
+            type_text(&sdl->input.menu, event->text.text);
+        }
+        break;
     case SDL_KEYDOWN:
-        if (!taken && !event->key.repeat) {
+        if (sdl->menu) {
+            menu_key(&sdl->input.menu, event->key.keysym.sym);
+        } else if (!taken && !event->key.repeat) {
             key_down(sdl, event->key.keysym.scancode);
         }
         break;
@@ -157,6 +189,7 @@ static void poll(void *context, PlatformInput *out_input)
     sdl->input.look_x = 0.0F;
     sdl->input.look_y = 0.0F;
     sdl->input.zoom = 0.0F;
+    sdl->input.menu = (PlatformMenuKeys){ .clicked = false };
     SDL_Event event;
     while (SDL_PollEvent(&event)) {
         handle(sdl, &event);
@@ -177,6 +210,16 @@ static void *window(void *context)
 {
     SdlPlatform *sdl = context;
     return sdl->window;
+}
+
+static void set_menu(void *context, bool open)
+{
+    SdlPlatform *sdl = context;
+    if (open && !sdl->menu) {
+        release_all(sdl);
+        memset(sdl->input.pressed, 0, sizeof sdl->input.pressed);
+    }
+    sdl->menu = open;
 }
 
 static void set_title(void *context, const char *title)
@@ -306,6 +349,7 @@ Status platform_sdl_create(const PlatformConfig *config, Platform *out_platform,
     static const PlatformOps ops = { .poll = poll,
                                      .present = present,
                                      .window = window,
+                                     .set_menu = set_menu,
                                      .set_title = set_title,
                                      .set_event_hook = set_event_hook,
                                      .destroy = destroy };

@@ -58,9 +58,10 @@ static bool allocate(const SceneConfig *config, Scene *scene, Arena *arena)
     scene->lamps = arena_new_array(arena, RenderLamp, scene->lamp_count);
     scene->labels = arena_new_array(arena, SceneLabel, scene->label_count);
     scene->lines = arena_new_array(arena, UiLabelLine, scene->line_count);
+    scene->line_properties = arena_new_array(arena, uint8_t, scene->line_count);
     scene->texts = arena_new_array(arena, LineText, scene->line_count);
     return scene->objects && scene->shapes && scene->subtree && scene->thing_entities && scene->instances &&
-           scene->lamps && scene->labels && scene->lines && scene->texts;
+           scene->lamps && scene->labels && scene->lines && scene->line_properties && scene->texts;
 }
 
 static void object_matrix(const Object *object, mat4 out)
@@ -150,6 +151,7 @@ static void init_label(Scene *scene, ObjectState *object, Cursor *cursor)
             bound->slot = cursor->lamp++;
         } else if (bound->binding->kind == BINDING_LABEL) {
             bound->slot = cursor->line++;
+            scene->line_properties[bound->slot] = (uint8_t)bound->binding->property;
             if (object->label == MODEL_NONE) {
                 object->label = cursor->label++;
                 SceneLabel *label = &scene->labels[object->label];
@@ -159,7 +161,9 @@ static void init_label(Scene *scene, ObjectState *object, Cursor *cursor)
                                 bound->binding->offset[2] };
                 *label = (SceneLabel){ .id = source->id,
                                        .title = scene->world->things[source->thing].title,
-                                       .lines = &scene->lines[bound->slot] };
+                                       .thing = source->thing,
+                                       .lines = &scene->lines[bound->slot],
+                                       .line_properties = &scene->line_properties[bound->slot] };
                 glm_quat_rotatev(rotation, offset, label->anchor);
                 glm_vec3_add(label->anchor, (float *)(uintptr_t)source->position, label->anchor);
             }

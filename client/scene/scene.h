@@ -52,12 +52,14 @@ void scene_update(Scene *scene, const SceneInput *input);
 typedef struct SceneLabel {
     const char *id; /* of the object */
     const char *title;
+    uint32_t thing;    /* index in the world */
     vec3 anchor;       /* world space */
     float accent[3];   /* sRGB of an alarm or of what colours the object; all 0: default */
     const char *badge; /* the alarm's state in capitals, or NULL */
     bool blink;        /* an alarm that nobody has acknowledged */
     uint8_t quality;   /* Quality: the worst of its lines */
     const UiLabelLine *lines;
+    const uint8_t *line_properties; /* what each line shows, in the thing's model */
     uint32_t line_count;
 } SceneLabel;
 
@@ -84,6 +86,9 @@ typedef struct SceneView {
 
 /* What the last update made; valid until the next. */
 void scene_view(const Scene *scene, SceneView *out_view);
+
+/* A unit as people write it: "°C" for "degC". */
+const char *scene_unit(const char *unit);
 
 /* The colour that tells session `session` from others: linear, for the shirt. */
 void scene_session_color(uint16_t session, float out_linear[3]);

@@ -17,7 +17,7 @@ void color_to_srgb(const float linear[3], float out_srgb[3])
 }
 
 /* Units as Thing Descriptions write them, and as people do. */
-static const char *readable_unit(const char *unit)
+const char *scene_unit(const char *unit)
 {
     static const char *const units[][2] = {
         { "degC", "\xc2\xb0"
@@ -99,7 +99,7 @@ static void show_line(Scene *scene, const BoundState *bound, const SceneInput *i
     UiLabelLine *line = &scene->lines[bound->slot];
     const Property *property = bound->property;
     line->name = bound->binding->caption ? bound->binding->caption : property->title;
-    line->unit = bound->reported.quality == QUALITY_NONE ? "" : readable_unit(property->unit);
+    line->unit = bound->reported.quality == QUALITY_NONE ? "" : scene_unit(property->unit);
     line->quality = bound->reported.quality;
     line->value = text->value;
     line->age = text->age;

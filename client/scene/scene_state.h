@@ -79,6 +79,7 @@ struct Scene {
     SceneLabel *labels;
     uint32_t label_count;
     UiLabelLine *lines;
+    uint8_t *line_properties;
     LineText *texts;
     uint32_t line_count;
 

@@ -290,8 +290,41 @@ static void on_snapshot(Session *session, const SnapshotMessage *message, TimeNs
     }
 }
 
+/* What is done to things and found in them. */
+static void handle_operations(Session *session, const Message *message, TimeNs received)
+{
+    Operations *operations = &session->operations;
+    const World *world = session->world;
+    bool taken = true;
+    switch (message->id) {
+    case MESSAGE_COMMAND:
+        taken = operations_command(operations, world, &message->command, received);
+        break;
+    case MESSAGE_ALARM:
+        taken = operations_alarm(operations, world, &message->alarm);
+        break;
+    case MESSAGE_SYSTEM:
+        taken = operations_system(operations, &message->system);
+        break;
+    case MESSAGE_UNBOUND:
+        taken = operations_unbound(operations, world, &message->unbound);
+        break;
+    default:
+        break;
+    }
+    if (!taken) {
+        session_end(session, "the server at %s spoke of things that its world does not have",
+                    session->address);
+    }
+}
+
 static void handle(Session *session, const Message *message, TimeNs received)
 {
+    if (!session->settled && session->state == SESSION_LIVE &&
+        (message->id == MESSAGE_ROSTER || message->id == MESSAGE_SNAPSHOT)) {
+        session->settled = true;
+        session_ask_again(session);
+    }
     switch (message->id) {
     case MESSAGE_WELCOME:
         on_welcome(session, &message->welcome);
@@ -320,8 +353,9 @@ static void handle(Session *session, const Message *message, TimeNs received)
     case MESSAGE_TICKET:
         reconnect_ticket(session, &message->ticket);
         break;
-    default:
-        break; /* message_decode lets nothing else through */
+    default: /* message_decode lets nothing else through */
+        handle_operations(session, message, received);
+        break;
     }
 }
 

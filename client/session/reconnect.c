@@ -172,6 +172,8 @@ void reconnect_ticket(Session *session, const TicketMessage *ticket)
     session->message_state = STATE_LIVE;
     session->state = SESSION_LIVE;
     session->stats.reconnects++;
+    operations_renew(&session->operations);
+    session_ask_again(session);
     log_info("session", "back in the session at %s", session->address);
 }
 
@@ -193,7 +195,8 @@ void reconnect_welcome(Session *session, const WelcomeMessage *welcome)
     arena_finish(&session->arena);
     arena_init(&session->arena, SESSION_MEMORY_MAX);
     session->replica = NULL;
-    session->whole = false;
+    session->whole = session->settled = false;
+    operations_renew(&session->operations);
     if (welcome->manifest_count == 0) {
         session_end(session, "the server at %s announces a world of no files", session->address);
         return;

@@ -134,6 +134,7 @@ void session_update(Session *session, TimeNs now)
         return;
     }
     inbox_receive(session, now);
+    operations_update(&session->operations, now);
     reconnect_update(session, now);
     check_silence(session, now);
     if (session->state == SESSION_ENDED) {
@@ -201,6 +202,47 @@ void session_ready(Session *session, const World *world)
     session_send_message(session, &message);
     session->message_state = STATE_LIVE;
     session->state = SESSION_LIVE;
+}
+
+static void send_invoke(Session *session, const InvokeMessage *invoke)
+{
+    const Message message = { .id = MESSAGE_INVOKE, .invoke = *invoke };
+    session_send_message(session, &message);
+}
+
+Status session_invoke(Session *session, const InvokeMessage *invoke, TimeNs now)
+{
+    if (session->state != SESSION_LIVE && session->state != SESSION_AWAY) {
+        return STATUS_NOT_ALLOWED;
+    }
+    Status status = operations_ask(&session->operations, invoke, now);
+    if (status == STATUS_OK && session->state == SESSION_LIVE && session->settled) {
+        send_invoke(session, invoke);
+    }
+    return status;
+}
+
+void session_ask_again(Session *session)
+{
+    for (uint32_t i = 0; i < session->operations.command_count; i++) {
+        const SessionCommand *command = &session->operations.commands[i];
+        if (command->own && !wire_command_final(command->state)) {
+            send_invoke(session, &command->asked);
+        }
+    }
+}
+
+void session_ask_systems(Session *session)
+{
+    if (session->state == SESSION_LIVE && session->settled) {
+        const Message message = { .id = MESSAGE_SYSTEMS };
+        session_send_message(session, &message);
+    }
+}
+
+const Operations *session_operations(const Session *session)
+{
+    return &session->operations;
 }
 
 void session_input(Session *session, const AvatarInput *input, TimeNs now)

@@ -3,6 +3,7 @@
  * owner. */
 #ifndef CLIENT_SESSION_SESSION_H
 #define CLIENT_SESSION_SESSION_H
+#include "client/session/operations.h"
 #include "shared/base/asset_source.h"
 #include "shared/model/avatar.h"
 #include "shared/wire/messages.h"
@@ -82,6 +83,17 @@ void session_view(Session *session, TimeNs now, SessionView *out_view);
 const TextTable *session_texts(const Session *session);
 const char *session_own_name(const Session *session);
 uint16_t session_number(const Session *session);
+
+/* Asks for an action; `invoke` has a fresh random id. What becomes of it is in session_operations. While the
+ * connection is lost it waits, and after that is asked again with its id for as long as it has not ended.
+ * STATUS_NOT_ALLOWED before the session is live and after its end, STATUS_DUPLICATE, STATUS_CAPACITY. */
+NODISCARD Status session_invoke(Session *session, const InvokeMessage *invoke, TimeNs now);
+
+/* Asks which systems there are; the answer comes into session_operations. Nothing while not live. */
+void session_ask_systems(Session *session);
+
+/* Commands, alarms and systems; valid until the next session_update. */
+const Operations *session_operations(const Session *session);
 
 typedef struct SessionStats {
     double round_trip_ms, jitter_ms;

@@ -3,6 +3,7 @@
 #ifndef CLIENT_SESSION_SESSION_STATE_H
 #define CLIENT_SESSION_SESSION_STATE_H
 #include "client/session/join.h"
+#include "client/session/operations.h"
 #include "client/session/playout.h"
 #include "client/session/prediction.h"
 #include "client/session/session.h"
@@ -67,6 +68,8 @@ struct Session {
     SessionAvatar *avatars;
     uint32_t avatar_capacity;
     EntityHandle own;
+    Operations operations;
+    bool settled; /* the server has shown that it is in LIVE too: before, it takes no INVOKE */
 
     uint32_t newest;                             /* sequence of the newest frame; 0: none */
     uint32_t acknowledged;                       /* packet told to the server */
@@ -120,6 +123,9 @@ TimeNs reconnect_patience(const Session *session);
 Status session_allocate(Session *session, const WelcomeMessage *welcome, Diag *diag);
 
 void session_say_hello(Session *session);
+
+/* The server takes INVOKE (again): what is under way here is asked for, under its id. */
+void session_ask_again(Session *session);
 
 /* Takes everything the transport has, at most a few thousand events. */
 void inbox_receive(Session *session, TimeNs now);

@@ -47,17 +47,32 @@ static const char *or_empty(const char *text)
     return text != NULL ? text : "";
 }
 
+/* Hourglass and outline of a wish. */
+static float wish_width(const Ui *ui, const UiLabelLine *line)
+{
+    return line->kind == UI_LINE_WISH ? (2 * ICON + 5.0f) * canvas_scale(ui->canvas) : 0.0f;
+}
+
+static float alarm_line_width(const Ui *ui, const UiLabelLine *line)
+{
+    return canvas_text_width(ui->canvas, CANVAS_SMALL_STRONG, or_empty(line->name)) +
+           (2 * ICON + 6.0f) * canvas_scale(ui->canvas);
+}
+
 static CardColumns measure_columns(const Ui *ui, const UiLabel *label)
 {
     CardColumns columns = { 0 };
     for (uint32_t i = 0; i < label->line_count; i++) {
         const UiLabelLine *line = &label->lines[i];
+        if (line->kind == UI_LINE_ALARM) {
+            continue; /* over all columns */
+        }
         columns.name = fmaxf(columns.name, canvas_text_width(ui->canvas, CANVAS_SMALL, or_empty(line->name)));
         columns.value =
             fmaxf(columns.value, canvas_figures_width(ui->canvas, CANVAS_STRONG, or_empty(line->value)));
         columns.unit = fmaxf(columns.unit, canvas_text_width(ui->canvas, CANVAS_SMALL, or_empty(line->unit)));
-        float age =
-            canvas_figures_width(ui->canvas, CANVAS_SMALL, or_empty(line->age)) + note_width(ui, line);
+        float age = canvas_figures_width(ui->canvas, CANVAS_SMALL, or_empty(line->age)) +
+                    note_width(ui, line) + wish_width(ui, line);
         columns.age = fmaxf(columns.age, age);
     }
     return columns;
@@ -77,7 +92,7 @@ static float title_width(const Ui *ui, const UiLabel *label)
 {
     float s = canvas_scale(ui->canvas), badge = badge_width(ui, label);
     return canvas_text_width(ui->canvas, CANVAS_STRONG, label->title) + (STRIP + 2 * PAD) * s +
-           (badge > 0.0f ? badge + GAP * s : 0.0f);
+           (badge > 0.0f ? badge + GAP * s : 0.0f) + (label->pending ? (2 * ICON + GAP) * s : 0.0f);
 }
 
 static float card_width(const Ui *ui, const UiLabel *label)
@@ -86,6 +101,11 @@ static float card_width(const Ui *ui, const UiLabel *label)
     CardColumns columns = measure_columns(ui, label);
     float lines =
         columns.name + columns.value + columns.unit + columns.age + (3 * GAP + SWATCH + STRIP + 2 * PAD) * s;
+    for (uint32_t i = 0; i < label->line_count; i++) {
+        if (label->lines[i].kind == UI_LINE_ALARM) {
+            lines = fmaxf(lines, alarm_line_width(ui, &label->lines[i]) + (STRIP + 2 * PAD) * s);
+        }
+    }
     return fmaxf(fmaxf(title_width(ui, label), lines), CARD_LEAST * s);
 }
 
@@ -114,7 +134,7 @@ static void draw_badge(Ui *ui, const UiLabel *label, float right, float middle)
 {
     float s = canvas_scale(ui->canvas), width = badge_width(ui, label);
     bool seen = strcmp(label->badge, "ACKNOWLEDGED") == 0;
-    CanvasColor fill = seen ? UI_WARN : UI_BAD;
+    CanvasColor fill = seen || strcmp(label->badge, "WARNING") == 0 ? UI_WARN : UI_BAD;
     CanvasRect pill = { right - width, middle - 8.5f * s, right, middle + 8.5f * s };
     canvas_fill(ui->canvas, pill, 8.5f * s, fill);
     if (label->blink) { /* a ring that swells and fades: the text stays readable at all times */
@@ -148,8 +168,13 @@ static void draw_title(Ui *ui, const UiLabel *label, CanvasRect box)
     float middle = box.y0 + TITLE_HEIGHT * s * 0.5f;
     canvas_text(ui->canvas, CANVAS_STRONG, box.x0 + (STRIP + PAD) * s,
                 middle - canvas_line_height(ui->canvas, CANVAS_STRONG) * 0.5f, UI_TEXT, label->title);
+    float right = box.x1 - (PAD - 3.0f) * s;
     if (label->badge != NULL) {
-        draw_badge(ui, label, box.x1 - (PAD - 3.0f) * s, middle);
+        draw_badge(ui, label, right, middle);
+        right -= badge_width(ui, label) + GAP * s;
+    }
+    if (label->pending) {
+        ui_icon(ui, UI_ICON_WAIT, right - (ICON + 2.0f) * s, middle, ICON * s, UI_ACCENT);
     }
 }
 
@@ -184,9 +209,50 @@ static void draw_swatch(Ui *ui, const UiLabelLine *line, float x, float middle)
     canvas_outline(ui->canvas, (CanvasRect){ x - r, middle - r, x + r, middle + r }, 1.5f * s, UI_EDGE, 1.0f);
 }
 
+static void draw_alarm_line(Ui *ui, const UiLabelLine *line, CanvasRect box, float middle)
+{
+    float s = canvas_scale(ui->canvas), x = box.x0 + (STRIP + PAD) * s;
+    CanvasColor color = line->quality == LINE_BAD ? UI_BAD : UI_WARN;
+    ui_icon(ui, UI_ICON_ALARM, x + ICON * s, middle, ICON * s, color);
+    canvas_text(ui->canvas, CANVAS_SMALL_STRONG, x + (2 * ICON + 6.0f) * s,
+                middle - canvas_line_height(ui->canvas, CANVAS_SMALL_STRONG) * 0.5f, color,
+                or_empty(line->name));
+}
+
+/* What somebody wishes is no value: a ghost of one, in an outline. */
+static void draw_wish(Ui *ui, const UiLabelLine *line, const CardColumns *columns, CanvasRect box,
+                      float middle)
+{
+    Canvas *canvas = ui->canvas;
+    float s = canvas_scale(canvas), small = canvas_line_height(canvas, CANVAS_SMALL);
+    float right = box.x1 - PAD * s, left = box.x0 + (STRIP + PAD) * s;
+    float unit_x = right - columns->age - GAP * s - columns->unit;
+    const char *value = or_empty(line->value), *age = or_empty(line->age);
+    CanvasColor ghost = UI_ACCENT;
+    CanvasRect outline = { left - 4.0f * s, middle - (LINE_HEIGHT * 0.5f - 1.0f) * s, right + 4.0f * s,
+                           middle + (LINE_HEIGHT * 0.5f - 1.0f) * s };
+    canvas_outline(canvas, outline, 4.0f * s, (CanvasColor){ ghost.r, ghost.g, ghost.b, 110 }, 1.0f);
+    ghost.a = 215;
+    canvas_text(canvas, CANVAS_SMALL, left, middle - small * 0.5f, ghost, or_empty(line->name));
+    canvas_figures(canvas, CANVAS_BODY, unit_x - 4.0f * s - canvas_figures_width(canvas, CANVAS_BODY, value),
+                   middle - canvas_line_height(canvas, CANVAS_BODY) * 0.5f, ghost, value);
+    canvas_text(canvas, CANVAS_SMALL, unit_x, middle - small * 0.5f, ghost, or_empty(line->unit));
+    float age_x = right - canvas_figures_width(canvas, CANVAS_SMALL, age);
+    canvas_figures(canvas, CANVAS_SMALL, age_x, middle - small * 0.5f, ghost, age);
+    ui_icon(ui, UI_ICON_WAIT, age_x - (ICON + 3.0f) * s, middle, (ICON - 1.0f) * s, ghost);
+}
+
 static void draw_line(Ui *ui, const UiLabelLine *line, const CardColumns *columns, CanvasRect box,
                       float middle)
 {
+    if (line->kind == UI_LINE_WISH) {
+        draw_wish(ui, line, columns, box, middle);
+        return;
+    }
+    if (line->kind == UI_LINE_ALARM) {
+        draw_alarm_line(ui, line, box, middle);
+        return;
+    }
     Canvas *canvas = ui->canvas;
     float s = canvas_scale(canvas), small = canvas_line_height(canvas, CANVAS_SMALL);
     float strong = canvas_line_height(canvas, CANVAS_STRONG);
@@ -216,6 +282,9 @@ static void draw_leader(Ui *ui, const UiLabel *label, CanvasRect box)
     }
     canvas_disc(canvas, label->x, label->y, 4.2f * s, (CanvasColor){ 13, 18, 26, 230 });
     canvas_disc(canvas, label->x, label->y, 2.8f * s, accent);
+    if (label->pending) {
+        canvas_ring(canvas, label->x, label->y, 7.5f * s, UI_ACCENT, 1.6f * s);
+    }
 }
 
 static void draw_box(Ui *ui, const UiLabel *label, const LabelPlace *place)
@@ -255,6 +324,9 @@ static void draw_dot(Ui *ui, const UiLabel *label)
     }
     canvas_disc(ui->canvas, label->x, label->y, 4.0f * s, (CanvasColor){ 13, 18, 26, 210 });
     canvas_disc(ui->canvas, label->x, label->y, 2.6f * s, accent);
+    if (label->pending) {
+        ui_icon(ui, UI_ICON_WAIT, label->x + 10.0f * s, label->y, 5.0f * s, UI_ACCENT);
+    }
 }
 
 static int compare_tags(const void *a, const void *b)
@@ -334,7 +406,7 @@ static void describe_items(const Ui *ui, LabelItem *items, DepthOrder *order)
                                 .title_height = TITLE_HEIGHT * s,
                                 .card_width = card_width(ui, label),
                                 .card_height = (TITLE_HEIGHT + lines) * s,
-                                .urgent = is_alarm(label) };
+                                .urgent = is_alarm(label) || label->pending };
         order[i] = (DepthOrder){ label->depth, i };
     }
 }

@@ -99,6 +99,10 @@ static void hud_world(Ui *ui, Cursor *cursor, const UiHud *hud)
                 UI_BAD);
     }
     row(ui, cursor, "Alarms", text, hud->alarms > 0 ? UI_BAD : UI_TEXT);
+    snprintf(text, sizeof text, "%u", hud->service_alarms);
+    row(ui, cursor, "Found by services", text, hud->service_alarms > 0 ? UI_BAD : UI_TEXT);
+    snprintf(text, sizeof text, "%u", hud->commands);
+    row(ui, cursor, "Commands under way", text, hud->commands > 0 ? UI_ACCENT : UI_TEXT);
 }
 
 static void model_strip(Ui *ui, const UiHud *hud)
@@ -121,13 +125,15 @@ static void model_strip(Ui *ui, const UiHud *hud)
         canvas_text(canvas, CANVAS_SMALL, hint_x, y, UI_TEXT_2, hint);
     }
     ui_block(ui, bar);
+    ui->bottom = bar.y0;
 }
 
 void ui_hud(Ui *ui, const UiHud *hud)
 {
     float s = canvas_scale(ui->canvas);
     CanvasRect panel = { MARGIN * s, MARGIN * s, (MARGIN + HUD_WIDTH) * s, 0.0f };
-    panel.y1 = panel.y0 + (2 * PAD + 20.0f + 18.0f + 3 * 9.0f + 11 * ROW - 2.0f) * s;
+    panel.y1 = panel.y0 + (2 * PAD + 20.0f + 18.0f + 3 * 9.0f + 13 * ROW - 2.0f) * s;
+    ui->top = panel.y1;
     ui_glass(ui, panel, RADIUS * s);
     ui_block(ui, panel);
     Cursor cursor = { panel.x0 + PAD * s, panel.x1 - PAD * s, panel.y0 + PAD * s };
@@ -141,8 +147,7 @@ void ui_hud(Ui *ui, const UiHud *hud)
     model_strip(ui, hud);
 }
 
-/* A key's name on a cap. Returns its width. */
-static float key_cap(Ui *ui, float x, float middle, const char *key)
+float ui_key_cap(Ui *ui, float x, float middle, const char *key)
 {
     Canvas *canvas = ui->canvas;
     float s = canvas_scale(canvas);
@@ -164,7 +169,7 @@ static void key_caps(Ui *ui, float x, float middle, const char *keys)
     char *rest = text;
     for (char *key = strtok_r(text, ",", &rest); key != NULL; key = strtok_r(NULL, ",", &rest)) {
         key += strspn(key, " ");
-        x += key_cap(ui, x, middle, key) + 5.0f * s;
+        x += ui_key_cap(ui, x, middle, key) + 5.0f * s;
     }
 }
 

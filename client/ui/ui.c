@@ -50,6 +50,8 @@ void ui_begin(Ui *ui, uint32_t width, uint32_t height, float seconds)
     ui->time += (double)seconds;
     ui->labels = NULL;
     ui->label_count = ui->tag_count = ui->blocked_count = 0;
+    ui->top = 0.0f;
+    ui->bottom = ui->height;
     canvas_begin(ui->canvas, width, height, seconds);
 }
 
@@ -172,6 +174,15 @@ void ui_icon(Ui *ui, UiIcon icon, float x, float y, float r, CanvasColor color)
         canvas_line(canvas, x, y, x, y - r * 0.55f, color, fmaxf(1.0f, r * 0.22f));
         canvas_line(canvas, x, y, x + r * 0.4f, y, color, fmaxf(1.0f, r * 0.22f));
         break;
+    case UI_ICON_WAIT: { /* an hourglass */
+        const float upper[6] = { x - r * 0.75f, y - r, x + r * 0.75f, y - r, x, y };
+        const float lower[6] = { x, y, x + r * 0.75f, y + r, x - r * 0.75f, y + r };
+        canvas_triangle(canvas, upper, color);
+        canvas_triangle(canvas, lower, color);
+        canvas_line(canvas, x - r * 0.85f, y - r, x + r * 0.85f, y - r, color, fmaxf(1.0f, r * 0.25f));
+        canvas_line(canvas, x - r * 0.85f, y + r, x + r * 0.85f, y + r, color, fmaxf(1.0f, r * 0.25f));
+        break;
+    }
     case UI_ICON_BAD: /* a cross */
         canvas_line(canvas, x - r * 0.7f, y - r * 0.7f, x + r * 0.7f, y + r * 0.7f, color, thin);
         canvas_line(canvas, x - r * 0.7f, y + r * 0.7f, x + r * 0.7f, y - r * 0.7f, color, thin);

@@ -27,6 +27,7 @@ struct Ui {
     uint32_t tag_count;
     CanvasRect blocked[UI_BLOCKS_MAX]; /* panels of this frame, then name tags */
     uint32_t blocked_count;
+    float top, bottom; /* of what is left of the left column, and of the height */
 };
 
 /* The palette: light text on dark glass. Every text colour keeps a contrast above 4.5:1 on UI_GLASS over
@@ -48,11 +49,24 @@ void ui_glass(Ui *ui, CanvasRect rect, float radius);
 /* The same, nearly opaque, for what stands over everything. */
 void ui_solid_glass(Ui *ui, CanvasRect rect, float radius);
 
+/* A key's name on a cap, centred at `middle`. Returns its width. */
+float ui_key_cap(Ui *ui, float x, float middle, const char *key);
+
+/* Copies `text` into `out`, cut with an ellipsis to `width` pixels. Returns `out`. */
+const char *ui_fit(const Ui *ui, CanvasFont font, const char *text, float width, char *out, size_t size);
+
 /* Keeps labels out of `rect` this frame. */
 void ui_block(Ui *ui, CanvasRect rect);
 
 /* Marks that carry meaning by shape, centred at x, y and about 2 × r large. */
-typedef enum UiIcon { UI_ICON_OK, UI_ICON_ALARM, UI_ICON_SEEN, UI_ICON_STALE, UI_ICON_BAD } UiIcon;
+typedef enum UiIcon {
+    UI_ICON_OK,
+    UI_ICON_ALARM,
+    UI_ICON_SEEN,
+    UI_ICON_STALE,
+    UI_ICON_BAD,
+    UI_ICON_WAIT
+} UiIcon;
 void ui_icon(Ui *ui, UiIcon icon, float x, float y, float r, CanvasColor color);
 
 /* sRGB 0..1 to a colour; all 0 gives `otherwise`. */

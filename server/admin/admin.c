@@ -41,7 +41,7 @@ void admin_destroy(Admin *admin)
     if (admin) {
         for (size_t i = 0; i < ADMIN_SESSIONS_MAX; i++) {
             if (admin->sessions[i].consumer) {
-                session_end(admin, &admin->sessions[i], "the server stops");
+                outside_end(admin, &admin->sessions[i], "the server stops");
             }
         }
         admin->http.ops->destroy(admin->http.context);
@@ -207,7 +207,7 @@ static void post_register(Admin *admin, Session *session, const HttpRequest *req
 {
     (void)session;
     (void)name;
-    session_register(admin, request);
+    outside_register(admin, request);
 }
 
 /* ---- with a session ---- */
@@ -256,13 +256,13 @@ static const struct Route {
     { "GET", "/metrics", true, get_metrics },
     { "POST", "/api/register", true, post_register },
     { "GET", "/api/trace", false, get_trace },
-    { "GET", "/api/systems", false, session_systems },
-    { "GET", "/api/systems/*/models", false, session_models },
-    { "POST", "/api/access", false, session_access },
-    { "POST", "/api/invoke", false, session_invoke },
-    { "GET", "/api/commands/*", false, session_command },
-    { "POST", "/api/alarm", false, session_alarm },
-    { "POST", "/api/leave", false, session_leave },
+    { "GET", "/api/systems", false, outside_systems },
+    { "GET", "/api/systems/*/models", false, outside_models },
+    { "POST", "/api/access", false, outside_access },
+    { "POST", "/api/invoke", false, outside_invoke },
+    { "GET", "/api/commands/*", false, outside_command },
+    { "POST", "/api/alarm", false, outside_alarm },
+    { "POST", "/api/leave", false, outside_leave },
 };
 
 #define NAME_SIZE 128
@@ -289,7 +289,7 @@ static void dispatch(Admin *admin, const struct Route *route, const HttpRequest 
     Session *session = NULL;
     bool within = bucket_take(&admin->open_requests, admin->now, OPEN_RATE, OPEN_BURST);
     if (!route->open) {
-        session = session_find(admin, request->bearer);
+        session = outside_find(admin, request->bearer);
         if (session) { /* whoever has a key has a bucket of its own */
             admin->open_requests.tokens += within ? 1 : 0;
             within = bucket_take(&session->requests, admin->now, SESSION_RATE, SESSION_BURST);
@@ -336,7 +336,7 @@ static void on_gone(void *context, uint64_t exchange)
     for (size_t i = 0; i < ADMIN_SESSIONS_MAX; i++) {
         Session *session = &admin->sessions[i];
         if (session->consumer && !session->registered && session->exchange == exchange) {
-            session_end(admin, session, "nobody waits for its registration");
+            outside_end(admin, session, "nobody waits for its registration");
         }
     }
 }

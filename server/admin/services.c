@@ -29,7 +29,7 @@ static void hash_text(const char *text, uint8_t *out_hash)
     crypto_generichash(out_hash, SESSION_HASH_SIZE, (const uint8_t *)text, strlen(text), NULL, 0);
 }
 
-Session *session_find(Admin *admin, const char *key)
+Session *outside_find(Admin *admin, const char *key)
 {
     uint8_t hash[SESSION_HASH_SIZE];
     Session *found = NULL;
@@ -42,7 +42,7 @@ Session *session_find(Admin *admin, const char *key)
     return found;
 }
 
-void session_end(Admin *admin, Session *session, const char *why)
+void outside_end(Admin *admin, Session *session, const char *why)
 {
     for (size_t i = 0; i < SESSION_SOCKETS_MAX; i++) {
         uint64_t socket = session->sockets[i];
@@ -121,7 +121,7 @@ static bool take_over(Admin *admin, const HttpRequest *request, const char *name
                                                     : "this name is being registered");
             return false;
         }
-        session_end(admin, session, "it registers again");
+        outside_end(admin, session, "it registers again");
     }
     return true;
 }
@@ -175,7 +175,7 @@ static void begin_session(Admin *admin, Session *session, const char *name, cons
     sodium_memzero(key, sizeof key);
 }
 
-void session_register(Admin *admin, const HttpRequest *request)
+void outside_register(Admin *admin, const HttpRequest *request)
 {
     Registration wanted = { 0 };
     uint8_t token_hash[SESSION_HASH_SIZE];
@@ -260,7 +260,7 @@ static Exchange take_exchange(Admin *admin, const Session *session, uint64_t num
     return (Exchange){ 0 };
 }
 
-void session_systems(Admin *admin, Session *session, const HttpRequest *request, const char *name)
+void outside_systems(Admin *admin, Session *session, const HttpRequest *request, const char *name)
 {
     uint64_t number = 0;
     (void)name;
@@ -268,7 +268,7 @@ void session_systems(Admin *admin, Session *session, const HttpRequest *request,
     await(admin, session, request, EXCHANGE_SYSTEMS, status, number);
 }
 
-void session_models(Admin *admin, Session *session, const HttpRequest *request, const char *name)
+void outside_models(Admin *admin, Session *session, const HttpRequest *request, const char *name)
 {
     uint64_t number = 0;
     Status status = consumer_describe(session->consumer, name, &number);
@@ -336,7 +336,7 @@ static void answer_models(Admin *admin, uint64_t exchange, const ConsumerEvent *
 
 /* ---- access ---- */
 
-const SessionGrant *session_grant(const Admin *admin, const Session *session, const char *system,
+const SessionGrant *outside_grant(const Admin *admin, const Session *session, const char *system,
                                   uint32_t rights)
 {
     for (uint32_t i = 0; i < session->grant_count; i++) {
@@ -349,7 +349,7 @@ const SessionGrant *session_grant(const Admin *admin, const Session *session, co
     return NULL;
 }
 
-void session_access(Admin *admin, Session *session, const HttpRequest *request, const char *name)
+void outside_access(Admin *admin, Session *session, const HttpRequest *request, const char *name)
 {
     static const char *const keys[] = { "system", "rights", NULL };
     JsonDocument document;
@@ -486,7 +486,7 @@ static SessionCommand *new_command(Admin *admin, Session *session, const InvokeT
     return command;
 }
 
-void session_invoke(Admin *admin, Session *session, const HttpRequest *request, const char *name)
+void outside_invoke(Admin *admin, Session *session, const HttpRequest *request, const char *name)
 {
     InvokeText wanted = { 0 };
     uint64_t number;
@@ -499,7 +499,7 @@ void session_invoke(Admin *admin, Session *session, const HttpRequest *request, 
         reply_command(admin, request->exchange, 200, command);
         return;
     }
-    const SessionGrant *grant = session_grant(admin, session, wanted.system, RIGHT_ACTUATE);
+    const SessionGrant *grant = outside_grant(admin, session, wanted.system, RIGHT_ACTUATE);
     if (!grant) {
         admin_reply_error(admin, request->exchange, 403,
                           "there is no grant to actuate %s: ask for access first", wanted.system);
@@ -524,7 +524,7 @@ void session_invoke(Admin *admin, Session *session, const HttpRequest *request, 
     reply_command(admin, request->exchange, 202, command);
 }
 
-void session_command(Admin *admin, Session *session, const HttpRequest *request, const char *name)
+void outside_command(Admin *admin, Session *session, const HttpRequest *request, const char *name)
 {
     const SessionCommand *command = find_command(session, name);
     if (command) {
@@ -545,7 +545,7 @@ static void command_state(Session *session, const ConsumerEvent *event)
 
 /* ---- alarms ---- */
 
-void session_alarm(Admin *admin, Session *session, const HttpRequest *request, const char *name)
+void outside_alarm(Admin *admin, Session *session, const HttpRequest *request, const char *name)
 {
     static const char *const keys[] = { "system", "thing", "property", "name",        "severity",
                                         "active", "score", "text",     "source_time", NULL };
@@ -585,10 +585,10 @@ void session_alarm(Admin *admin, Session *session, const HttpRequest *request, c
     }
 }
 
-void session_leave(Admin *admin, Session *session, const HttpRequest *request, const char *name)
+void outside_leave(Admin *admin, Session *session, const HttpRequest *request, const char *name)
 {
     (void)name;
-    session_end(admin, session, "it has left");
+    outside_end(admin, session, "it has left");
     admin_reply_json(admin, request->exchange, 200, json_object());
 }
 
@@ -629,7 +629,7 @@ static bool on_event(Admin *admin, Session *session, const ConsumerEvent *event)
             if (!session->registered) {
                 refuse_registration(admin, session->exchange, 401, session->name, event->reason);
             }
-            session_end(admin, session, event->reason);
+            outside_end(admin, session, event->reason);
             return false;
         }
         break;
@@ -650,7 +650,7 @@ static bool on_event(Admin *admin, Session *session, const ConsumerEvent *event)
     return session->consumer != NULL;
 }
 
-static void session_tick(Admin *admin, Session *session)
+static void outside_tick(Admin *admin, Session *session)
 {
     ConsumerEvent event;
     while (consumer_poll(session->consumer, admin->now, admin->wall, &event) == STATUS_OK) {
@@ -661,7 +661,7 @@ static void session_tick(Admin *admin, Session *session)
     consumer_flush(session->consumer, admin->now);
     if (!session->registered && admin->now >= session->deadline) {
         uint64_t exchange = session->exchange;
-        session_end(admin, session, "the enabler does not answer");
+        outside_end(admin, session, "the enabler does not answer");
         admin_reply_error(admin, exchange, 503, "the enabler does not answer");
         return;
     }
@@ -672,7 +672,7 @@ static void session_tick(Admin *admin, Session *session)
     if (open) {
         session->used_at = admin->now;
     } else if (session->registered && admin->now - session->used_at >= admin->config.session_idle) {
-        session_end(admin, session, "it has not been heard of for long");
+        outside_end(admin, session, "it has not been heard of for long");
     }
 }
 
@@ -680,7 +680,7 @@ void sessions_tick(Admin *admin)
 {
     for (size_t i = 0; i < ADMIN_SESSIONS_MAX; i++) {
         if (admin->sessions[i].consumer) {
-            session_tick(admin, &admin->sessions[i]);
+            outside_tick(admin, &admin->sessions[i]);
         }
     }
     for (size_t i = 0; i < EXCHANGES_MAX; i++) {

@@ -95,19 +95,19 @@ void admin_reply_error(Admin *admin, uint64_t exchange, int status, const char *
 
 /* ---- services (services.c) ---- */
 
-void session_register(Admin *admin, const HttpRequest *request);
+void outside_register(Admin *admin, const HttpRequest *request);
 /* The session with this key; NULL when there is none. Takes as long for any key. */
-Session *session_find(Admin *admin, const char *key);
-void session_end(Admin *admin, Session *session, const char *why);
-void session_systems(Admin *admin, Session *session, const HttpRequest *request, const char *name);
-void session_models(Admin *admin, Session *session, const HttpRequest *request, const char *name);
-void session_access(Admin *admin, Session *session, const HttpRequest *request, const char *name);
-void session_invoke(Admin *admin, Session *session, const HttpRequest *request, const char *name);
-void session_command(Admin *admin, Session *session, const HttpRequest *request, const char *name);
-void session_alarm(Admin *admin, Session *session, const HttpRequest *request, const char *name);
-void session_leave(Admin *admin, Session *session, const HttpRequest *request, const char *name);
+Session *outside_find(Admin *admin, const char *key);
+void outside_end(Admin *admin, Session *session, const char *why);
+void outside_systems(Admin *admin, Session *session, const HttpRequest *request, const char *name);
+void outside_models(Admin *admin, Session *session, const HttpRequest *request, const char *name);
+void outside_access(Admin *admin, Session *session, const HttpRequest *request, const char *name);
+void outside_invoke(Admin *admin, Session *session, const HttpRequest *request, const char *name);
+void outside_command(Admin *admin, Session *session, const HttpRequest *request, const char *name);
+void outside_alarm(Admin *admin, Session *session, const HttpRequest *request, const char *name);
+void outside_leave(Admin *admin, Session *session, const HttpRequest *request, const char *name);
 /* One that has not expired; NULL: none. */
-const SessionGrant *session_grant(const Admin *admin, const Session *session, const char *system,
+const SessionGrant *outside_grant(const Admin *admin, const Session *session, const char *system,
                                   uint32_t rights);
 /* Polls the consumers; answers what waits; ends what is over. */
 void sessions_tick(Admin *admin);

@@ -109,7 +109,7 @@ int stream_open(Admin *admin, const HttpRequest *request)
         return 404;
     }
     query_key(request->query, key, sizeof key);
-    Session *session = session_find(admin, key[0] ? key : request->bearer);
+    Session *session = outside_find(admin, key[0] ? key : request->bearer);
     if (!session) {
         return 401;
     }
@@ -149,7 +149,7 @@ static SessionSystem *find_system(Session *session, const char *name)
 
 static void subscribe(Admin *admin, Session *session, SessionSystem *system)
 {
-    const SessionGrant *grant = session_grant(admin, session, system->name, RIGHT_READ);
+    const SessionGrant *grant = outside_grant(admin, session, system->name, RIGHT_READ);
     Status status = grant
                         ? consumer_subscribe(session->consumer, system->name, grant->grant, &system->request)
                         : STATUS_NOT_ALLOWED;

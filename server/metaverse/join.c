@@ -221,6 +221,8 @@ static void go_live(Metaverse *metaverse, Session *session)
              (unsigned)session->number);
     roster_join(metaverse, session);
     resume_offer(metaverse, session);
+    actuation_welcome(metaverse, session);
+    services_welcome(metaverse, session);
 }
 
 static void pump(Metaverse *metaverse, Session *session)

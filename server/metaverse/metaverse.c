@@ -58,7 +58,7 @@ static Status create_parts(Metaverse *metaverse, AssetSource assets, Diag *diag)
     return status == STATUS_OK ? join_create(metaverse, assets, diag) : status;
 }
 
-Status metaverse_create(const MetaverseConfig *config, const World *world, const TextTable *texts,
+Status metaverse_create(const MetaverseConfig *config, const World *world, TextTable *texts,
                         AssetSource assets, Transport transport, Metaverse **out_metaverse, Diag *diag)
 {
     MetaverseConfig checked = { 0 };
@@ -76,6 +76,9 @@ Status metaverse_create(const MetaverseConfig *config, const World *world, const
     metaverse->texts = texts;
     metaverse->stepped_until = metaverse->swept = TIME_NONE;
     status = create_parts(metaverse, assets, diag);
+    if (status == STATUS_OK) {
+        status = integration_create(metaverse, texts, diag);
+    }
     if (status != STATUS_OK) {
         metaverse_destroy(metaverse);
         return status;
@@ -90,6 +93,7 @@ void metaverse_destroy(Metaverse *metaverse)
     if (metaverse == NULL) {
         return;
     }
+    integration_destroy(metaverse);
     transport_destroy(metaverse->transport);
     arena_finish(&metaverse->arena);
     free(metaverse);
@@ -159,6 +163,7 @@ void metaverse_replicate_when(Metaverse *metaverse, TimeNs now, bool snapshot)
     metaverse->now = now;
     join_pump(metaverse);
     roster_tell(metaverse);
+    system_list_tell(metaverse);
     if (snapshot) {
         replication_send(metaverse);
     }
@@ -174,9 +179,9 @@ MetaverseNews metaverse_news(Metaverse *metaverse)
     return news;
 }
 
-void metaverse_wait(const Metaverse *metaverse, TimeNs timeout)
+int metaverse_wake_fd(const Metaverse *metaverse)
 {
-    transport_wait(metaverse->transport, timeout);
+    return transport_wake_fd(metaverse->transport);
 }
 
 void metaverse_shutdown(Metaverse *metaverse, TimeNs now)

@@ -5,6 +5,7 @@
 #define SERVER_METAVERSE_METAVERSE_H
 #include "shared/base/asset_source.h"
 #include "shared/model/world.h"
+#include "shared/systems/bus.h"
 #include "shared/systems/sync.h"
 #include "shared/wire/messages.h"
 #include "shared/wire/transport_secure.h"
@@ -40,6 +41,10 @@ typedef struct MetaverseConfig {
     TimeNs resume_time;  /* a live session whose connection is lost waits so long after its client was heard
                             last, for it to come back with its ticket; 0: not at all; else 1 s to 1 h */
     size_t memory_limit; /* bytes, world files included; 0: 1 GiB */
+    Bus endpoint; /* to the integration enabler, owned on success; zeroed: there is none, values come by
+                     metaverse_integrate and nobody can operate anything */
+    const char *system_name; /* as the enabler knows this system; NULL: "metaverse". Borrowed */
+    const char *domain;      /* of the twin systems and services to look for; NULL: all. Borrowed */
 } MetaverseConfig;
 
 typedef struct MetaverseCounters {
@@ -63,12 +68,16 @@ typedef struct MetaverseCounters {
     uint64_t unseen;                   /* cells that somebody should have seen and had no place for */
     uint64_t inputs;                   /* steps received, without repeats */
     uint64_t inputs_lost;              /* steps filled in because no input came */
+    uint64_t commands;                 /* INVOKEs taken, repeats left out */
+    uint64_t commands_confirmed, commands_refused, commands_failed; /* failed: timed out and superseded too */
+    uint32_t things_bound;                                          /* to twin systems, now */
+    uint32_t service_alarms;                                        /* active now */
 } MetaverseCounters;
 
 /* `world`, `texts` and the files in `assets` are borrowed; `transport` becomes owned on success. The world's
  * files are read once, to be handed to clients. STATUS_OUT_OF_MEMORY, STATUS_CAPACITY (more sessions than
  * 4,095, more things than entity indices), STATUS_OUT_OF_RANGE (rates), asset_read's, each with `diag`. */
-NODISCARD Status metaverse_create(const MetaverseConfig *config, const World *world, const TextTable *texts,
+NODISCARD Status metaverse_create(const MetaverseConfig *config, const World *world, TextTable *texts,
                                   AssetSource assets, Transport transport, Metaverse **out_metaverse,
                                   Diag *diag);
 void metaverse_destroy(Metaverse *metaverse);
@@ -77,8 +86,13 @@ void metaverse_destroy(Metaverse *metaverse);
  * often than once a tick, which makes clock estimates and world transfers better. */
 void metaverse_receive(Metaverse *metaverse, TimeNs now);
 
-/* Applies the reported values of a tick to the entities. */
+/* Applies the reported values of a tick to the entities: for owners without an integration enabler. */
 void metaverse_integrate(Metaverse *metaverse, const SyncBatch *batch);
+
+/* Takes what the integration enabler has for this system: registers, discovers, binds the things of the world
+ * to those of twin systems, integrates what they report, passes commands and alarms on. `wall`: Unix ns. Once
+ * a tick, where there is an endpoint. True when values have changed. */
+bool metaverse_systems(Metaverse *metaverse, TimeNs now, TimeNs wall);
 
 /* Moves the avatars by the steps due, closes sessions that have timed out. */
 void metaverse_step(Metaverse *metaverse, TimeNs now);
@@ -98,8 +112,8 @@ typedef struct MetaverseNews {
 } MetaverseNews;
 MetaverseNews metaverse_news(Metaverse *metaverse);
 
-/* Returns when something may have come in, and after `timeout` or a signal at the latest. */
-void metaverse_wait(const Metaverse *metaverse, TimeNs timeout);
+/* Readable when something may have come in; -1: there is no such descriptor. */
+int metaverse_wake_fd(const Metaverse *metaverse);
 
 /* Tells every client that the server stops, and flushes. From then on nobody is let in. */
 void metaverse_shutdown(Metaverse *metaverse, TimeNs now);

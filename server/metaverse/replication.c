@@ -124,31 +124,71 @@ static bool same_channel(const ChannelState *a, const ChannelState *b)
     return a->code == b->code && a->source_time == b->source_time && a->quality == b->quality;
 }
 
+void replication_set(Metaverse *metaverse, const SyncSample *sample)
+{
+    Replication *replication = &metaverse->replication;
+    if (sample->thing >= metaverse->world->thing_count ||
+        sample->property >= replication->twins[sample->thing].channel_count) {
+        return;
+    }
+    ChannelState *channel =
+        &replication->channels[replication->first_channel[sample->thing] + sample->property];
+    const ChannelState now = { .code = sample->code,
+                               .source_time =
+                                   sample->quality == QUALITY_NONE ? TIME_NONE : sample->source_time,
+                               .quality = sample->quality };
+    if (!same_channel(channel, &now)) {
+        *channel = now;
+        cells_changed(metaverse, sample->thing);
+    }
+}
+
+void replication_apply(Metaverse *metaverse, const SyncBatch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        replication_set(metaverse, &batch->samples[i]);
+    }
+}
+
+void replication_forget(Metaverse *metaverse, uint32_t thing)
+{
+    Replication *replication = &metaverse->replication;
+    for (uint32_t i = replication->first_channel[thing]; i < replication->first_channel[thing + 1]; i++) {
+        replication->channels[i] = (ChannelState){ .source_time = TIME_NONE };
+    }
+    cells_changed(metaverse, thing);
+}
+
+bool replication_stale(Metaverse *metaverse, uint32_t thing,
+                       bool (*is_old)(const void *context, const Property *property,
+                                      const ChannelState *channel),
+                       const void *context)
+{
+    Replication *replication = &metaverse->replication;
+    const ThingModel *model = metaverse->world->things[thing].model;
+    bool any = false;
+    for (uint32_t i = 0; i < model->property_count; i++) {
+        ChannelState *channel = &replication->channels[replication->first_channel[thing] + i];
+        if (channel->quality == QUALITY_GOOD &&
+            (is_old == NULL || is_old(context, &model->properties[i], channel))) {
+            channel->quality = QUALITY_STALE;
+            any = true;
+        }
+    }
+    if (any) {
+        cells_changed(metaverse, thing);
+    }
+    return any;
+}
+
 void replication_integrate(Metaverse *metaverse, const SyncBatch *batch)
 {
     Replication *replication = &metaverse->replication;
-    const World *world = metaverse->world;
     if (batch->restarted) {
-        forget_values(replication, world->thing_count);
+        forget_values(replication, metaverse->world->thing_count);
         cells_all_changed(metaverse);
     }
-    for (size_t i = 0; i < batch->count; i++) {
-        const SyncSample *sample = &batch->samples[i];
-        if (sample->thing >= world->thing_count ||
-            sample->property >= replication->twins[sample->thing].channel_count) {
-            continue;
-        }
-        ChannelState *channel =
-            &replication->channels[replication->first_channel[sample->thing] + sample->property];
-        const ChannelState now = { .code = sample->code,
-                                   .source_time =
-                                       sample->quality == QUALITY_NONE ? TIME_NONE : sample->source_time,
-                                   .quality = sample->quality };
-        if (!same_channel(channel, &now)) {
-            *channel = now;
-            cells_changed(metaverse, sample->thing);
-        }
-    }
+    replication_apply(metaverse, batch);
     replication->source_time = batch->source_clock;
 }
 

@@ -148,6 +148,7 @@ static void take_over(Metaverse *metaverse, Session *session, Session *comer)
     session_free(metaverse, comer);
     session->peer = peer;
     session->role = role;
+    actuation_forget(session);
     session->heard = metaverse->now;
     session->broken = false;
     peer_map_add(&metaverse->peers, peer, (uint16_t)(session - metaverse->sessions));
@@ -176,6 +177,8 @@ bool resume_take(Metaverse *metaverse, Session *comer, const HelloMessage *hello
              (unsigned)session->number, alive ? ", from another connection" : "");
     resume_offer(metaverse, session);
     roster_list_again(metaverse, session);
+    actuation_welcome(metaverse, session);
+    services_welcome(metaverse, session);
     join_wake(metaverse, session); /* texts */
     return true;
 }

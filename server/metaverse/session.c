@@ -128,6 +128,7 @@ void session_free(Metaverse *metaverse, Session *session)
     }
     metaverse->free_slots[metaverse->free_count++] = (uint16_t)(session - metaverse->sessions);
     resume_forget(session);
+    system_list_forget(metaverse, session);
     *session = (Session){ 0 };
 }
 
@@ -271,6 +272,12 @@ static void dispatch(Metaverse *metaverse, Session *session, const Message *mess
         break;
     case MESSAGE_INPUT:
         receive_input(metaverse, session, &message->input);
+        break;
+    case MESSAGE_INVOKE:
+        actuation_invoke(metaverse, session, &message->invoke);
+        break;
+    case MESSAGE_SYSTEMS:
+        system_list_ask(metaverse, session);
         break;
     case MESSAGE_BYE:
         session_close(metaverse, session, REJECT_NONE, "left");

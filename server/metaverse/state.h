@@ -2,6 +2,7 @@
 #ifndef SERVER_METAVERSE_STATE_H
 #define SERVER_METAVERSE_STATE_H
 #include "server/metaverse/input_queue.h"
+#include "server/metaverse/integration.h"
 #include "server/metaverse/metaverse.h"
 #include "server/metaverse/name_set.h"
 #include "server/metaverse/peer_map.h"
@@ -64,9 +65,13 @@ typedef struct Session {
     EntityHandle avatar;
     AvatarState body;
     InputQueue inputs;
-    Outbox *outbox;        /* what it is told of the world */
-    uint32_t cell;         /* that its avatar is in, or NO_CELL */
-    uint16_t next_in_cell; /* slot, or NO_SESSION */
+    Outbox *outbox;           /* what it is told of the world */
+    uint32_t cell;            /* that its avatar is in, or NO_CELL */
+    uint16_t next_in_cell;    /* slot, or NO_SESSION */
+    Access access[LINKS_MAX]; /* to operate, by twin system */
+    uint16_t commands;        /* of its own under way */
+    bool asks_systems;        /* waits for an answer to SYSTEMS */
+    TimeNs systems_told;      /* when it had the last one; 0: never */
 
     FileRequestMessage requests[FILE_REQUESTS_MAX]; /* last: large, and of no use once the world is there */
 } Session;
@@ -156,6 +161,7 @@ struct Metaverse {
     uint64_t chunk_count; /* of all files */
     AvatarSlots avatars;
     Replication replication;
+    Integration integration;
     ByteBuffer scratch; /* one encoded message */
     LogBudget log;
     MetaverseCounters counters;
@@ -272,6 +278,21 @@ TimeNs avatars_time(const Metaverse *metaverse, TimeNs before);
 NODISCARD Status replication_create(Metaverse *metaverse, Diag *diag);
 void replication_integrate(Metaverse *metaverse, const SyncBatch *batch);
 
+/* One sample, of a thing and property of the world; others are ignored. */
+void replication_set(Metaverse *metaverse, const SyncSample *sample);
+
+/* All samples of a batch that numbers as the world does. */
+void replication_apply(Metaverse *metaverse, const SyncBatch *batch);
+
+/* A thing has no values any more. */
+void replication_forget(Metaverse *metaverse, uint32_t thing);
+
+/* The good values of a thing become stale, those that `is_old` says are (NULL: all). True when one did. */
+bool replication_stale(Metaverse *metaverse, uint32_t thing,
+                       bool (*is_old)(const void *context, const Property *property,
+                                      const ChannelState *channel),
+                       const void *context);
+
 /* Whether this tick is one for a snapshot; counts as taken. */
 bool replication_due(Metaverse *metaverse);
 void replication_send(Metaverse *metaverse);
@@ -342,5 +363,60 @@ void outbox_restart(const Metaverse *metaverse, Session *session);
 
 /* Sends what is due, as far as the client's rate allows; at least the tick's clocks. */
 void outbox_send(Metaverse *metaverse, Session *session);
+
+/* ---- physical_integration.c ---- */
+
+/* STATUS_OUT_OF_MEMORY, consumer_create's. On failure the endpoint is still its owner's. */
+NODISCARD Status integration_create(Metaverse *metaverse, TextTable *texts, Diag *diag);
+void integration_destroy(Metaverse *metaverse);
+const char *integration_name(const Metaverse *metaverse);
+
+/* The twin system of that name, or NULL. */
+SystemLink *integration_link(Metaverse *metaverse, const char *system);
+
+/* ---- thing_binding.c ---- */
+
+NODISCARD Status binding_create(Metaverse *metaverse);
+
+/* Binds the published things to those of the world, in place of what the system had published before.
+ * STATUS_OUT_OF_MEMORY: nothing is bound then. */
+NODISCARD Status binding_take(Metaverse *metaverse, SystemLink *link, const SystemModels *models);
+void binding_drop(Metaverse *metaverse, SystemLink *link);
+
+/* ---- actuation.c ---- */
+
+NODISCARD Status actuation_create(Metaverse *metaverse);
+void actuation_invoke(Metaverse *metaverse, Session *session, const InvokeMessage *invoke);
+
+/* Commands under way, to who has gone live or is back. */
+void actuation_welcome(Metaverse *metaverse, Session *session);
+
+/* The session has other rights now, or ends: access is asked for anew. */
+void actuation_forget(Session *session);
+
+/* What the consumer has to say of it. */
+void actuation_granted(Metaverse *metaverse, const ConsumerEvent *event);
+void actuation_refused(Metaverse *metaverse, uint64_t request, const char *reason);
+void actuation_state(Metaverse *metaverse, const ConsumerEvent *event);
+void actuation_revoked(Metaverse *metaverse, const char *grant);
+
+/* Ends what has waited for too long. */
+void actuation_sweep(Metaverse *metaverse);
+
+/* ---- service_integration.c ---- */
+
+NODISCARD Status services_create(Metaverse *metaverse);
+void services_alarm(Metaverse *metaverse, const ConsumerEvent *event);
+void services_down(Metaverse *metaverse, const char *service);
+void services_welcome(Metaverse *metaverse, Session *session);
+
+/* ---- system_list.c ---- */
+
+NODISCARD Status system_list_create(Metaverse *metaverse);
+void system_list_ask(Metaverse *metaverse, Session *session);
+
+/* The session ends. */
+void system_list_forget(Metaverse *metaverse, Session *session);
+void system_list_tell(Metaverse *metaverse);
 
 #endif

@@ -21,6 +21,7 @@ typedef struct TwinFeed {
     TimeNs clock;
     TimeNs behind;
     bool ended;
+    bool lost; /* as it said last */
 } TwinFeed;
 
 struct TwinSystem {
@@ -197,6 +198,9 @@ static uint8_t quality_as_reported(const Reported *reported)
 
 static bool is_duplicate(const Reported *reported, const TraceSample *sample)
 {
+    if (sample->quality == QUALITY_STALE) { /* of a good value it is news, also at the same time */
+        return reported->quality != QUALITY_GOOD && sample->source_time == reported->source_time;
+    }
     return sample->source_time == reported->source_time && sample->code == reported->code &&
            sample->quality == quality_as_reported(reported);
 }
@@ -205,7 +209,7 @@ static bool is_duplicate(const Reported *reported, const TraceSample *sample)
 static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
 {
     Slot *slot = slot_of(twin, sample->thing, sample->property);
-    if (slot == NULL || (sample->quality != QUALITY_GOOD && sample->quality != QUALITY_BAD) ||
+    if (slot == NULL || sample->quality == QUALITY_NONE || sample->quality >= QUALITY_COUNT ||
         sample->source_time == TIME_NONE) {
         twin->counters.unknown++;
         return;
@@ -228,6 +232,8 @@ static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
     slot->feed = feed;
     twin->counters.samples++;
     twin->counters.bad += sample->quality == QUALITY_BAD;
+    twin->counters.stale += sample->quality == QUALITY_STALE;
+    twin->counters.stale_now += sample->quality == QUALITY_STALE;
     if (slot->stale_after > 0 && sample->quality == QUALITY_GOOD) {
         TimeNs deadline;
         if (!__builtin_add_overflow(sample->source_time, slot->stale_after, &deadline) &&
@@ -236,6 +242,22 @@ static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
         }
     }
     publish(twin, sample->thing, sample->property, slot);
+}
+
+/* The way to the devices is cut: what came by it may be so no longer, until it is sampled again. */
+static void lose(TwinSystem *twin, uint8_t feed)
+{
+    for (uint32_t thing = 0; thing < twin->world->thing_count; thing++) {
+        for (uint32_t i = twin->first_slot[thing]; i < twin->first_slot[thing + 1]; i++) {
+            Slot *slot = &twin->slots[i];
+            if (slot->feed == feed && slot->reported.quality == QUALITY_GOOD) {
+                slot->reported.quality = QUALITY_STALE;
+                twin->counters.stale++;
+                twin->counters.stale_now++;
+                publish(twin, thing, (uint8_t)(i - twin->first_slot[thing]), slot);
+            }
+        }
+    }
 }
 
 /* Takes what is due from one feed, at most *room samples. */
@@ -261,6 +283,10 @@ static Status poll_feed(TwinSystem *twin, uint8_t index, TimeNs now, size_t *roo
         for (size_t i = 0; i < count; i++) {
             accept(twin, index, &twin->incoming[i]);
         }
+        if (told.lost && !feed->lost) {
+            lose(twin, index);
+        }
+        feed->lost = told.lost;
         *room -= count;
         feed->clock = told.source_clock;
         feed->behind = told.behind;

@@ -3,6 +3,8 @@
 #define SHARED_BASE_CLOCK_FILE_H
 #include "shared/base/time.h"
 
+#include <stddef.h>
+
 /* Monotonic time; never steps back, origin arbitrary. */
 TimeNs clock_monotonic(void);
 
@@ -14,5 +16,8 @@ TimeNs clock_process_cpu(void);
 
 /* Sleeps until monotonic time `deadline` (returns at once when it has passed) or until a signal arrives. */
 void clock_sleep_until(TimeNs deadline);
+
+/* Returns when one of `fds` is readable, and after `timeout` or a signal at the latest. */
+void clock_wait_readable(const int *fds, size_t count, TimeNs timeout);
 
 #endif

@@ -224,26 +224,42 @@ static void read_things(WorldLoader *loader, const JsonNode *root)
     world->thing_count = (uint32_t)count;
 }
 
+static void read_feed(const JsonNode *node, WorldFeed *out_feed)
+{
+    static const char *const replay_keys[] = { "type", "trace", "mapping", NULL };
+    static const char *const live_keys[] = { "type", "url", "mapping", NULL };
+    static const char *const sim_keys[] = { "type", NULL };
+    JsonNode type = json_required(node, "type");
+    JsonNode mapping = json_member(node, "mapping");
+    out_feed->type = json_read_text(&type, 1, WORLD_NAME_MAX, "replay");
+    if (strcmp(out_feed->type, "replay") == 0) {
+        json_known_keys(node, replay_keys);
+        JsonNode trace = json_required(node, "trace");
+        mapping = json_required(node, "mapping");
+        out_feed->trace = world_read_file_name(&trace);
+        out_feed->mapping = world_read_file_name(&mapping);
+    } else if (strcmp(out_feed->type, "sim") == 0) {
+        json_known_keys(node, sim_keys);
+    } else if (strcmp(out_feed->type, "mqtt") == 0 || strcmp(out_feed->type, "sparkplug") == 0) {
+        json_known_keys(node, live_keys);
+        JsonNode url = json_member(node, "url");
+        out_feed->url = json_read_text(&url, 1, 1023, NULL);
+        out_feed->mapping = mapping.value == NULL ? NULL : world_read_file_name(&mapping);
+    } else {
+        json_fail(&type, STATUS_UNSUPPORTED,
+                  "\"%s\" is not a feed type; there are \"replay\", \"sim\", \"mqtt\" and \"sparkplug\"",
+                  out_feed->type);
+    }
+}
+
 static void read_feeds(WorldLoader *loader, const JsonNode *root)
 {
-    static const char *const keys[] = { "type", "trace", "mapping", NULL };
     JsonNode list = json_member(root, "feeds");
     size_t count = json_array_size_in(&list, 0, FEEDS_MAX);
     loader->world.feeds = world_new_array(loader, &list, WorldFeed, count);
     for (size_t i = 0; i < count && loader->document.status == STATUS_OK; i++) {
-        WorldFeed *feed = &loader->world.feeds[i];
         JsonNode node = json_element(&list, i);
-        json_known_keys(&node, keys);
-        JsonNode type = json_required(&node, "type");
-        JsonNode trace = json_required(&node, "trace");
-        JsonNode mapping = json_required(&node, "mapping");
-        feed->type = json_read_text(&type, 1, WORLD_NAME_MAX, "replay");
-        if (strcmp(feed->type, "replay") != 0) {
-            json_fail(&type, STATUS_UNSUPPORTED, "\"%s\" is not a feed type; there is \"replay\"",
-                      feed->type);
-        }
-        feed->trace = world_read_file_name(&trace);
-        feed->mapping = world_read_file_name(&mapping);
+        read_feed(&node, &loader->world.feeds[i]);
     }
     loader->world.feed_count = (uint32_t)count;
 }

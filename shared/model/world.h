@@ -114,9 +114,10 @@ typedef struct Environment {
 } Environment;
 
 typedef struct WorldFeed {
-    const char *type;    /* "replay" */
-    const char *trace;   /* file name, found in the world's folder or the data folder */
-    const char *mapping; /* file name of the trace mapping (shared/trace/mapping.h) */
+    const char *type;    /* "replay", "sim", "mqtt" or "sparkplug" */
+    const char *trace;   /* replay: file name, found in the world's folder or the data folder; else NULL */
+    const char *mapping; /* file name of the mapping; NULL (not with replay): the default of the type */
+    const char *url; /* of the broker; NULL where there is none, and when it is told on the command line */
 } WorldFeed;
 
 typedef struct SolidIndex SolidIndex; /* solids.h */

@@ -210,6 +210,17 @@ static Status read_to_end(CsvReader *reader, Diag *diag)
 }
 
 /* The trace given, or the one the world's feed names, which lies in the world's folder or the data folder. */
+/* The first recording among the world's feeds; NULL when there is none. */
+static const WorldFeed *recording_of(const World *world)
+{
+    for (uint32_t i = 0; i < world->feed_count; i++) {
+        if (strcmp(world->feeds[i].type, "replay") == 0) {
+            return &world->feeds[i];
+        }
+    }
+    return NULL;
+}
+
 static Status open_trace(const Options *options, const World *world, Arena *arena, TraceInput *out_input,
                          const char **out_path, Diag *diag)
 {
@@ -217,8 +228,9 @@ static Status open_trace(const Options *options, const World *world, Arena *aren
         *out_path = options->arguments.items[1];
         return trace_input_open(*out_path, out_input, diag);
     }
-    if (world->feed_count == 0) {
-        return diag_set(diag, STATUS_NOT_FOUND, options->world, 0, "has no feed; name a trace file");
+    const WorldFeed *feed = recording_of(world);
+    if (feed == NULL) {
+        return diag_set(diag, STATUS_NOT_FOUND, options->world, 0, "has no recording; name a trace file");
     }
     const char *const folders[] = { options->world, options->data };
     Status status = STATUS_NOT_FOUND;
@@ -226,12 +238,12 @@ static Status open_trace(const Options *options, const World *world, Arena *aren
         if (!folders[i]) {
             continue;
         }
-        size_t size = strlen(folders[i]) + strlen(world->feeds[0].trace) + 2;
+        size_t size = strlen(folders[i]) + strlen(feed->trace) + 2;
         char *path = arena_alloc(arena, size, 1);
         if (!path) {
             return STATUS_OUT_OF_MEMORY;
         }
-        snprintf(path, size, "%s/%s", folders[i], world->feeds[0].trace);
+        snprintf(path, size, "%s/%s", folders[i], feed->trace);
         *out_path = path;
         status = trace_input_open(path, out_input, diag);
     }
@@ -246,11 +258,11 @@ static Status load_mapping(const Options *options, AssetSource source, const Wor
     Status status = STATUS_OK;
     if (name) {
         status = disk_read(name, MAPPING_SIZE_MAX, arena, &text, diag);
-    } else if (world->feed_count > 0) {
-        name = world->feeds[0].mapping;
+    } else if (recording_of(world) != NULL) {
+        name = recording_of(world)->mapping;
         status = asset_read(source, name, MAPPING_SIZE_MAX, arena, &text, diag);
     } else {
-        return diag_set(diag, STATUS_NOT_FOUND, options->world, 0, "has no feed; name a --mapping");
+        return diag_set(diag, STATUS_NOT_FOUND, options->world, 0, "has no recording; name a --mapping");
     }
     return status ? status : trace_mapping_load(text, name, world, arena, out_mapping, diag);
 }

@@ -25,7 +25,7 @@ typedef struct TraceSample {
     uint32_t thing;   /* index in World.things */
     uint8_t property; /* index in the thing's model */
     uint8_t quality;  /* QUALITY_GOOD, or QUALITY_BAD with code 0 when the row was marked or could not be
-                         understood */
+                         understood, or (live feeds) QUALITY_STALE: known not to be current */
     int64_t code;
 } TraceSample;
 

@@ -4,6 +4,7 @@
 #include "shared/wire/bits.h"
 
 #include <assert.h>
+#include <math.h>
 
 static const char *const reject_texts[REJECT_COUNT] = { [REJECT_NONE] = "no reason given",
 #define REJECT_TEXT(name, text) [REJECT_##name] = text,
@@ -14,6 +15,26 @@ static const char *const reject_texts[REJECT_COUNT] = { [REJECT_NONE] = "no reas
 const char *reject_text(RejectCode code)
 {
     return (unsigned)code < REJECT_COUNT ? reject_texts[code] : "unknown reason";
+}
+
+const char *wire_command_text(uint8_t state)
+{
+    static const char *const texts[WIRE_COMMAND_COUNT] = { [WIRE_COMMAND_NONE] = "asked",
+#define WIRE_COMMAND_TEXT(value, name, text) [value] = text,
+                                                           WIRE_COMMAND_TABLE(WIRE_COMMAND_TEXT)
+#undef WIRE_COMMAND_TEXT
+    };
+    return state < WIRE_COMMAND_COUNT ? texts[state] : "?";
+}
+
+const char *wire_system_text(uint8_t kind)
+{
+    static const char *const texts[WIRE_SYSTEM_COUNT] = { [WIRE_SYSTEM_NONE] = "?",
+#define WIRE_SYSTEM_TEXT(value, name, text) [value] = text,
+                                                          WIRE_SYSTEM_TABLE(WIRE_SYSTEM_TEXT)
+#undef WIRE_SYSTEM_TEXT
+    };
+    return kind < WIRE_SYSTEM_COUNT ? texts[kind] : "?";
 }
 
 static const MessageRule rules[MESSAGE_ID_COUNT] = {
@@ -193,6 +214,131 @@ static void codec_ticket(BitStream *stream, TicketMessage *message)
     bits_check(stream, message->seconds >= 1 && message->seconds <= RESUME_SECONDS_MAX, STATUS_OUT_OF_RANGE);
 }
 
+/* IEEE 754 binary64, finite. */
+static void codec_finite(BitStream *stream, double *number)
+{
+    uint64_t bits;
+    memcpy(&bits, number, sizeof bits);
+    bits_u64(stream, &bits, 64);
+    memcpy(number, &bits, sizeof bits);
+    bits_check(stream, isfinite(*number), STATUS_OUT_OF_RANGE);
+}
+
+static void codec_thing(BitStream *stream, uint32_t *thing)
+{
+    bits_u32(stream, thing, 32);
+    bits_check(stream, *thing < ENTITY_LIMIT_MAX, STATUS_OUT_OF_RANGE);
+}
+
+static void codec_property(BitStream *stream, uint8_t *property)
+{
+    bits_u8(stream, property, 8);
+    bits_check(stream, *property < 16 || *property == NO_WIRE_PROPERTY, STATUS_OUT_OF_RANGE);
+}
+
+static void codec_flag(BitStream *stream, uint8_t *flag)
+{
+    bits_u8(stream, flag, 8);
+    bits_check(stream, *flag <= 1, STATUS_OUT_OF_RANGE);
+}
+
+static void codec_invoke(BitStream *stream, InvokeMessage *message)
+{
+    bits_block(stream, message->command, sizeof message->command);
+    codec_thing(stream, &message->thing);
+    bits_u8(stream, &message->action, 8);
+    bits_check(stream, message->action <= ACTION_INDEX_MAX, STATUS_OUT_OF_RANGE);
+    bits_u8(stream, &message->kind, 8);
+    bits_require(stream, message->kind <= WIRE_VALUE_TEXT, STATUS_OUT_OF_RANGE);
+    if (message->kind == WIRE_VALUE_NUMBER) {
+        codec_finite(stream, &message->number);
+    } else if (message->kind == WIRE_VALUE_BOOLEAN) {
+        codec_flag(stream, &message->boolean);
+    } else if (message->kind == WIRE_VALUE_TEXT) {
+        bits_text(stream, message->text, sizeof message->text);
+    }
+}
+
+static void codec_command(BitStream *stream, CommandMessage *message)
+{
+    bits_block(stream, message->command, sizeof message->command);
+    codec_thing(stream, &message->thing);
+    bits_u8(stream, &message->action, 8);
+    bits_check(stream, message->action <= ACTION_INDEX_MAX + 1, STATUS_OUT_OF_RANGE);
+    bits_u8(stream, &message->state, 8);
+    bits_check(stream, message->state > WIRE_COMMAND_NONE && message->state < WIRE_COMMAND_COUNT,
+               STATUS_OUT_OF_RANGE);
+    codec_property(stream, &message->property);
+    bits_i64(stream, &message->desired);
+    bits_check(stream, message->property != NO_WIRE_PROPERTY || message->desired == 0, STATUS_OUT_OF_RANGE);
+    bits_u16(stream, &message->who, 16);
+    bits_i64(stream, &message->since);
+    bits_text(stream, message->name, sizeof message->name);
+    bits_text(stream, message->reason, sizeof message->reason);
+}
+
+static void codec_alarm(BitStream *stream, AlarmMessage *message)
+{
+    codec_thing(stream, &message->thing);
+    codec_property(stream, &message->property);
+    bits_u8(stream, &message->severity, 8);
+    bits_check(stream, message->severity == WIRE_WARNING || message->severity == WIRE_CRITICAL,
+               STATUS_OUT_OF_RANGE);
+    codec_flag(stream, &message->active);
+    codec_finite(stream, &message->score);
+    bits_i64(stream, &message->source_time);
+    bits_text(stream, message->service, sizeof message->service);
+    bits_text(stream, message->rule, sizeof message->rule);
+    bits_text(stream, message->text, sizeof message->text);
+}
+
+static void codec_systems(BitStream *stream, SystemsMessage *message)
+{
+    bits_u8(stream, &message->reserved, 8);
+    bits_check(stream, message->reserved == 0, STATUS_OUT_OF_RANGE);
+}
+
+static void codec_system(BitStream *stream, SystemMessage *message)
+{
+    bits_u8(stream, &message->index, 8);
+    bits_u8(stream, &message->count, 8);
+    bits_check(stream, message->count <= WIRE_SYSTEMS_MAX && message->index < message->count,
+               STATUS_OUT_OF_RANGE);
+    bits_u8(stream, &message->kind, 8);
+    bits_check(stream, message->kind > WIRE_SYSTEM_NONE && message->kind < WIRE_SYSTEM_COUNT,
+               STATUS_OUT_OF_RANGE);
+    codec_flag(stream, &message->up);
+    bits_u8(stream, &message->rights, 8);
+    bits_check(stream, message->rights <= (WIRE_RIGHT_READ | WIRE_RIGHT_ACTUATE), STATUS_OUT_OF_RANGE);
+    bits_u32(stream, &message->things, 32);
+    bits_u32(stream, &message->bound, 32);
+    bits_u16(stream, &message->syncs, 16);
+    bits_text(stream, message->name, sizeof message->name);
+    bits_text(stream, message->domain, sizeof message->domain);
+    bits_text(stream, message->title, sizeof message->title);
+    bits_text(stream, message->reason, sizeof message->reason);
+}
+
+static void codec_unbound_entry(BitStream *stream, UnboundEntry *entry)
+{
+    codec_thing(stream, &entry->thing);
+    bits_text(stream, entry->reason, sizeof entry->reason);
+}
+
+static void codec_unbound(BitStream *stream, UnboundMessage *message)
+{
+    codec_flag(stream, &message->last);
+    bits_rest(stream, &message->entries, UNBOUND_SIZE_MAX);
+    BitStream entries = bits_reader(message->entries);
+    entries.length_first = stream->length_first;
+    while (stream->status == STATUS_OK && bits_size(&entries) < message->entries.size) {
+        UnboundEntry entry;
+        codec_unbound_entry(&entries, &entry);
+        bits_require(stream, entries.status == STATUS_OK, entries.status);
+    }
+    bits_check(stream, entries.complaint == STATUS_OK, entries.complaint);
+}
+
 static void codec_message(BitStream *stream, Message *message)
 {
     switch (message->id) {
@@ -290,6 +436,31 @@ bool roster_entry_read(Bytes *entries, RosterEntry *out_entry)
     BitStream stream = bits_reader(*entries);
     RosterEntry entry = { 0 };
     codec_roster_entry(&stream, &entry);
+    if (stream.status != STATUS_OK) {
+        return false;
+    }
+    *entries = bytes_slice(*entries, bits_size(&stream), entries->size - bits_size(&stream));
+    *out_entry = entry;
+    return true;
+}
+
+Status unbound_entry_write(const UnboundEntry *entry, ByteBuffer *entries)
+{
+    UnboundEntry copy = *entry;
+    BitStream stream = bits_writer(entries->data + entries->size, entries->capacity - entries->size);
+    codec_unbound_entry(&stream, &copy);
+    Status status = bits_finish(&stream);
+    if (status == STATUS_OK) {
+        entries->size += bits_size(&stream);
+    }
+    return status;
+}
+
+bool unbound_entry_read(Bytes *entries, UnboundEntry *out_entry)
+{
+    BitStream stream = bits_reader(*entries);
+    UnboundEntry entry = { 0 };
+    codec_unbound_entry(&stream, &entry);
     if (stream.status != STATUS_OK) {
         return false;
     }

@@ -9,7 +9,7 @@
 #include "shared/wire/transport.h"
 
 #define PROTOCOL_MAGIC   0x44540000u /* "DT": upper half of the connect data; the lower half is the version */
-#define PROTOCOL_VERSION 2u
+#define PROTOCOL_VERSION 3u
 #define PROTOCOL_PORT    4238 /* UDP, where nobody names another one */
 
 /* Session states, as bits for the table. */
@@ -36,7 +36,13 @@ typedef enum Sender { SENDER_CLIENT = 1, SENDER_SERVER = 2 } Sender;
     X(12, ROSTER, roster, SENDER_SERVER, 0, RELIABLE, NONE, STATE_JOIN | STATE_LIVE)                \
     X(14, TEXT_DEFINE, text_define, SENDER_SERVER, 0, RELIABLE, NONE, STATE_JOIN | STATE_LIVE)      \
     X(15, BYE, bye, SENDER_CLIENT, 0, RELIABLE, NONE, STATE_HELLO | STATE_JOIN | STATE_LIVE)        \
-    X(16, TICKET, ticket, SENDER_SERVER, 0, RELIABLE, NONE, STATE_HELLO | STATE_LIVE)
+    X(16, TICKET, ticket, SENDER_SERVER, 0, RELIABLE, NONE, STATE_HELLO | STATE_LIVE)               \
+    X(17, INVOKE, invoke, SENDER_CLIENT, 0, RELIABLE, NONE, STATE_LIVE)                             \
+    X(18, COMMAND, command, SENDER_SERVER, 0, RELIABLE, NONE, STATE_LIVE)                           \
+    X(19, ALARM, alarm, SENDER_SERVER, 0, RELIABLE, NONE, STATE_LIVE)                               \
+    X(20, SYSTEMS, systems, SENDER_CLIENT, 0, RELIABLE, NONE, STATE_LIVE)                           \
+    X(21, SYSTEM, system, SENDER_SERVER, 0, RELIABLE, NONE, STATE_LIVE)                             \
+    X(22, UNBOUND, unbound, SENDER_SERVER, 0, RELIABLE, NONE, STATE_LIVE)
 
 typedef enum MessageId {
     MESSAGE_NONE,
@@ -46,15 +52,18 @@ typedef enum MessageId {
         MESSAGE_ID_COUNT
 } MessageId;
 
-#define NAME_SIZE        64    /* user name in UTF-8, with the terminator */
-#define REASON_SIZE      256   /* text of a REJECT */
-#define FILE_NAME_SIZE   256   /* as ASSET_NAME_SIZE */
-#define FILE_CHUNK_MAX   1024  /* bytes of one FILE_CHUNK: one datagram */
-#define FILE_REQUEST_MAX 64    /* chunks of one FILE_REQUEST: the client's window */
-#define INPUTS_MAX       8     /* inputs repeated in one INPUT message: survives 7 lost in a row */
-#define ROSTER_SIZE_MAX  16384 /* bytes of the entries of one ROSTER */
-#define HASH_SIZE        32
-#define TICKET_SIZE      32 /* secret bytes of a ticket */
+#define NAME_SIZE         64    /* user name in UTF-8, with the terminator */
+#define REASON_SIZE       256   /* text of a REJECT */
+#define FILE_NAME_SIZE    256   /* as ASSET_NAME_SIZE */
+#define FILE_CHUNK_MAX    1024  /* bytes of one FILE_CHUNK: one datagram */
+#define FILE_REQUEST_MAX  64    /* chunks of one FILE_REQUEST: the client's window */
+#define INPUTS_MAX        8     /* inputs repeated in one INPUT message: survives 7 lost in a row */
+#define ROSTER_SIZE_MAX   16384 /* bytes of the entries of one ROSTER */
+#define HASH_SIZE         32
+#define TICKET_SIZE       32 /* secret bytes of a ticket */
+#define COMMAND_SIZE      16 /* random bytes of a command's id */
+#define SYSTEM_TITLE_SIZE 128
+#define UNBOUND_SIZE_MAX  16384 /* bytes of the entries of one UNBOUND */
 
 /* What a field may say at most; anything beyond is refused as OUT_OF_RANGE. */
 #define TICK_RATE_MAX      1000u
@@ -66,6 +75,56 @@ typedef enum MessageId {
 #define HISTORY_LIMIT_MAX  1024u
 #define INPUT_PITCH_MAX    16384 /* a quarter turn */
 #define RESUME_SECONDS_MAX 3600u
+#define ACTION_INDEX_MAX   63u /* actions of a thing */
+#define WIRE_SYSTEMS_MAX   64u /* SYSTEM entries of one answer */
+#define NO_WIRE_PROPERTY   255u
+
+/* X(VALUE, NAME, text): states of a command; numbered as CommandState of the interfaces, which the systems
+ * that know both assert. The last five are final. */
+#define WIRE_COMMAND_TABLE(X)      \
+    X(1, AUTHORISED, "authorised") \
+    X(2, ACCEPTED, "accepted")     \
+    X(3, CONFIRMED, "confirmed")   \
+    X(4, REFUSED, "refused")       \
+    X(5, TIMED_OUT, "timed out")   \
+    X(6, SUPERSEDED, "superseded") \
+    X(7, FAILED, "failed")
+
+typedef enum WireCommandState {
+    WIRE_COMMAND_NONE, /* asked for, and nothing heard yet; not on the wire */
+#define WIRE_COMMAND_ENUM(value, name, text) WIRE_COMMAND_##name = (value),
+    WIRE_COMMAND_TABLE(WIRE_COMMAND_ENUM)
+#undef WIRE_COMMAND_ENUM
+        WIRE_COMMAND_COUNT
+} WireCommandState;
+
+const char *wire_command_text(uint8_t state); /* "timed out"; "asked" for NONE, "?" for what is none */
+
+static inline bool wire_command_final(uint8_t state)
+{
+    return state >= WIRE_COMMAND_CONFIRMED;
+}
+
+/* X(VALUE, NAME, text): kinds of systems, numbered as SystemKind of the interfaces. */
+#define WIRE_SYSTEM_TABLE(X)     \
+    X(1, TWIN, "twin")           \
+    X(2, ENABLER, "enabler")     \
+    X(3, METAVERSE, "metaverse") \
+    X(4, SERVICE, "service")
+
+typedef enum WireSystemKind {
+    WIRE_SYSTEM_NONE,
+#define WIRE_SYSTEM_ENUM(value, name, text) WIRE_SYSTEM_##name = (value),
+    WIRE_SYSTEM_TABLE(WIRE_SYSTEM_ENUM)
+#undef WIRE_SYSTEM_ENUM
+        WIRE_SYSTEM_COUNT
+} WireSystemKind;
+
+const char *wire_system_text(uint8_t kind); /* "twin"; "?" */
+
+/* Rights, as bits: numbered as RIGHT_* of the interfaces. */
+#define WIRE_RIGHT_READ    1u
+#define WIRE_RIGHT_ACTUATE 2u
 
 /* X(CODE, text): why a server refuses or ends a session; sent with a text for people. */
 #define REJECT_TABLE(X)                               \
@@ -195,6 +254,79 @@ typedef struct TicketMessage {
     uint8_t ticket[TICKET_SIZE];
 } TicketMessage;
 
+/* What INVOKE gives an action. */
+typedef enum WireValueKind {
+    WIRE_VALUE_NONE,
+    WIRE_VALUE_NUMBER,
+    WIRE_VALUE_BOOLEAN,
+    WIRE_VALUE_TEXT
+} WireValueKind;
+
+typedef struct InvokeMessage {
+    uint8_t command[COMMAND_SIZE]; /* random; the same again when it is asked once more */
+    uint32_t thing;                /* index in the world file */
+    uint8_t action;                /* index in the thing's model, <= ACTION_INDEX_MAX */
+    uint8_t kind;                  /* WireValueKind; only the member it names is sent */
+    double number;                 /* finite */
+    uint8_t boolean;
+    char text[256];
+} InvokeMessage;
+
+typedef struct CommandMessage {
+    uint8_t command[COMMAND_SIZE];
+    uint32_t thing;
+    uint8_t action;       /* ACTION_INDEX_MAX + 1 where the action is not known here */
+    uint8_t state;        /* WireCommandState */
+    uint8_t property;     /* that it drives, in the thing's model; NO_WIRE_PROPERTY: none is known */
+    int64_t desired;      /* code that the property is wished to have; 0 without a property */
+    uint16_t who;         /* session; 0: nobody of this server */
+    TimeNs since;         /* server time at which it was asked for */
+    char name[NAME_SIZE]; /* of who asks */
+    char reason[REASON_SIZE];
+} CommandMessage;
+
+typedef enum WireSeverity { WIRE_WARNING = 1, WIRE_CRITICAL = 2 } WireSeverity;
+
+typedef struct AlarmMessage {
+    uint32_t thing;
+    uint8_t property;        /* NO_WIRE_PROPERTY: of the whole thing */
+    uint8_t severity;        /* WireSeverity */
+    uint8_t active;          /* 0: it is over */
+    double score;            /* finite */
+    TimeNs source_time;      /* of the sample that changed it; TIME_NONE: unknown */
+    char service[NAME_SIZE]; /* with rule, thing and property names the alarm */
+    char rule[NAME_SIZE];
+    char text[REASON_SIZE]; /* for people */
+} AlarmMessage;
+
+typedef struct SystemsMessage {
+    uint8_t reserved; /* 0 */
+} SystemsMessage;
+
+typedef struct SystemMessage {
+    uint8_t index, count; /* of this answer: index 0 .. count - 1, count 1 .. WIRE_SYSTEMS_MAX */
+    uint8_t kind;         /* WireSystemKind */
+    uint8_t up;           /* 1: can be reached */
+    uint8_t rights;       /* WIRE_RIGHT_*: granted to this metaverse system; of a user's, nothing */
+    uint32_t things;      /* that it has published; of the metaverse system: in the world */
+    uint32_t bound;       /* of the world's things that are bound to it; of the metaverse system: to any */
+    uint16_t syncs;       /* synchronisation messages received in the last second */
+    char name[NAME_SIZE], domain[NAME_SIZE];
+    char title[SYSTEM_TITLE_SIZE];
+    char reason[REASON_SIZE]; /* why it is down, or not all is bound; "" */
+} SystemMessage;
+
+/* One thing of the world that no twin system stands behind. */
+typedef struct UnboundEntry {
+    uint32_t thing;
+    char reason[REASON_SIZE];
+} UnboundEntry;
+
+typedef struct UnboundMessage {
+    uint8_t last;  /* 1: the answer to SYSTEMS ends here */
+    Bytes entries; /* unbound_entry_write's bytes, one after the other; may be empty */
+} UnboundMessage;
+
 /* One decoded message. */
 typedef struct Message {
     MessageId id;
@@ -214,6 +346,12 @@ typedef struct Message {
         TextDefineMessage text_define;
         ByeMessage bye;
         TicketMessage ticket;
+        InvokeMessage invoke;
+        CommandMessage command;
+        AlarmMessage alarm;
+        SystemsMessage systems;
+        SystemMessage system;
+        UnboundMessage unbound;
     };
 } Message;
 
@@ -253,6 +391,10 @@ NODISCARD Status roster_entry_write(const RosterEntry *entry, ByteBuffer *entrie
 
 /* Takes the first entry off *entries, which a decoded RosterMessage holds; false when none is left. */
 bool roster_entry_read(Bytes *entries, RosterEntry *out_entry);
+
+/* The same for the entries of an UNBOUND. */
+NODISCARD Status unbound_entry_write(const UnboundEntry *entry, ByteBuffer *entries);
+bool unbound_entry_read(Bytes *entries, UnboundEntry *out_entry);
 
 /* Copies `text` (any bytes) into `out` (size ≥ 1) as text that a message may carry: each byte of what is
  * not UTF-8 or a control character becomes '?', and what does not fit is cut at a character. Always

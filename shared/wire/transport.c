@@ -21,11 +21,11 @@ void transport_flush(Transport transport, TimeNs now)
     transport.ops->flush(transport.context, now);
 }
 
-void transport_wait(Transport transport, TimeNs timeout)
+int transport_wake_fd(Transport transport)
 {
-    if (transport.ops->wait != NULL && timeout > 0) {
-        transport.ops->wait(transport.context, timeout);
-    }
+    return transport.ops == NULL || transport.ops->wake_fd == NULL
+               ? -1
+               : transport.ops->wake_fd(transport.context);
 }
 
 void transport_disconnect(Transport transport, PeerId peer, uint32_t reason)

@@ -51,7 +51,7 @@ typedef struct TransportOps {
     Status (*send)(void *context, PeerId peer, uint8_t channel, Delivery delivery, Bytes bytes);
     Status (*poll)(void *context, TimeNs now, TransportEvent *out_event);
     void (*flush)(void *context, TimeNs now);
-    void (*wait)(void *context, TimeNs timeout); /* NULL: in virtual time nobody waits */
+    int (*wake_fd)(const void *context); /* NULL: in virtual time nobody waits */
     void (*disconnect)(void *context, PeerId peer, uint32_t reason);
     Status (*stats)(const void *context, PeerId peer, TransportStats *out_stats);
     Status (*address)(const void *context, PeerId peer, char *out, size_t size);
@@ -80,9 +80,8 @@ NODISCARD Status transport_poll(Transport transport, TimeNs now, TransportEvent 
 /* Puts everything queued on the wire. */
 void transport_flush(Transport transport, TimeNs now);
 
-/* Returns when something may have come in, and after `timeout` or a signal at the latest. At once where time
- * is virtual. */
-void transport_wait(Transport transport, TimeNs timeout);
+/* A file descriptor that is readable when something may have come in; -1: there is none. */
+int transport_wake_fd(Transport transport);
 
 /* Ends a connection after what is queued has been delivered; the other side sees DISCONNECTED with `reason`.
  * No event follows here. Unknown peers are ignored. */

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/select.h>
 
 #define PACKET_MAX           ((size_t)1 << 20)
 #define QUEUE_PACKETS_MAX    16384u
@@ -442,20 +441,10 @@ static void enet_flush(void *context, TimeNs now)
     collect_totals(transport);
 }
 
-/* pselect and not poll: a wait is often shorter than a millisecond. */
-static void enet_wait(void *context, TimeNs timeout)
+static int enet_wake_fd(const void *context)
 {
     const EnetTransport *transport = context;
-    int file = transport->host->socket;
-    struct timespec limit = { .tv_sec = timeout / TIME_SECOND, .tv_nsec = timeout % TIME_SECOND };
-    fd_set readable;
-    FD_ZERO(&readable);
-    if (file < FD_SETSIZE) {
-        FD_SET(file, &readable);
-    } else if (limit.tv_sec > 0 || limit.tv_nsec > (long)TIME_MS) { /* it cannot be watched: looked at soon */
-        limit = (struct timespec){ .tv_nsec = (long)TIME_MS };
-    }
-    (void)pselect(file < FD_SETSIZE ? file + 1 : 0, &readable, NULL, NULL, &limit, NULL);
+    return transport->host->socket;
 }
 
 static void enet_disconnect(void *context, PeerId id, uint32_t reason)
@@ -636,7 +625,7 @@ Status transport_enet_create(const EnetConfig *config, Transport *out_transport,
                                       .send = enet_send,
                                       .poll = enet_poll,
                                       .flush = enet_flush,
-                                      .wait = enet_wait,
+                                      .wake_fd = enet_wake_fd,
                                       .disconnect = enet_disconnect,
                                       .stats = enet_stats,
                                       .address = enet_address,

@@ -226,10 +226,10 @@ static void secure_flush(void *context, TimeNs now)
     transport_flush(transport->inner, now);
 }
 
-static void secure_wait(void *context, TimeNs timeout)
+static int secure_wake_fd(const void *context)
 {
     const SecureTransport *transport = context;
-    transport_wait(transport->inner, timeout);
+    return transport_wake_fd(transport->inner);
 }
 
 static void secure_disconnect(void *context, PeerId id, uint32_t reason)
@@ -275,7 +275,7 @@ static const TransportOps secure_ops = { .connect = secure_connect,
                                          .send = secure_send,
                                          .poll = secure_poll,
                                          .flush = secure_flush,
-                                         .wait = secure_wait,
+                                         .wake_fd = secure_wake_fd,
                                          .disconnect = secure_disconnect,
                                          .stats = secure_stats,
                                          .address = secure_address,

@@ -116,7 +116,8 @@ static void serve(Server *server, TimeNs end)
         clock_sleep_until(from < wake ? from : wake);
         TimeNs left = wake - clock_monotonic();
         if (from < wake && left > 0) {
-            server_wait(server, left);
+            int fds[SERVER_WAKE_FDS_MAX];
+            clock_wait_readable(fds, server_wake_fds(server, fds), left);
         }
     }
 }

@@ -82,6 +82,107 @@ static void fill_roster(RosterMessage *roster, Random *random)
     roster->entries = bytes_of(bytes, entries.size);
 }
 
+static double random_number(Random *random)
+{
+    return ((double)random_below(random, 2000001) - 1e6) / 64;
+}
+
+static uint8_t random_property(Random *random)
+{
+    uint64_t property = random_below(random, 17);
+    return property < 16 ? (uint8_t)property : NO_WIRE_PROPERTY;
+}
+
+static void fill_invoke(InvokeMessage *invoke, Random *random)
+{
+    *invoke = (InvokeMessage){ .thing = (uint32_t)random_below(random, ENTITY_LIMIT_MAX),
+                               .action = (uint8_t)random_below(random, ACTION_INDEX_MAX + 1),
+                               .kind = (uint8_t)random_below(random, WIRE_VALUE_TEXT + 1),
+                               .number = random_number(random),
+                               .boolean = (uint8_t)random_below(random, 2) };
+    for (size_t i = 0; i < COMMAND_SIZE; i++) {
+        invoke->command[i] = (uint8_t)random_u64(random);
+    }
+    fill_text(invoke->text, sizeof invoke->text, random);
+}
+
+static void fill_command(CommandMessage *command, Random *random)
+{
+    *command = (CommandMessage){ .thing = (uint32_t)random_below(random, ENTITY_LIMIT_MAX),
+                                 .action = (uint8_t)random_below(random, ACTION_INDEX_MAX + 2),
+                                 .state = (uint8_t)(1 + random_below(random, WIRE_COMMAND_COUNT - 1)),
+                                 .property = random_property(random),
+                                 .who = (uint16_t)random_u64(random),
+                                 .since = (TimeNs)random_u64(random) };
+    command->desired = command->property == NO_WIRE_PROPERTY ? 0 : (int64_t)random_u64(random);
+    for (size_t i = 0; i < COMMAND_SIZE; i++) {
+        command->command[i] = (uint8_t)random_u64(random);
+    }
+    fill_text(command->name, sizeof command->name, random);
+    fill_text(command->reason, sizeof command->reason, random);
+}
+
+static void fill_system(SystemMessage *system, Random *random)
+{
+    *system = (SystemMessage){ .count = (uint8_t)(1 + random_below(random, WIRE_SYSTEMS_MAX)),
+                               .kind = (uint8_t)(1 + random_below(random, WIRE_SYSTEM_COUNT - 1)),
+                               .up = (uint8_t)random_below(random, 2),
+                               .rights = (uint8_t)random_below(random, 4),
+                               .things = (uint32_t)random_u64(random),
+                               .bound = (uint32_t)random_u64(random),
+                               .syncs = (uint16_t)random_u64(random) };
+    system->index = (uint8_t)random_below(random, system->count);
+    fill_text(system->name, sizeof system->name, random);
+    fill_text(system->domain, sizeof system->domain, random);
+    fill_text(system->title, sizeof system->title, random);
+    fill_text(system->reason, sizeof system->reason, random);
+}
+
+static void fill_unbound(UnboundMessage *unbound, Random *random)
+{
+    static uint8_t bytes[512];
+    ByteBuffer entries = { .data = bytes, .capacity = sizeof bytes };
+    for (uint64_t left = random_below(random, 4); left > 0; left--) {
+        UnboundEntry entry = { .thing = (uint32_t)random_below(random, ENTITY_LIMIT_MAX) };
+        fill_text(entry.reason, sizeof entry.reason, random);
+        must(unbound_entry_write(&entry, &entries) == STATUS_OK, "an entry does not encode");
+    }
+    *unbound = (UnboundMessage){ .last = (uint8_t)random_below(random, 2),
+                                 .entries = bytes_of(bytes, entries.size) };
+}
+
+/* Those that tell of systems, commands and alarms. */
+static void fill_systems(Message *message, Random *random)
+{
+    switch (message->id) {
+    case MESSAGE_INVOKE:
+        fill_invoke(&message->invoke, random);
+        break;
+    case MESSAGE_COMMAND:
+        fill_command(&message->command, random);
+        break;
+    case MESSAGE_ALARM:
+        message->alarm = (AlarmMessage){ .thing = (uint32_t)random_below(random, ENTITY_LIMIT_MAX),
+                                         .property = random_property(random),
+                                         .severity = (uint8_t)(1 + random_below(random, 2)),
+                                         .active = (uint8_t)random_below(random, 2),
+                                         .score = random_number(random),
+                                         .source_time = (TimeNs)random_u64(random) };
+        fill_text(message->alarm.service, sizeof message->alarm.service, random);
+        fill_text(message->alarm.rule, sizeof message->alarm.rule, random);
+        fill_text(message->alarm.text, sizeof message->alarm.text, random);
+        break;
+    case MESSAGE_SYSTEM:
+        fill_system(&message->system, random);
+        break;
+    case MESSAGE_UNBOUND:
+        fill_unbound(&message->unbound, random);
+        break;
+    default:
+        break;
+    }
+}
+
 static void fill_handshake(Message *message, Random *random)
 {
     switch (message->id) {
@@ -128,6 +229,7 @@ static void fill_handshake(Message *message, Random *random)
         fill_hash(message->ticket.ticket, random);
         break;
     default:
+        fill_systems(message, random);
         break;
     }
 }
@@ -206,6 +308,112 @@ static void print_roster(const RosterMessage *roster)
     printf("]");
 }
 
+static void print_real(const char *key, double value)
+{
+    printf(", \"%s\": %.17g", key, value);
+}
+
+static void print_invoke(const InvokeMessage *invoke)
+{
+    print_block("command", invoke->command, COMMAND_SIZE);
+    print_number("thing", invoke->thing);
+    print_number("action", invoke->action);
+    if (invoke->kind == WIRE_VALUE_NUMBER) {
+        print_real("value", invoke->number);
+    } else if (invoke->kind == WIRE_VALUE_TEXT) {
+        print_text("value", invoke->text);
+    } else {
+        printf(", \"value\": %s", invoke->kind == WIRE_VALUE_NONE ? "null"
+                                  : invoke->boolean               ? "true"
+                                                                  : "false");
+    }
+}
+
+static void print_command(const CommandMessage *command)
+{
+    print_block("command", command->command, COMMAND_SIZE);
+    print_number("thing", command->thing);
+    print_number("action", command->action);
+    print_number("state", command->state);
+    print_number("property", command->property);
+    print_number("desired", command->desired);
+    print_number("who", command->who);
+    print_number("since", command->since);
+    print_text("name", command->name);
+    print_text("reason", command->reason);
+}
+
+static void print_alarm(const AlarmMessage *alarm)
+{
+    print_number("thing", alarm->thing);
+    print_number("property", alarm->property);
+    print_number("severity", alarm->severity);
+    print_number("active", alarm->active);
+    print_real("score", alarm->score);
+    print_number("source_time", alarm->source_time);
+    print_text("service", alarm->service);
+    print_text("rule", alarm->rule);
+    print_text("text", alarm->text);
+}
+
+static void print_system(const SystemMessage *system)
+{
+    print_number("index", system->index);
+    print_number("count", system->count);
+    print_number("system_kind", system->kind);
+    print_number("up", system->up);
+    print_number("rights", system->rights);
+    print_number("things", system->things);
+    print_number("bound", system->bound);
+    print_number("syncs", system->syncs);
+    print_text("name", system->name);
+    print_text("domain", system->domain);
+    print_text("title", system->title);
+    print_text("reason", system->reason);
+}
+
+static void print_unbound(const UnboundMessage *unbound)
+{
+    Bytes entries = unbound->entries;
+    UnboundEntry entry;
+    const char *separator = "";
+    print_number("last", unbound->last);
+    printf(", \"things\": [");
+    while (unbound_entry_read(&entries, &entry)) {
+        printf("%s{\"thing\": %u", separator, entry.thing);
+        print_text("reason", entry.reason);
+        printf("}");
+        separator = ", ";
+    }
+    printf("]");
+}
+
+static void print_systems(const Message *message)
+{
+    switch (message->id) {
+    case MESSAGE_INVOKE:
+        print_invoke(&message->invoke);
+        break;
+    case MESSAGE_COMMAND:
+        print_command(&message->command);
+        break;
+    case MESSAGE_ALARM:
+        print_alarm(&message->alarm);
+        break;
+    case MESSAGE_SYSTEMS:
+        print_number("reserved", message->systems.reserved);
+        break;
+    case MESSAGE_SYSTEM:
+        print_system(&message->system);
+        break;
+    case MESSAGE_UNBOUND:
+        print_unbound(&message->unbound);
+        break;
+    default:
+        break;
+    }
+}
+
 static void print_handshake(const Message *message)
 {
     switch (message->id) {
@@ -251,6 +459,7 @@ static void print_handshake(const Message *message)
         print_block("ticket", message->ticket.ticket, TICKET_SIZE);
         break;
     default:
+        print_systems(message);
         break;
     }
 }

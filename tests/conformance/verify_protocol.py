@@ -9,6 +9,7 @@ refuses what it says must be refused; compares the tables of PROTOCOL.md with th
 import json
 import math
 import re
+import struct
 import subprocess
 import sys
 
@@ -152,6 +153,69 @@ def roster(f):
     return {"people": people}
 
 
+def thing(f):
+    return f.within(f.u32(), 0, (1 << 20) - 1)
+
+
+def channel(f):
+    value = f.u8()
+    if value != 255:
+        f.within(value, 0, 15)
+    return value
+
+
+def double(f):
+    value = struct.unpack("<d", f.block(8))[0]
+    if not math.isfinite(value):
+        f.complain("OUT_OF_RANGE")
+    return value
+
+
+def invoke(f):
+    m = {"command": f.block(16).hex(), "thing": thing(f), "action": f.within(f.u8(), 0, 63)}
+    kind = f.u8()
+    if kind > 3:
+        raise Refused("OUT_OF_RANGE")
+    m["value"] = None if kind == 0 else double(f) if kind == 1 else f.within(f.u8(), 0, 1) == 1 if kind == 2 else f.text(256)
+    return m
+
+
+def command(f):
+    m = {"command": f.block(16).hex(), "thing": thing(f), "action": f.within(f.u8(), 0, 64),
+         "state": f.within(f.u8(), 1, 7), "property": channel(f), "desired": f.i64(), "who": f.u16(), "since": f.i64(),
+         "name": f.text(64), "reason": f.text(256)}
+    if m["property"] == 255 and m["desired"] != 0:
+        f.complain("OUT_OF_RANGE")
+    return m
+
+
+def alarm(f):
+    return {"thing": thing(f), "property": channel(f), "severity": f.within(f.u8(), 1, 2),
+            "active": f.within(f.u8(), 0, 1), "score": double(f), "source_time": f.i64(), "service": f.text(64),
+            "rule": f.text(64), "text": f.text(256)}
+
+
+def system(f):
+    m = {"index": f.u8(), "count": f.u8(), "system_kind": f.u8(), "up": f.u8(), "rights": f.u8(), "things": f.u32(),
+         "bound": f.u32(), "syncs": f.u16(), "name": f.text(64), "domain": f.text(64), "title": f.text(128),
+         "reason": f.text(256)}
+    f.within(m["count"], 0, 64)
+    f.within(m["index"], 0, m["count"] - 1)
+    f.within(m["system_kind"], 1, 4)
+    f.within(m["up"], 0, 1)
+    f.within(m["rights"], 0, 3)
+    return m
+
+
+def unbound(f):
+    m = {"last": f.within(f.u8(), 0, 1), "things": []}
+    if len(f.data) - f.at > 16384:
+        raise Refused("OUT_OF_RANGE")
+    while f.at < len(f.data):
+        m["things"].append({"thing": thing(f), "reason": f.text(256)})
+    return m
+
+
 LAYOUTS = {
     "HELLO": hello,
     "WELCOME": welcome,
@@ -168,6 +232,12 @@ LAYOUTS = {
     "TEXT_DEFINE": lambda f: {"text_id": f.u32(), "text": f.text(256)},
     "BYE": lambda f: {"reserved": f.within(f.u8(), 0, 0)},
     "TICKET": lambda f: {"session": f.u16(), "seconds": f.within(f.u16(), 1, 3600), "ticket": f.hash()},
+    "INVOKE": invoke,
+    "COMMAND": command,
+    "ALARM": alarm,
+    "SYSTEMS": lambda f: {"reserved": f.within(f.u8(), 0, 0)},
+    "SYSTEM": system,
+    "UNBOUND": unbound,
 }
 
 

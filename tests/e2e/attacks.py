@@ -46,7 +46,7 @@ class Watcher:
 class Attacks:
     def __init__(self, stage, attack):
         self.attack, self.stage = attack, stage
-        self.server = stage.server("--world", ROOT / "assets/worlds/plant")
+        self.server = stage.server("--world", ROOT / "assets/worlds/plant", "--feed", "replay")
         self.port = stage.port
         self.watcher = Watcher(attack, self.port)
         time.sleep(1)

@@ -133,7 +133,7 @@ def main():
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     os.environ["XDG_CONFIG_HOME"] = str(out / "config")  # the demo's server has any free port: not one to remember
-    world = ["--world", arguments.world, "--speed", arguments.speed, "--loop"]
+    world = ["--world", arguments.world, "--feed", "replay", "--speed", arguments.speed, "--loop"]
     if arguments.data:
         world += ["--data", arguments.data]
     began = time.monotonic()

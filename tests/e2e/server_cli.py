@@ -207,6 +207,13 @@ def bad_input(program):
             check(err.count("\n") <= 2, f"{name}: one message, got {err!r}")
     code, _, err = run(program, "--world", "/nonexistent/world")
     check(code == INPUT and "/nonexistent/world" in err, f"missing folder: {code} {err!r}")
+    with tempfile.TemporaryDirectory() as folder:
+        simulated = damaged(folder, "world.json", lambda data: re.sub(rb'"feeds": \[.*?\]', b'"feeds": [{"type": "sim"}]', data,
+                                                                      flags=re.S))
+        code, out, err = run(program, "--world", str(simulated), "--port", "0", "--seconds", "1")
+        check(code == INPUT and out == "" and "no simulation for the world" in err, f"another world simulated: {code} {err!r}")
+    code, _, err = run(program, "--world", str(TINY), "--feed", "sim", "--port", "0", "--seconds", "1")
+    check(code == INPUT and "no feed of type 'sim'; there is replay" in err, f"--feed: {code} {err!r}")
     code, _, err = run(program, "--world", "no-such-shipped-world")
     check(code == INPUT and "no-such-shipped-world" in err, f"missing shipped world: {code} {err!r}")
 
@@ -237,6 +244,17 @@ def other_worlds(program):
         check(done.returncode == OK, f"$DTMV_ASSETS: {done.stderr}")
 
 
+def plant_is_simulated(program):
+    """Without options the plant is simulated; --feed replay plays its recording, which ends."""
+    plant = str(HERE.parent.parent / "assets" / "worlds" / "plant")
+    with Server(program, "--speed", "200", world=plant) as server:
+        server.wait_for(r"11 things, [1-9]\d+ samples \(0 dropped, 0 bad\), 0 stale")
+        check(server.stop(signal.SIGTERM) == OK, server.text())
+    with Server(program, "--feed", "replay", "--speed", "1000", world=plant) as server:
+        server.wait_for("the trace has ended.* 24824 rows")
+        check(server.stop(signal.SIGTERM) == OK, server.text())
+
+
 def trace_ends_and_loops(program):
     with Server(program, "--speed", "100") as server:
         server.wait_for("the trace has ended.* 60 rows")
@@ -252,7 +270,7 @@ def main():
     program = parser.parse_args().server
     failures = 0
     for test in (help_and_usage, signals, seconds_and_status, json_log, configuration, port_in_use, hostile_datagrams,
-                 bad_input, data_folder, other_worlds, trace_ends_and_loops):
+                 bad_input, data_folder, other_worlds, trace_ends_and_loops, plant_is_simulated):
         try:
             test(program)
             print(f"ok: {test.__name__}", flush=True)

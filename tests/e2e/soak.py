@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--data")
     arguments = parser.parse_args()
 
-    world = ["--world", arguments.world, "--speed", str(arguments.speed), "--loop"]
+    world = ["--world", arguments.world, "--feed", "replay", "--speed", str(arguments.speed), "--loop"]
     if arguments.data:
         world += ["--data", arguments.data]
     with Stage(arguments.bin_folder) as stage:

@@ -37,6 +37,8 @@ static int64_t exact(double value)
     return code;
 }
 
+static Operations operations;
+
 static json_t *dump(const DumpFrame *frame)
 {
     char *text = NULL;
@@ -75,6 +77,7 @@ static void test_values(void **state)
     SessionAvatar other = { .name = "Bob", .position = { 1.5f, 0, -2 }, .yaw = 0.25f };
     AvatarState own = { .position = { 3, 0, 4 }, .yaw = 16384 };
     DumpFrame frame = { .world = &world,
+                        .operations = &operations,
                         .values = &values,
                         .texts = &texts,
                         .server_time = 123456789012345,
@@ -126,6 +129,7 @@ static void test_nothing_reported(void **state)
     assert_int_equal(text_table_init(&texts, 8, &arena), STATUS_OK);
     assert_int_equal(world_values_create(&world, &arena, &values), STATUS_OK);
     json_t *json = dump(&(DumpFrame){ .world = &world,
+                                      .operations = &operations,
                                       .values = &values,
                                       .texts = &texts,
                                       .server_time = TIME_NONE,
@@ -134,7 +138,7 @@ static void test_nothing_reported(void **state)
     assert_int_equal(json_array_size(json_object_get(json, "things")), 2);
     for (uint32_t i = 0; i < 6; i++) {
         json_t *property = property_of(json, 1, properties[i].name);
-        assert_int_equal(json_object_size(property), 4);
+        assert_int_equal(json_object_size(property), 5);
         assert_true(json_is_null(json_object_get(property, "value")));
         assert_true(json_is_null(json_object_get(property, "source_time_ns")));
         assert_string_equal(json_string_value(json_object_get(property, "quality")), "none");

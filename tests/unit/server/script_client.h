@@ -51,7 +51,12 @@ typedef struct ScriptClient {
     uint32_t input_sequence; /* as told by the server */
     uint32_t sequence;       /* own newest step */
     InputSample inputs[INPUTS_MAX];
-    InputSample input; /* the next step */
+    InputSample input;           /* the next step */
+    CommandMessage commands[32]; /* as told, a ring; those below command_count */
+    AlarmMessage alarms[8];
+    SystemMessage systems[8]; /* of the newest answer */
+    UnboundEntry unbound[8];
+    uint32_t command_count, alarm_count, system_count, unbound_count, lists; /* lists: answers complete */
 } ScriptClient;
 
 static uint8_t script_scratch[1 << 16];
@@ -183,6 +188,34 @@ static inline void client_roster(ScriptClient *client, const RosterMessage *mess
     }
 }
 
+/* Commands, alarms and systems. */
+static inline void client_news(ScriptClient *client, const Message *message)
+{
+    Bytes entries = message->unbound.entries;
+    UnboundEntry entry;
+    switch (message->id) {
+    case MESSAGE_COMMAND:
+        client->commands[client->command_count++ % 32] = message->command;
+        break;
+    case MESSAGE_ALARM:
+        client->alarms[client->alarm_count++ % 8] = message->alarm;
+        break;
+    case MESSAGE_SYSTEM:
+        client->unbound_count = message->system.index == 0 ? 0 : client->unbound_count;
+        client->systems[message->system.index % 8] = message->system;
+        client->system_count = message->system.count;
+        break;
+    case MESSAGE_UNBOUND:
+        while (unbound_entry_read(&entries, &entry)) {
+            client->unbound[client->unbound_count++ % 8] = entry;
+        }
+        client->lists += message->unbound.last;
+        break;
+    default:
+        break;
+    }
+}
+
 static inline void client_message(ScriptClient *client, const Message *message)
 {
     switch (message->id) {
@@ -222,6 +255,7 @@ static inline void client_message(ScriptClient *client, const Message *message)
         client_roster(client, &message->roster);
         break;
     default:
+        client_news(client, message);
         break;
     }
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
+enum { SMALL_HEAT, SMALL_STOP, SMALL_ACTIONS };
 enum { SMALL_TEMPERATURE, SMALL_STATE, SMALL_NOTE, SMALL_PROPERTIES };
 
 typedef struct SmallWorld {
@@ -15,6 +16,7 @@ typedef struct SmallWorld {
     TextTable texts;
     ThingModel model;
     Property properties[SMALL_PROPERTIES];
+    Action actions[SMALL_ACTIONS];
     SpawnPoint spawn;
     const char *names[3];
     AssetEntry entries[3];
@@ -73,7 +75,26 @@ static inline bool small_world_init(SmallWorld *small, uint32_t thing_count)
     small->model = (ThingModel){ .path = "empty.td.json",
                                  .title = "Machine",
                                  .properties = small->properties,
-                                 .property_count = SMALL_PROPERTIES };
+                                 .property_count = SMALL_PROPERTIES,
+                                 .actions = small->actions,
+                                 .action_count = SMALL_ACTIONS };
+    small->actions[SMALL_HEAT] = (Action){ .name = "heat",
+                                           .title = "Heat",
+                                           .has_input = true,
+                                           .input_type = PROPERTY_NUMBER,
+                                           .input_minimum = 0,
+                                           .input_maximum = 100,
+                                           .input_unit = "degC",
+                                           .target = SMALL_TEMPERATURE,
+                                           .tolerance = 0.5,
+                                           .timeout = 10 * TIME_SECOND };
+    small->actions[SMALL_STOP] = (Action){ .name = "stop",
+                                           .title = "Stop",
+                                           .input_unit = "",
+                                           .target = SMALL_STATE,
+                                           .has_target_code = true,
+                                           .timeout = 10 * TIME_SECOND,
+                                           .emergency = true };
     small->world = (World){ .name = "small",
                             .title = "Small world",
                             .bounds_min = { -50, -50 },

@@ -208,7 +208,7 @@ static void another_version_is_told_so(void **state)
     stage_run(&stage, 0.5);
     assert_int_equal(old->reject.code, REJECT_VERSION);
     assert_non_null(strstr(old->reject.text, "777"));
-    assert_non_null(strstr(old->reject.text, "version 2"));
+    assert_non_null(strstr(old->reject.text, "version 3"));
     assert_int_equal(old->reason, REJECT_VERSION);
     assert_int_equal(alien->reject.code, REJECT_VERSION);
     assert_int_equal(liar->reject.code, REJECT_VERSION);

@@ -166,7 +166,7 @@ static void bad_samples_say_so(void **state)
     say(&fixture, 0, 10, 0, SMALL_TEMPERATURE, 0);
     fixture.feeds[0].samples[2].quality = QUALITY_BAD; /* duplicate */
     say(&fixture, 0, 10, 0, SMALL_TEMPERATURE, 0);
-    fixture.feeds[0].samples[3].quality = QUALITY_STALE; /* no feed may say that */
+    fixture.feeds[0].samples[3].quality = QUALITY_NONE; /* no feed may say that */
     tick(&fixture, 10);
     assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_BAD);
     assert_int_equal(twin_counters(fixture.twin)->bad, 1);
@@ -174,6 +174,61 @@ static void bad_samples_say_so(void **state)
     assert_int_equal(twin_counters(fixture.twin)->unknown, 1);
     tick(&fixture, 1000);
     assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_BAD);
+    finish(&fixture);
+}
+
+/* Of a device that is known to be gone, or of a history that is sent later. */
+static void what_is_not_current_comes_as_stale(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    begin(&fixture, 1, 0);
+    say(&fixture, 0, 10, 0, SMALL_TEMPERATURE, 1);
+    tick(&fixture, 10);
+    for (int i = 0; i < 2; i++) { /* the second is no news */
+        say(&fixture, 0, 10, 0, SMALL_TEMPERATURE, 1);
+        fixture.feeds[0].samples[0].quality = QUALITY_STALE;
+        tick(&fixture, 10);
+        assert_int_equal(fixture.batch.count, i == 0);
+        assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_STALE);
+        assert_int_equal(twin_counters(fixture.twin)->stale_now, 1);
+    }
+    assert_int_equal(twin_counters(fixture.twin)->duplicates, 1);
+    say(&fixture, 0, 9, 0, SMALL_TEMPERATURE, 2);
+    fixture.feeds[0].samples[0].quality = QUALITY_STALE;
+    tick(&fixture, 10);
+    assert_int_equal(twin_counters(fixture.twin)->old, 1);
+    say(&fixture, 0, 11, 0, SMALL_TEMPERATURE, 1);
+    tick(&fixture, 11);
+    assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_GOOD);
+    assert_int_equal(twin_counters(fixture.twin)->stale_now, 0);
+    finish(&fixture);
+}
+
+static void a_lost_way_makes_its_values_stale_at_once(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    begin(&fixture, 2, 0);
+    say(&fixture, 0, 10, 0, SMALL_TEMPERATURE, 1);
+    say(&fixture, 0, 10, 1, SMALL_STATE, 1);
+    say(&fixture, 1, 10, 2, SMALL_TEMPERATURE, 2);
+    tick(&fixture, 10);
+    fixture.feeds[0].status.lost = true;
+    say(&fixture, 0, 11, 0, SMALL_TEMPERATURE, 3); /* it had come before */
+    tick(&fixture, 11);
+    assert_int_equal(fixture.batch.count, 3);
+    assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_STALE);
+    assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->code, 3);
+    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_STATE)->quality, QUALITY_STALE);
+    assert_int_equal(twin_reported(fixture.twin, 2, SMALL_TEMPERATURE)->quality, QUALITY_GOOD);
+    assert_int_equal(twin_counters(fixture.twin)->stale_now, 2);
+    fixture.feeds[0].status.lost = false; /* found again, but nothing was sampled yet */
+    tick(&fixture, 12);
+    assert_int_equal(fixture.batch.count, 0);
+    say(&fixture, 0, 13, 0, SMALL_TEMPERATURE, 4);
+    tick(&fixture, 13);
+    assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_GOOD);
     finish(&fixture);
 }
 
@@ -406,6 +461,8 @@ int main(void)
         cmocka_unit_test(samples_become_reported_values),
         cmocka_unit_test(duplicates_and_old_samples_are_dropped_and_counted),
         cmocka_unit_test(bad_samples_say_so),
+        cmocka_unit_test(what_is_not_current_comes_as_stale),
+        cmocka_unit_test(a_lost_way_makes_its_values_stale_at_once),
         cmocka_unit_test(silence_makes_a_property_stale),
         cmocka_unit_test(three_periods_are_still_good),
         cmocka_unit_test(a_restart_forgets_in_the_same_tick),

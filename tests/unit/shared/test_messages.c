@@ -21,6 +21,7 @@ static Message valid_message(MessageId id)
 {
     static const uint8_t payload[3] = { 7, 8, 9 };
     static const uint8_t roster[] = { 9, 0, 4, 'B', 0xC3, 0xA4, 'r', 8, 0, 0 }; /* one has come, one gone */
+    static const uint8_t unbound[] = { 9, 0, 0, 0, 2, 'n', 'o' };
     Message message = { .id = id };
     switch (id) {
     case MESSAGE_HELLO:
@@ -80,6 +81,51 @@ static Message valid_message(MessageId id)
     case MESSAGE_TICKET:
         message.ticket = (TicketMessage){ .session = 9, .seconds = 30, .ticket = { 1, 2, 3 } };
         break;
+    case MESSAGE_INVOKE:
+        message.invoke = (InvokeMessage){
+            .command = { 1, 2, 3 }, .thing = 7, .action = 63, .kind = WIRE_VALUE_NUMBER, .number = -20.5
+        };
+        break;
+    case MESSAGE_COMMAND:
+        message.command = (CommandMessage){ .command = { 9 },
+                                            .thing = 7,
+                                            .action = 2,
+                                            .state = WIRE_COMMAND_AUTHORISED,
+                                            .property = 3,
+                                            .desired = -200,
+                                            .who = 5,
+                                            .since = 1234567890,
+                                            .name = "Ada",
+                                            .reason = "because" };
+        break;
+    case MESSAGE_ALARM:
+        message.alarm = (AlarmMessage){ .thing = 7,
+                                        .property = 1,
+                                        .severity = WIRE_CRITICAL,
+                                        .active = 1,
+                                        .score = 4.25,
+                                        .source_time = 77,
+                                        .service = "monitor",
+                                        .rule = "rate",
+                                        .text = "rises" };
+        break;
+    case MESSAGE_SYSTEM:
+        message.system = (SystemMessage){ .index = 1,
+                                          .count = 3,
+                                          .kind = WIRE_SYSTEM_TWIN,
+                                          .up = 1,
+                                          .rights = 1,
+                                          .things = 15,
+                                          .bound = 14,
+                                          .syncs = 30,
+                                          .name = "plant",
+                                          .domain = "energy",
+                                          .title = "A plant",
+                                          .reason = "one thing" };
+        break;
+    case MESSAGE_UNBOUND:
+        message.unbound = (UnboundMessage){ .last = 1, .entries = bytes_of(unbound, sizeof unbound) };
+        break;
     default:
         break;
     }
@@ -117,7 +163,8 @@ static void test_round_trip_and_exact_length(void **state)
         assert_int_equal(message_encode(&copy, &out), STATUS_OK);
         assert_true(bytes_equal(kept, bytes_of(out.data, out.size)));
 
-        bool open_ended = id == MESSAGE_FILE_CHUNK || id == MESSAGE_SNAPSHOT || id == MESSAGE_ROSTER;
+        bool open_ended = id == MESSAGE_FILE_CHUNK || id == MESSAGE_SNAPSHOT || id == MESSAGE_ROSTER ||
+                          id == MESSAGE_UNBOUND;
         first[size] = 0;
         Message untouched = { .id = MESSAGE_NONE };
         if (!open_ended) {
@@ -242,6 +289,27 @@ static void test_every_field_is_checked(void **state)
         { MESSAGE_INPUT, 13, { 3 }, 1, STATUS_TRUNCATED },
         { MESSAGE_TEXT_DEFINE, 6, { 0x1B }, 1, STATUS_MALFORMED },
         { MESSAGE_BYE, 1, { 1 }, 1, STATUS_OUT_OF_RANGE },
+        { MESSAGE_INVOKE, 20, { 1 }, 1, STATUS_OUT_OF_RANGE },          /* thing 2^24 */
+        { MESSAGE_INVOKE, 21, { 64 }, 1, STATUS_OUT_OF_RANGE },         /* action */
+        { MESSAGE_INVOKE, 22, { 4 }, 1, STATUS_OUT_OF_RANGE },          /* kind of value */
+        { MESSAGE_INVOKE, 22, { 2 }, 1, STATUS_MALFORMED },             /* then shorter */
+        { MESSAGE_INVOKE, 29, { 0xF0, 0x7F }, 2, STATUS_OUT_OF_RANGE }, /* infinite */
+        { MESSAGE_COMMAND, 21, { 65 }, 1, STATUS_OUT_OF_RANGE },        /* action */
+        { MESSAGE_COMMAND, 22, { 0 }, 1, STATUS_OUT_OF_RANGE },         /* state */
+        { MESSAGE_COMMAND, 22, { 8 }, 1, STATUS_OUT_OF_RANGE },         /* state */
+        { MESSAGE_COMMAND, 23, { 16 }, 1, STATUS_OUT_OF_RANGE },        /* property */
+        { MESSAGE_COMMAND, 23, { 255 }, 1, STATUS_OUT_OF_RANGE },       /* a wish of nothing */
+        { MESSAGE_COMMAND, 43, { '\n' }, 1, STATUS_MALFORMED },         /* name */
+        { MESSAGE_ALARM, 6, { 3 }, 1, STATUS_OUT_OF_RANGE },            /* severity */
+        { MESSAGE_ALARM, 7, { 2 }, 1, STATUS_OUT_OF_RANGE },            /* active */
+        { MESSAGE_ALARM, 14, { 0xF8, 0x7F }, 2, STATUS_OUT_OF_RANGE },  /* score */
+        { MESSAGE_SYSTEMS, 1, { 1 }, 1, STATUS_OUT_OF_RANGE },
+        { MESSAGE_SYSTEM, 1, { 3 }, 1, STATUS_OUT_OF_RANGE },  /* index */
+        { MESSAGE_SYSTEM, 2, { 65 }, 1, STATUS_OUT_OF_RANGE }, /* count */
+        { MESSAGE_SYSTEM, 3, { 5 }, 1, STATUS_OUT_OF_RANGE },  /* kind */
+        { MESSAGE_SYSTEM, 5, { 4 }, 1, STATUS_OUT_OF_RANGE },  /* rights */
+        { MESSAGE_UNBOUND, 6, { 3 }, 1, STATUS_TRUNCATED },    /* a text beyond the end */
+        { MESSAGE_UNBOUND, 5, { 1 }, 1, STATUS_OUT_OF_RANGE }, /* thing 2^24 */
         { MESSAGE_TICKET, 3, { 0, 0 }, 2, STATUS_OUT_OF_RANGE },
         { MESSAGE_TICKET, 3, { 0x11, 0x0E }, 2, STATUS_OUT_OF_RANGE }, /* 3601 */
     };

@@ -337,8 +337,14 @@ static const struct {
       "world.json:31: /objects/1/animte: unknown key \"animte\"" },
     { "\"hall\", ", "\"hall\", \"animate\": \"no\", ", STATUS_MALFORMED,
       "world.json:32: /objects/2/animate: must be true or false, not a text" },
-    { "\"type\": \"replay\"", "\"type\": \"mqtt\"", STATUS_UNSUPPORTED,
-      "world.json:34: /feeds/0/type: \"mqtt\" is not a feed type; there is \"replay\"" },
+    { "\"type\": \"replay\"", "\"type\": \"modbus\"", STATUS_UNSUPPORTED,
+      "world.json:34: /feeds/0/type: \"modbus\" is not a feed type; there are \"replay\", \"sim\", \"mqtt\" "
+      "and "
+      "\"sparkplug\"" },
+    { "\"type\": \"replay\"", "\"type\": \"mqtt\"", STATUS_MALFORMED,
+      "world.json:34: /feeds/0/trace: unknown key \"trace\"" },
+    { "\"type\": \"replay\"", "\"type\": \"sim\"", STATUS_MALFORMED,
+      "world.json:34: /feeds/0/trace: unknown key \"trace\"" },
     { "t.mapping.json", "/t.mapping.json", STATUS_INVALID_ARGUMENT,
       "world.json:35: /feeds/0/mapping: \"/t.mapping.json\" is not a file name: use a relative path with '/' "
       "and without '..'" },

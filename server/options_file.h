@@ -1,0 +1,23 @@
+/* options_file.h - the command line of dtmv-server, and its section of dtmv.ini. An edge: reads files, prints
+ * usage. */
+#ifndef SERVER_OPTIONS_FILE_H
+#define SERVER_OPTIONS_FILE_H
+#include "shared/base/arena.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* As given; the texts live in argv or in the arena. NULL, 0 and false where nothing was said and there is no
+ * default. */
+typedef struct Options {
+    const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
+    const char *identity, *authorized_keys, *default_role, *feed, *mqtt;
+    int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps, resume_seconds;
+    double speed, start_offset, seconds, deadline_ms;
+    bool loop, paused, plaintext, tickless;
+} Options;
+
+/* False when the program is to end with *out_exit_code: usage was printed, or an error. */
+bool options_parse(int argc, char *argv[], Options *out_options, Arena *arena, int *out_exit_code);
+
+#endif

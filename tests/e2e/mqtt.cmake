@@ -1,0 +1,7 @@
+# Live feeds behind a real Mosquitto: values, commands, a broker that is killed, a last will.
+add_executable(watch_feed ${CMAKE_CURRENT_SOURCE_DIR}/e2e/watch_feed.c)
+target_link_libraries(watch_feed PRIVATE dtmv_server_core)
+set_target_properties(watch_feed PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
+add_test(NAME e2e.mqtt COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/e2e/mqtt.py $<TARGET_FILE:watch_feed>)
+set_tests_properties(e2e.mqtt PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77)
