@@ -1,52 +1,11 @@
-#include "server/twin/twin.h"
+#include "server/twin/state.h"
 
 #include "shared/base/log.h"
 
 #include <stdlib.h>
 
 #define BATCH_CAPACITY_DEFAULT 65536
-#define POLL_CHUNK             1024 /* samples asked of a feed at once */
 #define STALE_PERIODS          3
-#define NO_FEED                UINT8_MAX
-
-/* One property of one thing. */
-typedef struct Slot {
-    Reported reported;
-    TimeNs stale_after; /* 3 declared periods; 0: never stale */
-    uint8_t feed;       /* whose sample it holds, NO_FEED when none */
-} Slot;
-
-typedef struct TwinFeed {
-    Feed feed;
-    TimeNs clock;
-    TimeNs behind;
-    bool ended;
-    bool lost; /* as it said last */
-} TwinFeed;
-
-struct TwinSystem {
-    Arena arena;
-    const World *world;
-    TwinFeed feeds[TWIN_FEEDS_MAX];
-    uint8_t feed_count;
-    uint8_t first_feed; /* polled first this tick; turns, so that a full batch starves nobody */
-
-    Slot *slots;          /* all properties, in thing order */
-    uint32_t *first_slot; /* per thing, plus one past the end */
-    uint32_t *sequences;  /* per thing */
-    TimeNs clock;         /* of the last batch */
-
-    /* When no feed's clock has passed this, nothing can have gone stale. */
-    TimeNs stale_check;
-
-    TraceSample incoming[POLL_CHUNK];
-    SyncSample *batch;     /* batch_capacity samples, and room for every property to change quality twice */
-    size_t batch_capacity; /* samples taken from feeds a tick */
-    size_t batch_size;     /* elements of `batch` */
-    size_t batch_count;
-    bool restarted;
-    TwinCounters counters;
-};
 
 static Status allocate(TwinSystem *twin, size_t batch_capacity)
 {
@@ -64,7 +23,7 @@ static Status allocate(TwinSystem *twin, size_t batch_capacity)
     twin->first_slot[world->thing_count] = slots;
     twin->slots = arena_new_array(&twin->arena, Slot, slots);
     twin->batch_capacity = batch_capacity;
-    twin->batch_size = batch_capacity + 2 * (size_t)slots;
+    twin->batch_size = batch_capacity + 3 * (size_t)slots;
     twin->batch = arena_new_array(&twin->arena, SyncSample, twin->batch_size);
     return twin->slots == NULL || twin->batch == NULL ? STATUS_OUT_OF_MEMORY : STATUS_OK;
 }
@@ -104,6 +63,7 @@ void twin_destroy(TwinSystem *twin)
     if (twin == NULL) {
         return;
     }
+    twin_link_destroy(twin->link);
     for (uint8_t i = 0; i < twin->feed_count; i++) {
         twin->feeds[i].feed.ops->destroy(twin->feeds[i].feed.context);
     }
@@ -120,7 +80,7 @@ Status twin_add_feed(TwinSystem *twin, Feed feed)
     return STATUS_OK;
 }
 
-static Slot *slot_of(const TwinSystem *twin, uint32_t thing, uint8_t property)
+Slot *twin_slot(const TwinSystem *twin, uint32_t thing, uint8_t property)
 {
     if (thing >= twin->world->thing_count || property >= twin->world->things[thing].model->property_count) {
         return NULL;
@@ -208,7 +168,7 @@ static bool is_duplicate(const Reported *reported, const TraceSample *sample)
 /* Of samples with equal time stamps the later row wins. */
 static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
 {
-    Slot *slot = slot_of(twin, sample->thing, sample->property);
+    Slot *slot = twin_slot(twin, sample->thing, sample->property);
     if (slot == NULL || sample->quality == QUALITY_NONE || sample->quality >= QUALITY_COUNT ||
         sample->source_time == TIME_NONE) {
         twin->counters.unknown++;
@@ -375,6 +335,9 @@ Status twin_tick(TwinSystem *twin, TimeNs now, SyncBatch *out_batch)
                               .count = twin->batch_count,
                               .source_clock = twin->clock,
                               .restarted = twin->restarted };
+    if (twin->link != NULL) {
+        twin_link_tick(twin, now, out_batch);
+    }
     return status;
 }
 
@@ -388,7 +351,8 @@ TimeNs twin_next_due(const TwinSystem *twin)
             due = next < due ? next : due;
         }
     }
-    return due;
+    TimeNs of_link = twin->link == NULL ? TIME_FOREVER : twin_link_due(twin->link);
+    return of_link < due ? of_link : due;
 }
 
 bool twin_ended(const TwinSystem *twin)
@@ -423,7 +387,7 @@ void twin_set_paused(TwinSystem *twin, TimeNs now, bool paused)
 
 const Reported *twin_reported(const TwinSystem *twin, uint32_t thing, uint8_t property)
 {
-    const Slot *slot = slot_of(twin, thing, property);
+    const Slot *slot = twin_slot(twin, thing, property);
     return slot == NULL ? NULL : &slot->reported;
 }
 

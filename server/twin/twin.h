@@ -1,10 +1,11 @@
 /* twin.h - the digital twin system: things with reported values, fed by feeds, published as DII sync batches.
- * Pure; one owner. */
+ * Attached to an enabler it also registers there, publishes its models, authenticates users, answers with
+ * snapshots and carries out commands (steps 1, 4, 6 and 7 of the integration procedure). Pure; one owner. */
 #ifndef SERVER_TWIN_TWIN_H
 #define SERVER_TWIN_TWIN_H
 #include "server/twin/feed.h"
 #include "shared/model/world.h"
-#include "shared/systems/sync.h"
+#include "shared/systems/bus.h"
 
 #define TWIN_FEEDS_MAX 8
 
@@ -41,8 +42,61 @@ NODISCARD Status twin_add_feed(TwinSystem *twin, Feed feed);
  * when a feed failed: the twin goes on without it and the batch is still good. */
 NODISCARD Status twin_tick(TwinSystem *twin, TimeNs now, SyncBatch *out_batch);
 
-/* When a feed that still runs will have something, in monotonic time: in the past when it has it already,
- * TIME_FOREVER when none does or none can tell. What goes stale is not told before the next twin_tick. */
+/* ---- the DII side ---- */
+
+/* Who may do what with the things (step 4). Rights are RIGHT_*; zeros everywhere mean: viewers read,
+ * operators and administrators read and actuate. */
+typedef struct TwinPolicy {
+    uint32_t viewer_rights, operator_rights, admin_rights;
+    /* When there are any: only the owners of these keys (base64) are given RIGHT_ACTUATE. Copied. */
+    const char *const *actuator_keys;
+    uint32_t actuator_key_count;
+} TwinPolicy;
+
+typedef struct TwinLinkConfig {
+    const char *name, *title, *version, *domain; /* copied; all but `name` may be NULL */
+    const char *session;                         /* changes when the system restarts; NULL: not told */
+    TwinPolicy policy;
+    TextTable *texts; /* of the codes of TEXT properties; borrowed; NULL: there are none */
+} TwinLinkConfig;
+
+typedef struct TwinLinkCounters {
+    uint64_t registrations, publications, syncs, snapshots, syncs_failed;
+    uint64_t authentications;             /* users asked about */
+    uint64_t malformed;                   /* bodies that could not be read */
+    uint64_t commands;                    /* taken, refused ones included */
+    uint64_t repeated;                    /* ids seen before: answered, not done again */
+    uint64_t states[COMMAND_STATE_COUNT]; /* told */
+} TwinLinkCounters;
+
+/* Attaches the twin system to an enabler, whatever its bus; on success owns `endpoint`. twin_tick then does
+ * all there is to do: registers, again after the enabler was away; publishes models and things; sends
+ * DII_SYNC with what is new, or all values when asked; heartbeats; authenticates users by the policy; carries
+ * out commands. STATUS_INVALID_ARGUMENT (name), STATUS_OUT_OF_MEMORY, STATUS_DUPLICATE (attached already). */
+NODISCARD Status twin_attach(TwinSystem *twin, const TwinLinkConfig *config, Bus endpoint);
+
+/* Says that it is `wall` (Unix ns) at monotonic `now`: at least once before the first twin_tick after
+ * twin_attach, and again whenever the wall clock may have been set. Until then commands are refused. */
+void twin_set_wall(TwinSystem *twin, TimeNs now, TimeNs wall);
+
+/* Whether the enabler has taken registration and models. */
+bool twin_published(const TwinSystem *twin);
+
+/* What is wished of a property by the command under way on it, as a code; false when there is none. It says
+ * nothing of what is reported, and is gone once the command has its final state. */
+bool twin_desired(const TwinSystem *twin, uint32_t thing, uint8_t property, int64_t *out_code);
+
+/* The state of a command that was taken, COMMAND_NONE when it is not remembered (the last 1,024 are). */
+CommandState twin_command_state(const TwinSystem *twin, const char *command);
+
+/* NULL when not attached. */
+const TwinLinkCounters *twin_link_counters(const TwinSystem *twin);
+
+/* ---- time and queries ---- */
+
+/* When a feed that still runs, or the DII side, will have something, in monotonic time: in the past when it
+ * has it already, TIME_FOREVER when none does or none can tell. What goes stale is not told before the next
+ * twin_tick. */
 TimeNs twin_next_due(const TwinSystem *twin);
 
 /* True when every feed has ended. */
