@@ -329,7 +329,14 @@ static void a_service_from_outside_acts_and_is_confirmed(void **state)
     assert_int_equal(chain.alarms, 1);
     assert_string_equal(chain.alarm_service, "http/mean");
     assert_string_equal(chain.alarm_text, "fast");
-    assert_true(admin_counters(chain.admin).sockets == 1);
+    /* an alarm about nothing is refused by the enabler, and that is all that comes of it */
+    assert_int_equal(ask(&chain, "POST", "/api/alarm",
+                         "{\"system\":\"plant\",\"thing\":\"nobody\",\"name\":\"mean\",\"active\":true}"),
+                     202);
+    run(&chain, 2);
+    assert_int_equal(chain.alarms, 1);
+    assert_null(strstr(chain.http.sent, "\"lost\""));
+    assert_int_equal(admin_counters(chain.admin).sockets, 1);
     end(&chain);
 }
 
