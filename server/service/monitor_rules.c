@@ -49,6 +49,9 @@ static Status read_word(const Line *line, size_t index, double minimum, double m
                         double *out_value)
 {
     double value = absent;
+    if (index >= line->count || !line->words[index]) {
+        return complain(line, STATUS_MALFORMED, "too few words");
+    }
     if (strcmp(line->words[index], "-") != 0 || isnan(absent)) {
         Status status = config_read_real(line->words[index], &value);
         if (status != STATUS_OK) {

@@ -283,7 +283,9 @@ Status consumer_alarm(Consumer *consumer, const ConsumerAlarm *alarm)
     body_number(&writer, "score", alarm->score);
     body_text(&writer, "text", alarm->text);
     body_integer(&writer, "source_time", alarm->source_time);
-    return body_send(&writer, consumer->bus, NULL, alarm->system, 0);
+    /* A number, though no answer is awaited: a refusal without one would be that of a heartbeat, which says
+     * that the enabler has forgotten us. */
+    return body_send(&writer, consumer->bus, NULL, alarm->system, ++consumer->numbers);
 }
 
 /* ---- commands ---- */

@@ -186,7 +186,7 @@ static void double_message(EnablerDouble *self, const BusMessage *message)
 }
 
 /* Takes everything that has come. */
-static void double_poll(EnablerDouble *self, TimeNs now)
+__attribute__((unused)) static void double_poll(EnablerDouble *self, TimeNs now)
 {
     BusEvent event;
     while (bus_poll(self->hub, now, &event) == STATUS_OK) {
@@ -198,7 +198,8 @@ static void double_poll(EnablerDouble *self, TimeNs now)
 }
 
 /* Sends the values of all pumps to who has subscribed: temperature in tenths, and the speed. */
-static void double_sync(EnablerDouble *self, TimeNs time, int64_t temperature, bool restarted)
+__attribute__((unused)) static void double_sync(EnablerDouble *self, TimeNs time, int64_t temperature,
+                                                bool restarted)
 {
     size_t count = 0;
     for (uint32_t thing = 0; thing < (self->other_things ? 2 : 1); thing++) {
