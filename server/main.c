@@ -93,7 +93,9 @@ static void run(Assembly *assembly, const Options *options)
             char line[512];
             log_info("server", "%s", server_status_line(server, now, line, sizeof line));
             server_set_wall(server, clock_wall() - clock_monotonic());
-            interface_trace_file_flush(assembly->interfaces);
+            if (assembly->interfaces != NULL) {
+                interface_trace_file_flush(assembly->interfaces);
+            }
             status_due += TIME_SECOND * ((now - status_due) / TIME_SECOND + 1);
         }
         wait_for_work(server);

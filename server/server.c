@@ -422,6 +422,10 @@ const char *server_status_line(const Server *server, TimeNs now, char *out, size
     }
     format_rates(server, rates, sizeof rates);
     format_durations(server, durations, sizeof durations);
+    if (people[0] == '\0' && samples[0] == '\0') { /* nothing that has rates */
+        snprintf(out, size, "running%s", durations);
+        return out;
+    }
     snprintf(out, size, "%s%s%s%s%s%s%s%s", people, people[0] != '\0' && samples[0] != '\0' ? ", " : "",
              samples, closed[0] != '\0' ? ", " : "", closed, rates, delay, durations);
     return out;
