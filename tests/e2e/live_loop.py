@@ -74,8 +74,8 @@ def refused(four, what, words, *options, name):
 
 
 def viewer_and_limits(four, device):
-    refused(four, "a viewer", ["viewer", "role"], "--role-key", four.viewer_key, "--act", "valve-1.setPosition=50", name=VIEWER)
-    refused(four, "beyond the range", ["range", "limit", "100"], "--role-key", four.operator_key, "--act",
+    refused(four, "a viewer", ["viewer"], "--role-key", four.viewer_key, "--act", "valve-1.setPosition=50", name=VIEWER)
+    refused(four, "beyond the range", ["outside"], "--role-key", four.operator_key, "--act",
             "valve-1.setPosition=140", name=OPERATOR)
     time.sleep(1)
     check(device.value("valve-1", "position") <= 1, "the valve moved for a refused command")
