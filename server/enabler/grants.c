@@ -79,11 +79,7 @@ static void refuse_wish(Enabler *enabler, const Request *request, const Wish *wi
                         const char *reason)
 {
     enabler->counters.grants_refused++;
-    FamilyId id = consumer_message(request->rule->sender, MII_REFUSED);
-    BodyWriter body = body_begin(id);
-    body_text(&body, "reason", reason);
-    body_text(&body, "code", status_name(status));
-    answer(enabler, request, &body);
+    answer_refused(enabler, request, status, reason);
     enabler->counters.refused++;
     audit_refused(enabler, request->from,
                   &(AuditLine){ .system = request->message->from,

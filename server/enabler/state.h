@@ -154,7 +154,10 @@ bool send_body(Enabler *enabler, const System *to, uint64_t correlation, const c
 void answer(Enabler *enabler, const Request *request, BodyWriter *body);
 void answer_bytes(Enabler *enabler, const Request *request, FamilyId id, Bytes body);
 
-/* Refuses: answers the REFUSED of the interface, counts and audits. `document` errors: refuse_document. */
+/* Answers the REFUSED of the interface, and no more. */
+void answer_refused(Enabler *enabler, const Request *request, Status status, const char *reason);
+
+/* Refuses: answers so where an answer is expected, counts and audits. `document` errors: refuse_document. */
 void refuse(Enabler *enabler, const Request *request, Status status, const char *subject, const char *format,
             ...) __attribute__((format(printf, 5, 6)));
 

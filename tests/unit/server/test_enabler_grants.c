@@ -146,7 +146,8 @@ static void test_no_answer(void **state)
         "{'schema':'dii.authenticated/1','rights':['read'],'reason':''}");
     tick();
     assert_int_equal(grant_count(), 0); /* too late */
-    assert_refused(&plant, DII_REFUSED, question, "too late");
+    assert_audited("plant", "dii.authenticated/1", "refused", "too late");
+    assert_null(last(&plant, DII_REFUSED)); /* an answer has no answer */
 }
 
 static void test_the_twin_system_goes_while_it_is_asked(void **state)
@@ -500,6 +501,11 @@ static void test_alarms_reach_the_world(void **state)
     assert_refused(&monitor, SII_REFUSED, 61, "no such thing");
     say_alarm(&monitor, "v1", "colour", "true");
     assert_refused(&monitor, SII_REFUSED, 61, "no such property");
+    forget(&monitor);
+    say(&monitor, SII_ALARM, 0, "{'schema':'sii.alarm/1'}"); /* expects no answer: none would be understood */
+    tick();
+    assert_null(last(&monitor, SII_REFUSED));
+    assert_audited("monitor", "sii.alarm/1", "refused", "needs");
 }
 
 static void test_active_alarms_are_told_to_those_who_come_later(void **state)
