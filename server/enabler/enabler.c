@@ -254,7 +254,7 @@ static void take_message(Enabler *enabler, uint32_t hub, const BusMessage *messa
     if (rule->id != DII_SYNC) {
         take_body(enabler, &request);
     } else if (message->sync) {
-        route_sync(enabler, request.from, hub, message->sync);
+        route_sync(enabler, request.from, message->sync);
     }
 }
 

@@ -205,18 +205,27 @@ static void refuse_question(Enabler *enabler, PendingAccess *pending, Status sta
     release_question(pending);
 }
 
-/* A free place; one whose grant is over but not yet stored as such only when it has expired by now. */
+/* A free place, or that of a grant that is over. One whose end the store has not taken yet would come back
+ * with a restart, so it keeps its place until it has expired. */
 static Grant *free_grant(Enabler *enabler)
 {
+    Grant *place = NULL;
     for (uint32_t i = 0; i < enabler->config.grants_max; i++) {
         Grant *grant = &enabler->grants[i];
-        if (!grant->used || (grant->ended && grant->stored.expires <= enabler->wall)) {
-            free(grant->things);
-            *grant = (Grant){ 0 };
-            return grant;
+        if (!grant->used) {
+            place = grant;
+            break;
+        }
+        bool over = grant->ended && (!grant->dirty || grant->stored.expires <= enabler->wall);
+        if (over && (!place || grant->stored.expires < place->stored.expires)) {
+            place = grant;
         }
     }
-    return NULL;
+    if (place) {
+        free(place->things);
+        *place = (Grant){ 0 };
+    }
+    return place;
 }
 
 static void answer_grant(Enabler *enabler, const System *consumer, uint64_t correlation, const Grant *grant)
@@ -303,7 +312,7 @@ static Grant *find_by_id(Enabler *enabler, const char *id)
 {
     for (uint32_t i = 0; i < enabler->config.grants_max; i++) {
         Grant *grant = &enabler->grants[i];
-        if (grant->used && !grant->ended && strcmp(grant->stored.id, id) == 0) {
+        if (grant->used && strcmp(grant->stored.id, id) == 0) {
             return grant;
         }
     }
@@ -317,8 +326,9 @@ Grant *grant_find(Enabler *enabler, const char *id, const System *consumer, cons
     /* Whose grant it is, is not told to those whose it is not. */
     if (!grant || strcmp(grant->stored.consumer, consumer->stored.name) != 0) {
         *out_reason = "there is no such grant";
-    } else if (grant->stored.expires <= enabler->wall) {
-        *out_reason = "the grant has expired";
+    } else if (grant->ended) {
+        *out_reason =
+            grant->stored.expires <= enabler->wall ? "the grant has expired" : "the grant was revoked";
     } else if (strcmp(grant->stored.system, system) != 0) {
         *out_reason = "the grant is for another system";
     } else if (!(grant->stored.rights & right)) {
@@ -366,7 +376,7 @@ void grant_end(Enabler *enabler, Grant *grant, const char *what, const char *rea
 Status enabler_revoke(Enabler *enabler, const char *id, const char *who, const char *reason)
 {
     Grant *grant = find_by_id(enabler, id);
-    if (!grant) {
+    if (!grant || grant->ended) {
         return STATUS_NOT_FOUND;
     }
     char text[REASON_TEXT_SIZE];

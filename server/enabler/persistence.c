@@ -5,8 +5,6 @@
 
 #include "shared/base/log.h"
 
-#include <stdlib.h>
-
 #define RETRY       TIME_SECOND
 #define KEPT        (24 * 60 * TIME_MINUTE) /* commands and grants that are over */
 #define PRUNE_EVERY (60 * TIME_MINUTE)
@@ -107,19 +105,13 @@ static Status write_all(Enabler *enabler)
     return status;
 }
 
-/* What was written is clean; grants that are over, and are known to be, give their places back. */
 static void mark_written(Enabler *enabler)
 {
     for (uint32_t i = 0; i < enabler->config.systems_max; i++) {
         enabler->systems[i].dirty = enabler->systems[i].publication_dirty = false;
     }
     for (uint32_t i = 0; i < enabler->config.grants_max; i++) {
-        Grant *grant = &enabler->grants[i];
-        grant->dirty = false;
-        if (grant->used && grant->ended) {
-            free(grant->things);
-            *grant = (Grant){ 0 };
-        }
+        enabler->grants[i].dirty = false;
     }
     for (uint32_t i = 0; i < enabler->config.commands_max; i++) {
         enabler->commands[i].dirty = false;

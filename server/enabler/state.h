@@ -18,7 +18,6 @@ typedef struct Allowance {
  * its grant ends. */
 typedef struct Subscription {
     uint32_t consumer, grant; /* indices of systems and grants */
-    TimeNs expires;           /* of the grant, Unix ns */
     FamilyId sync;            /* MII_SYNC or SII_SYNC */
     bool waiting;             /* for its first snapshot: it gets nothing before */
     uint64_t *covered;        /* a bit per thing of the publication; NULL: all. Owned */
@@ -49,7 +48,7 @@ typedef struct System {
 
 typedef struct Grant {
     bool used;
-    bool ended; /* revoked or expired; kept until the store knows */
+    bool ended; /* revoked or expired; kept while there is room, to say so */
     bool dirty;
     StoredGrant stored; /* things: owned, below */
     char *things;
@@ -227,7 +226,7 @@ NODISCARD Status grants_load(Enabler *enabler);
 /* ---- routing.c ---- */
 
 void handle_subscribe(Enabler *enabler, Request *request);
-void route_sync(Enabler *enabler, System *twin, uint32_t hub, const SyncBatch *given);
+void route_sync(Enabler *enabler, System *twin, const SyncBatch *given);
 void routes_drop_grant(Enabler *enabler, uint32_t grant);
 void routes_drop_consumer(Enabler *enabler, uint32_t consumer);
 void routes_drop_twin(System *twin);
