@@ -56,10 +56,11 @@ static PendingAccess *free_question(Enabler *enabler)
     return NULL;
 }
 
-static void release_question(PendingAccess *pending)
+static void release_question(Enabler *enabler, PendingAccess *pending)
 {
     free(pending->things);
     *pending = (PendingAccess){ 0 };
+    enabler->pending_count--;
 }
 
 static void ask_twin(Enabler *enabler, const System *twin, const PendingAccess *pending)
@@ -174,6 +175,7 @@ void handle_access(Enabler *enabler, Request *request)
                                                 : enabler->config.grant_lifetime_max,
                                 .wanted.rights = wish.rights,
                                 .things = copy_text(wish.things) };
+    enabler->pending_count++;
     StoredGrant *wanted = &pending->wanted;
     memcpy(wanted->consumer, request->from->stored.name, sizeof wanted->consumer);
     memcpy(wanted->system, twin->stored.name, sizeof wanted->system);
@@ -181,7 +183,7 @@ void handle_access(Enabler *enabler, Request *request)
     memcpy(wanted->key, wish.key, sizeof wanted->key);
     memcpy(wanted->role, wish.role, sizeof wanted->role);
     if (wish.things && !pending->things) {
-        release_question(pending);
+        release_question(enabler, pending);
         refuse_wish(enabler, request, &wish, STATUS_OUT_OF_MEMORY, "out of memory");
         return;
     }
@@ -202,7 +204,7 @@ static void refuse_question(Enabler *enabler, PendingAccess *pending, Status sta
     enabler->counters.grants_refused++;
     enabler->counters.refused++;
     audit_grant(enabler, &pending->wanted, "access", "refused", reason);
-    release_question(pending);
+    release_question(enabler, pending);
 }
 
 /* A free place, or that of a grant that is over. One whose end the store has not taken yet would come back
@@ -249,6 +251,7 @@ static void give_grant(Enabler *enabler, PendingAccess *pending, uint32_t rights
         return;
     }
     *grant = (Grant){ .used = true, .dirty = true, .stored = pending->wanted, .things = pending->things };
+    enabler->grants_changed = true;
     pending->things = NULL;
     uint8_t id[(GRANT_ID_SIZE - 1) / 2];
     fill_random(enabler, id, sizeof id);
@@ -262,7 +265,7 @@ static void give_grant(Enabler *enabler, PendingAccess *pending, uint32_t rights
     enabler->counters.grants_given++;
     audit_grant(enabler, &grant->stored, "access", "allowed", reason);
     answer_grant(enabler, &enabler->systems[pending->consumer], pending->request, grant);
-    release_question(pending);
+    release_question(enabler, pending);
 }
 
 void handle_authenticated(Enabler *enabler, Request *request)
@@ -358,7 +361,7 @@ bool grant_covers(const Grant *grant, const char *thing)
 void grant_end(Enabler *enabler, Grant *grant, const char *what, const char *reason)
 {
     grant->ended = true;
-    grant->dirty = true;
+    grant->dirty = enabler->grants_changed = true;
     grant->stored.ended = true;
     routes_drop_grant(enabler, (uint32_t)(grant - enabler->grants));
     audit_grant(enabler, &grant->stored, what, "done", reason);
@@ -421,7 +424,7 @@ void grants_tick(Enabler *enabler)
     if (enabler->wall >= enabler->next_expiry) {
         expire_grants(enabler);
     }
-    for (uint32_t i = 0; i < PENDING_MAX; i++) {
+    for (uint32_t i = 0; i < PENDING_MAX && enabler->pending_count > 0; i++) {
         PendingAccess *pending = &enabler->pending[i];
         if (pending->used && enabler->now > pending->deadline) {
             refuse_question(enabler, pending, STATUS_TIMED_OUT,

@@ -45,7 +45,8 @@ static Status write_systems(Enabler *enabler)
 static Status write_grants(Enabler *enabler)
 {
     Status status = STATUS_OK;
-    for (uint32_t i = 0; i < enabler->config.grants_max && status == STATUS_OK; i++) {
+    for (uint32_t i = 0; i < enabler->config.grants_max && enabler->grants_changed && status == STATUS_OK;
+         i++) {
         const Grant *grant = &enabler->grants[i];
         if (grant->used && grant->dirty) {
             StoredGrant stored = grant->stored;
@@ -59,7 +60,8 @@ static Status write_grants(Enabler *enabler)
 static Status write_commands(Enabler *enabler)
 {
     Status status = STATUS_OK;
-    for (uint32_t i = 0; i < enabler->config.commands_max && status == STATUS_OK; i++) {
+    for (uint32_t i = 0; i < enabler->config.commands_max && enabler->commands_changed && status == STATUS_OK;
+         i++) {
         const Command *command = &enabler->commands[i];
         if (command->used && command->dirty) {
             status = enabler->store.ops->put_command(enabler->store.context, &command->stored);
@@ -110,13 +112,13 @@ static void mark_written(Enabler *enabler)
     for (uint32_t i = 0; i < enabler->config.systems_max; i++) {
         enabler->systems[i].dirty = enabler->systems[i].publication_dirty = false;
     }
-    for (uint32_t i = 0; i < enabler->config.grants_max; i++) {
+    for (uint32_t i = 0; i < enabler->config.grants_max && enabler->grants_changed; i++) {
         enabler->grants[i].dirty = false;
     }
-    for (uint32_t i = 0; i < enabler->config.commands_max; i++) {
+    for (uint32_t i = 0; i < enabler->config.commands_max && enabler->commands_changed; i++) {
         enabler->commands[i].dirty = false;
     }
-    enabler->changed = false;
+    enabler->changed = enabler->grants_changed = enabler->commands_changed = false;
     enabler->removed_count = 0;
     enabler->audit_stored = enabler->audit_count;
     if (prune_due(enabler)) {

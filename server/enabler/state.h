@@ -101,6 +101,7 @@ struct Enabler {
     System *systems;
     Grant *grants;
     PendingAccess *pending;
+    uint32_t pending_count;
     uint64_t questions; /* correlations given so far */
     TimeNs next_expiry; /* of a grant, at the earliest; Unix ns */
 
@@ -116,7 +117,9 @@ struct Enabler {
 
     char (*removed)[SYSTEM_NAME_SIZE]; /* systems that the store has still to forget */
     uint32_t removed_count;
-    bool changed; /* something is not yet stored: whatever changes is written down in the audit log as well */
+    /* Something is not yet stored: whatever changes is written down in the audit log as well; and whether a
+     * grant or a command is among it, as looking for them takes longer. */
+    bool changed, grants_changed, commands_changed;
     bool store_failed;
     TimeNs store_retry; /* monotonic */
     TimeNs pruned;      /* Unix ns */
