@@ -146,7 +146,7 @@ static const char *key_of(const Enabler *enabler, const char *grant)
 static void move_on(Enabler *enabler, Command *command, CommandState state, const char *reason)
 {
     command->stored.state = state;
-    command->dirty = true;
+    command->dirty = enabler->commands_changed = true;
     snprintf(command->stored.reason, sizeof command->stored.reason, "%s", reason);
     trim_text(command->stored.reason);
     enabler->counters.commands[state]++;
@@ -163,7 +163,7 @@ static void move_on(Enabler *enabler, Command *command, CommandState state, cons
 static void refuse_command(Enabler *enabler, const Request *request, Command *command, const char *reason)
 {
     command->stored.state = COMMAND_REFUSED;
-    command->dirty = true;
+    command->dirty = enabler->commands_changed = true;
     snprintf(command->stored.reason, sizeof command->stored.reason, "%s", reason);
     trim_text(command->stored.reason);
     enabler->counters.commands[COMMAND_REFUSED]++;

@@ -219,10 +219,20 @@ static void take_body(Enabler *enabler, Request *request)
     json_document_finish(&document);
 }
 
-/* Who is not registered hears so with its next heartbeat, without a request that it would answer. */
+/* Who is not registered hears so whatever it sends, also with its next heartbeat, which expects no answer:
+ * then it registers. */
 static void refuse_stranger(Enabler *enabler, const Request *request)
 {
-    refuse(enabler, request, STATUS_NOT_ALLOWED, request->message->subject, "register first");
+    static const char *const reason = "register first";
+    answer_refused(enabler, request, STATUS_NOT_ALLOWED, reason);
+    enabler->counters.refused++;
+    audit_refused(enabler, NULL,
+                  &(AuditLine){ .system = request->message->from,
+                                .key = request->who,
+                                .what = request->rule->schema,
+                                .subject = request->message->subject,
+                                .result = "refused",
+                                .reason = reason });
 }
 
 static void take_message(Enabler *enabler, uint32_t hub, const BusMessage *message, const char *who)
@@ -244,7 +254,7 @@ static void take_message(Enabler *enabler, uint32_t hub, const BusMessage *messa
     if (rule->id != DII_SYNC) {
         take_body(enabler, &request);
     } else if (message->sync) {
-        route_sync(enabler, request.from, hub, message->sync);
+        route_sync(enabler, request.from, message->sync);
     }
 }
 

@@ -56,10 +56,11 @@ static PendingAccess *free_question(Enabler *enabler)
     return NULL;
 }
 
-static void release_question(PendingAccess *pending)
+static void release_question(Enabler *enabler, PendingAccess *pending)
 {
     free(pending->things);
     *pending = (PendingAccess){ 0 };
+    enabler->pending_count--;
 }
 
 static void ask_twin(Enabler *enabler, const System *twin, const PendingAccess *pending)
@@ -79,11 +80,7 @@ static void refuse_wish(Enabler *enabler, const Request *request, const Wish *wi
                         const char *reason)
 {
     enabler->counters.grants_refused++;
-    FamilyId id = consumer_message(request->rule->sender, MII_REFUSED);
-    BodyWriter body = body_begin(id);
-    body_text(&body, "reason", reason);
-    body_text(&body, "code", status_name(status));
-    answer(enabler, request, &body);
+    answer_refused(enabler, request, status, reason);
     enabler->counters.refused++;
     audit_refused(enabler, request->from,
                   &(AuditLine){ .system = request->message->from,
@@ -178,6 +175,7 @@ void handle_access(Enabler *enabler, Request *request)
                                                 : enabler->config.grant_lifetime_max,
                                 .wanted.rights = wish.rights,
                                 .things = copy_text(wish.things) };
+    enabler->pending_count++;
     StoredGrant *wanted = &pending->wanted;
     memcpy(wanted->consumer, request->from->stored.name, sizeof wanted->consumer);
     memcpy(wanted->system, twin->stored.name, sizeof wanted->system);
@@ -185,7 +183,7 @@ void handle_access(Enabler *enabler, Request *request)
     memcpy(wanted->key, wish.key, sizeof wanted->key);
     memcpy(wanted->role, wish.role, sizeof wanted->role);
     if (wish.things && !pending->things) {
-        release_question(pending);
+        release_question(enabler, pending);
         refuse_wish(enabler, request, &wish, STATUS_OUT_OF_MEMORY, "out of memory");
         return;
     }
@@ -206,21 +204,30 @@ static void refuse_question(Enabler *enabler, PendingAccess *pending, Status sta
     enabler->counters.grants_refused++;
     enabler->counters.refused++;
     audit_grant(enabler, &pending->wanted, "access", "refused", reason);
-    release_question(pending);
+    release_question(enabler, pending);
 }
 
-/* A free place; one whose grant is over but not yet stored as such only when it has expired by now. */
+/* A free place, or that of a grant that is over. One whose end the store has not taken yet would come back
+ * with a restart, so it keeps its place until it has expired. */
 static Grant *free_grant(Enabler *enabler)
 {
+    Grant *place = NULL;
     for (uint32_t i = 0; i < enabler->config.grants_max; i++) {
         Grant *grant = &enabler->grants[i];
-        if (!grant->used || (grant->ended && grant->stored.expires <= enabler->wall)) {
-            free(grant->things);
-            *grant = (Grant){ 0 };
-            return grant;
+        if (!grant->used) {
+            place = grant;
+            break;
+        }
+        bool over = grant->ended && (!grant->dirty || grant->stored.expires <= enabler->wall);
+        if (over && (!place || grant->stored.expires < place->stored.expires)) {
+            place = grant;
         }
     }
-    return NULL;
+    if (place) {
+        free(place->things);
+        *place = (Grant){ 0 };
+    }
+    return place;
 }
 
 static void answer_grant(Enabler *enabler, const System *consumer, uint64_t correlation, const Grant *grant)
@@ -244,6 +251,7 @@ static void give_grant(Enabler *enabler, PendingAccess *pending, uint32_t rights
         return;
     }
     *grant = (Grant){ .used = true, .dirty = true, .stored = pending->wanted, .things = pending->things };
+    enabler->grants_changed = true;
     pending->things = NULL;
     uint8_t id[(GRANT_ID_SIZE - 1) / 2];
     fill_random(enabler, id, sizeof id);
@@ -257,7 +265,7 @@ static void give_grant(Enabler *enabler, PendingAccess *pending, uint32_t rights
     enabler->counters.grants_given++;
     audit_grant(enabler, &grant->stored, "access", "allowed", reason);
     answer_grant(enabler, &enabler->systems[pending->consumer], pending->request, grant);
-    release_question(pending);
+    release_question(enabler, pending);
 }
 
 void handle_authenticated(Enabler *enabler, Request *request)
@@ -307,7 +315,7 @@ static Grant *find_by_id(Enabler *enabler, const char *id)
 {
     for (uint32_t i = 0; i < enabler->config.grants_max; i++) {
         Grant *grant = &enabler->grants[i];
-        if (grant->used && !grant->ended && strcmp(grant->stored.id, id) == 0) {
+        if (grant->used && strcmp(grant->stored.id, id) == 0) {
             return grant;
         }
     }
@@ -321,8 +329,9 @@ Grant *grant_find(Enabler *enabler, const char *id, const System *consumer, cons
     /* Whose grant it is, is not told to those whose it is not. */
     if (!grant || strcmp(grant->stored.consumer, consumer->stored.name) != 0) {
         *out_reason = "there is no such grant";
-    } else if (grant->stored.expires <= enabler->wall) {
-        *out_reason = "the grant has expired";
+    } else if (grant->ended) {
+        *out_reason =
+            grant->stored.expires <= enabler->wall ? "the grant has expired" : "the grant was revoked";
     } else if (strcmp(grant->stored.system, system) != 0) {
         *out_reason = "the grant is for another system";
     } else if (!(grant->stored.rights & right)) {
@@ -352,7 +361,7 @@ bool grant_covers(const Grant *grant, const char *thing)
 void grant_end(Enabler *enabler, Grant *grant, const char *what, const char *reason)
 {
     grant->ended = true;
-    grant->dirty = true;
+    grant->dirty = enabler->grants_changed = true;
     grant->stored.ended = true;
     routes_drop_grant(enabler, (uint32_t)(grant - enabler->grants));
     audit_grant(enabler, &grant->stored, what, "done", reason);
@@ -370,7 +379,7 @@ void grant_end(Enabler *enabler, Grant *grant, const char *what, const char *rea
 Status enabler_revoke(Enabler *enabler, const char *id, const char *who, const char *reason)
 {
     Grant *grant = find_by_id(enabler, id);
-    if (!grant) {
+    if (!grant || grant->ended) {
         return STATUS_NOT_FOUND;
     }
     char text[REASON_TEXT_SIZE];
@@ -415,7 +424,7 @@ void grants_tick(Enabler *enabler)
     if (enabler->wall >= enabler->next_expiry) {
         expire_grants(enabler);
     }
-    for (uint32_t i = 0; i < PENDING_MAX; i++) {
+    for (uint32_t i = 0; i < PENDING_MAX && enabler->pending_count > 0; i++) {
         PendingAccess *pending = &enabler->pending[i];
         if (pending->used && enabler->now > pending->deadline) {
             refuse_question(enabler, pending, STATUS_TIMED_OUT,

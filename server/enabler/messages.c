@@ -90,6 +90,21 @@ static FamilyId refusal_of(Interface interface)
     return interface == INTERFACE_DII ? DII_REFUSED : interface == INTERFACE_MII ? MII_REFUSED : SII_REFUSED;
 }
 
+/* Answers and tellings expect none: a refusal without a correlation would mean that its sender is unknown. */
+static bool expects_answer(const Request *request)
+{
+    FamilyId id = request->rule->id;
+    return request->message->correlation != 0 && id != DII_AUTHENTICATED && id != DII_COMMAND_STATE;
+}
+
+void answer_refused(Enabler *enabler, const Request *request, Status status, const char *reason)
+{
+    BodyWriter body = body_begin(refusal_of(request->rule->interface));
+    body_text(&body, "reason", reason);
+    body_text(&body, "code", status_name(status));
+    answer(enabler, request, &body);
+}
+
 void refuse(Enabler *enabler, const Request *request, Status status, const char *subject, const char *format,
             ...)
 {
@@ -99,11 +114,9 @@ void refuse(Enabler *enabler, const Request *request, Status status, const char 
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
     trim_text(reason);
-    FamilyId id = refusal_of(request->rule->interface);
-    BodyWriter body = body_begin(id);
-    body_text(&body, "reason", reason);
-    body_text(&body, "code", status_name(status));
-    answer(enabler, request, &body);
+    if (expects_answer(request)) {
+        answer_refused(enabler, request, status, reason);
+    }
     enabler->counters.refused++;
     audit_refused(enabler, request->from,
                   &(AuditLine){ .system = request->message->from,

@@ -5,8 +5,6 @@
 
 #include "shared/base/log.h"
 
-#include <stdlib.h>
-
 #define RETRY       TIME_SECOND
 #define KEPT        (24 * 60 * TIME_MINUTE) /* commands and grants that are over */
 #define PRUNE_EVERY (60 * TIME_MINUTE)
@@ -47,7 +45,8 @@ static Status write_systems(Enabler *enabler)
 static Status write_grants(Enabler *enabler)
 {
     Status status = STATUS_OK;
-    for (uint32_t i = 0; i < enabler->config.grants_max && status == STATUS_OK; i++) {
+    for (uint32_t i = 0; i < enabler->config.grants_max && enabler->grants_changed && status == STATUS_OK;
+         i++) {
         const Grant *grant = &enabler->grants[i];
         if (grant->used && grant->dirty) {
             StoredGrant stored = grant->stored;
@@ -61,7 +60,8 @@ static Status write_grants(Enabler *enabler)
 static Status write_commands(Enabler *enabler)
 {
     Status status = STATUS_OK;
-    for (uint32_t i = 0; i < enabler->config.commands_max && status == STATUS_OK; i++) {
+    for (uint32_t i = 0; i < enabler->config.commands_max && enabler->commands_changed && status == STATUS_OK;
+         i++) {
         const Command *command = &enabler->commands[i];
         if (command->used && command->dirty) {
             status = enabler->store.ops->put_command(enabler->store.context, &command->stored);
@@ -107,24 +107,18 @@ static Status write_all(Enabler *enabler)
     return status;
 }
 
-/* What was written is clean; grants that are over, and are known to be, give their places back. */
 static void mark_written(Enabler *enabler)
 {
     for (uint32_t i = 0; i < enabler->config.systems_max; i++) {
         enabler->systems[i].dirty = enabler->systems[i].publication_dirty = false;
     }
-    for (uint32_t i = 0; i < enabler->config.grants_max; i++) {
-        Grant *grant = &enabler->grants[i];
-        grant->dirty = false;
-        if (grant->used && grant->ended) {
-            free(grant->things);
-            *grant = (Grant){ 0 };
-        }
+    for (uint32_t i = 0; i < enabler->config.grants_max && enabler->grants_changed; i++) {
+        enabler->grants[i].dirty = false;
     }
-    for (uint32_t i = 0; i < enabler->config.commands_max; i++) {
+    for (uint32_t i = 0; i < enabler->config.commands_max && enabler->commands_changed; i++) {
         enabler->commands[i].dirty = false;
     }
-    enabler->changed = false;
+    enabler->changed = enabler->grants_changed = enabler->commands_changed = false;
     enabler->removed_count = 0;
     enabler->audit_stored = enabler->audit_count;
     if (prune_due(enabler)) {

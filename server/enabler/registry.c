@@ -83,7 +83,7 @@ static void tell_state(Enabler *enabler, System *system, bool up, const char *re
 
 typedef struct Registration {
     char name[SYSTEM_NAME_SIZE], title[SYSTEM_TEXT_SIZE], version[SYSTEM_TEXT_SIZE], domain[SYSTEM_NAME_SIZE];
-    char session[SYSTEM_TEXT_SIZE], token[SYSTEM_TEXT_SIZE];
+    char session[SYSTEM_TEXT_SIZE], token[TOKEN_SIZE];
     bool has_token;
     char *provides; /* JSON array, on the heap */
 } Registration;

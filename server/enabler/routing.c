@@ -129,7 +129,6 @@ void handle_subscribe(Enabler *enabler, Request *request)
     }
     *route = (Subscription){ .consumer = system_index(enabler, request->from),
                              .grant = (uint32_t)(grant - enabler->grants),
-                             .expires = grant->stored.expires,
                              .sync = consumer_message(request->from->stored.kind, MII_SYNC),
                              .waiting = true,
                              .covered = covered };
@@ -235,28 +234,38 @@ static const SyncBatch *check_samples(Enabler *enabler, System *twin, const Sync
     return filter(enabler, twin, batch, NULL);
 }
 
-/* What one subscriber gets; NULL without memory. */
-static const SyncBatch *batch_for(Enabler *enabler, const System *twin, const Subscription *route,
-                                  const SyncBatch *batch, const SyncBatch *update)
-{
-    const SyncBatch *sent = route->waiting ? batch : update;
-    return sent && route->covered ? filter(enabler, twin, sent, route->covered) : sent;
-}
-
 static void send_sync(Enabler *enabler, const System *twin, Subscription *route, const SyncBatch *batch)
 {
     const System *consumer = &enabler->systems[route->consumer];
-    BusMessage message = { .id = route->sync, .sync = batch };
+    const SyncBatch *sent = batch && route->covered ? filter(enabler, twin, batch, route->covered) : batch;
+    BusMessage message = { .id = route->sync, .sync = sent };
     memcpy(message.to, consumer->stored.name, sizeof message.to);
     memcpy(message.subject, twin->stored.name, sizeof message.subject);
-    bool sent = batch && bus_send(enabler->hubs[consumer->hub], &message) == STATUS_OK;
+    bool taken = sent && bus_send(enabler->hubs[consumer->hub], &message) == STATUS_OK;
     /* Who has missed something needs all values again. */
-    route->waiting = !sent;
-    enabler->counters.syncs_routed += sent;
-    enabler->counters.syncs_dropped += !sent;
+    route->waiting = !taken;
+    enabler->counters.syncs_routed += taken;
+    enabler->counters.syncs_dropped += !taken;
 }
 
-void route_sync(Enabler *enabler, System *twin, uint32_t hub, const SyncBatch *given)
+/* To everyone on the route: a snapshot to who waits for one, the same as plain values to the others. */
+static void send_all(Enabler *enabler, System *twin, const SyncBatch *batch)
+{
+    const SyncBatch *update = batch->snapshot ? NULL : batch;
+    for (uint32_t i = 0; i < twin->subscription_count; i++) {
+        Subscription *route = &twin->subscriptions[i];
+        if (!enabler->systems[route->consumer].up) {
+            route->waiting = true; /* its queue would only fill */
+        } else if (route->waiting && batch->snapshot) {
+            send_sync(enabler, twin, route, batch);
+        } else if (!route->waiting) {
+            update = update ? update : as_update(enabler, batch);
+            send_sync(enabler, twin, route, update);
+        }
+    }
+}
+
+void route_sync(Enabler *enabler, System *twin, const SyncBatch *given)
 {
     if (!twin->published) {
         enabler->counters.syncs_dropped++;
@@ -274,32 +283,7 @@ void route_sync(Enabler *enabler, System *twin, uint32_t hub, const SyncBatch *g
     if (batch->snapshot) {
         twin->snapshot_asked = TIME_NONE;
     }
-    const SyncBatch *stable = NULL, *update = batch->snapshot ? NULL : batch, *stable_update = NULL;
-    for (uint32_t i = 0; i < twin->subscription_count; i++) {
-        Subscription *route = &twin->subscriptions[i];
-        const System *consumer = &enabler->systems[route->consumer];
-        if (route->expires <= enabler->wall || (route->waiting && !batch->snapshot)) {
-            continue;
-        }
-        if (!consumer->up) {
-            route->waiting = true;
-            continue;
-        }
-        bool across = consumer->hub != hub;
-        /* What came by one hub is good until the next call on it; what goes by another may wait for longer.
-         */
-        if (across && !stable) {
-            stable = batch == given ? filter(enabler, twin, batch, NULL) : batch;
-        }
-        if (!route->waiting && across && !stable_update && stable) {
-            stable_update = batch->snapshot ? as_update(enabler, stable) : stable;
-        }
-        if (!route->waiting && !across && !update) {
-            update = as_update(enabler, batch);
-        }
-        send_sync(enabler, twin, route,
-                  batch_for(enabler, twin, route, across ? stable : batch, across ? stable_update : update));
-    }
+    send_all(enabler, twin, batch);
 }
 
 /* Asks twin systems for all values where someone waits for them. */

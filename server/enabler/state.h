@@ -18,7 +18,6 @@ typedef struct Allowance {
  * its grant ends. */
 typedef struct Subscription {
     uint32_t consumer, grant; /* indices of systems and grants */
-    TimeNs expires;           /* of the grant, Unix ns */
     FamilyId sync;            /* MII_SYNC or SII_SYNC */
     bool waiting;             /* for its first snapshot: it gets nothing before */
     uint64_t *covered;        /* a bit per thing of the publication; NULL: all. Owned */
@@ -49,7 +48,7 @@ typedef struct System {
 
 typedef struct Grant {
     bool used;
-    bool ended; /* revoked or expired; kept until the store knows */
+    bool ended; /* revoked or expired; kept while there is room, to say so */
     bool dirty;
     StoredGrant stored; /* things: owned, below */
     char *things;
@@ -102,6 +101,7 @@ struct Enabler {
     System *systems;
     Grant *grants;
     PendingAccess *pending;
+    uint32_t pending_count;
     uint64_t questions; /* correlations given so far */
     TimeNs next_expiry; /* of a grant, at the earliest; Unix ns */
 
@@ -117,7 +117,9 @@ struct Enabler {
 
     char (*removed)[SYSTEM_NAME_SIZE]; /* systems that the store has still to forget */
     uint32_t removed_count;
-    bool changed; /* something is not yet stored: whatever changes is written down in the audit log as well */
+    /* Something is not yet stored: whatever changes is written down in the audit log as well; and whether a
+     * grant or a command is among it, as looking for them takes longer. */
+    bool changed, grants_changed, commands_changed;
     bool store_failed;
     TimeNs store_retry; /* monotonic */
     TimeNs pruned;      /* Unix ns */
@@ -154,7 +156,10 @@ bool send_body(Enabler *enabler, const System *to, uint64_t correlation, const c
 void answer(Enabler *enabler, const Request *request, BodyWriter *body);
 void answer_bytes(Enabler *enabler, const Request *request, FamilyId id, Bytes body);
 
-/* Refuses: answers the REFUSED of the interface, counts and audits. `document` errors: refuse_document. */
+/* Answers the REFUSED of the interface, and no more. */
+void answer_refused(Enabler *enabler, const Request *request, Status status, const char *reason);
+
+/* Refuses: answers so where an answer is expected, counts and audits. `document` errors: refuse_document. */
 void refuse(Enabler *enabler, const Request *request, Status status, const char *subject, const char *format,
             ...) __attribute__((format(printf, 5, 6)));
 
@@ -224,7 +229,7 @@ NODISCARD Status grants_load(Enabler *enabler);
 /* ---- routing.c ---- */
 
 void handle_subscribe(Enabler *enabler, Request *request);
-void route_sync(Enabler *enabler, System *twin, uint32_t hub, const SyncBatch *given);
+void route_sync(Enabler *enabler, System *twin, const SyncBatch *given);
 void routes_drop_grant(Enabler *enabler, uint32_t grant);
 void routes_drop_consumer(Enabler *enabler, uint32_t consumer);
 void routes_drop_twin(System *twin);

@@ -11,6 +11,7 @@
 #include "shared/systems/families.h"
 
 #define TOKEN_HASH_SIZE 32
+#define TOKEN_SIZE      256 /* of the secret itself, with the terminator */
 #define TOKENS_MAX      4096u
 
 typedef struct ServiceToken {

@@ -232,12 +232,12 @@ static void test_wrong_publications(void **state)
     attach(&plant, SYSTEM_TWIN, "plant");
     say_register(&plant);
     for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
-        say(&plant, DII_PUBLISH, i,
+        say(&plant, DII_PUBLISH, i + 1,
             "{'schema':'dii.publish/"
             "1','first_model':0,'models':[%s],'first_thing':0,'things':[%s],'last':true}",
             wrong[i].model, wrong[i].things);
         tick();
-        assert_refused(&plant, DII_REFUSED, i, wrong[i].reason);
+        assert_refused(&plant, DII_REFUSED, i + 1, wrong[i].reason);
     }
     assert_null(last(&plant, DII_PUBLISHED));
     assert_false(system_called("plant").up);

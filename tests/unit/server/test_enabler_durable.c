@@ -182,7 +182,7 @@ static void test_grants_stay_good(void **state)
     subscribe(&world, revoked);
     assert_refused(&world, MII_REFUSED, 88, "no such grant");
     subscribe(&world, brief);
-    assert_refused(&world, MII_REFUSED, 88, "no such grant");
+    assert_refused(&world, MII_REFUSED, 88, "has expired");
     forget_all();
     subscribe(&world, good);
     assert_null(last(&world, MII_REFUSED));
