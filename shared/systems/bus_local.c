@@ -357,10 +357,8 @@ static Status find_place(Hub *hub, const char *name, SystemKind kind, Link **out
     return STATUS_OK;
 }
 
-Status bus_local_attach(Bus bus, SystemKind kind, const char *name, Bus *out_endpoint)
+static Status attach(Hub *hub, SystemKind kind, const char *name, Bus *out_endpoint)
 {
-    assert(bus.ops == &hub_ops);
-    Hub *hub = bus.context;
     if (!system_name_valid(name) || strcmp(name, hub->name) == 0 ||
         (kind != SYSTEM_TWIN && kind != SYSTEM_METAVERSE && kind != SYSTEM_SERVICE)) {
         return STATUS_INVALID_ARGUMENT;
@@ -386,30 +384,36 @@ Status bus_local_attach(Bus bus, SystemKind kind, const char *name, Bus *out_end
     return STATUS_OK;
 }
 
-void bus_local_cut(Bus bus, bool cut)
+Status bus_local_attach(Bus hub, SystemKind kind, const char *name, Bus *out_endpoint)
 {
-    assert(bus.ops == &endpoint_ops);
-    Endpoint *endpoint = bus.context;
-    if (endpoint->link == NULL || endpoint->link->cut == cut) {
+    assert(hub.ops == &hub_ops);
+    return attach(hub.context, kind, name, out_endpoint);
+}
+
+void bus_local_cut(Bus endpoint, bool cut)
+{
+    assert(endpoint.ops == &endpoint_ops);
+    Link *link = ((Endpoint *)endpoint.context)->link;
+    if (link == NULL || link->cut == cut) {
         return;
     }
-    endpoint->link->cut = cut;
+    link->cut = cut;
     if (cut) {
-        link_down(endpoint->link);
+        link_down(link);
     } else {
-        link_up(endpoint->link);
+        link_up(link);
     }
 }
 
-bool bus_local_attached(Bus bus, const char *name)
+bool bus_local_attached(Bus hub, const char *name)
 {
-    assert(bus.ops == &hub_ops);
-    const Link *link = find_link(bus.context, name);
+    assert(hub.ops == &hub_ops);
+    const Link *link = find_link(hub.context, name);
     return link != NULL && link->endpoint != NULL;
 }
 
-const BusLocalCounters *bus_local_counters(Bus bus)
+const BusLocalCounters *bus_local_counters(Bus hub)
 {
-    assert(bus.ops == &hub_ops);
-    return &((const Hub *)bus.context)->counters;
+    assert(hub.ops == &hub_ops);
+    return &((const Hub *)hub.context)->counters;
 }
