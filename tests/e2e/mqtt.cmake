@@ -5,3 +5,6 @@ set_target_properties(watch_feed PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BIN
 
 add_test(NAME e2e.mqtt COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/e2e/mqtt.py $<TARGET_FILE:watch_feed>)
 set_tests_properties(e2e.mqtt PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77)
+
+add_test(NAME e2e.sparkplug COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/e2e/sparkplug.py $<TARGET_FILE:watch_feed>)
+set_tests_properties(e2e.sparkplug PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77)

@@ -6,6 +6,7 @@ usage: mqtt.py WATCH_FEED_PROGRAM
 """
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -146,6 +147,51 @@ def password(program, folder):
         broker.kill()
 
 
+def certificates(folder):
+    """A certificate authority, a broker's and a client's certificate, by openssl; None without it."""
+    def openssl(*arguments):
+        return subprocess.run(["openssl", *arguments], cwd=folder, check=False, capture_output=True).returncode == 0
+
+    subject = ("-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-days", "2")
+    if not shutil.which("openssl") or not openssl("req", "-x509", *subject, "-subj", "/CN=test authority", "-keyout", "ca.key",
+                                                  "-out", "ca.pem"):
+        return None
+    (pathlib.Path(folder) / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n", encoding="utf-8")
+    for name in ("broker", "client"):
+        if not openssl("req", *subject[:-2], "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr") or \
+                not openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                            "-days", "2", "-extfile", "names", "-out", f"{name}.pem"):
+            return None
+        (pathlib.Path(folder) / f"{name}.key").chmod(0o644)  # the broker becomes another user
+    return folder
+
+
+def tls(program, folder):
+    """A broker that speaks TLS and wants a certificate: who has one is let in, who has none or trusts another is not."""
+    if not certificates(folder):
+        print("no openssl: TLS not tried")
+        return
+    port = free_port()
+    pathlib.Path(folder).chmod(0o755)
+    broker = Mosquitto(folder, port, f"\nlistener {port} 127.0.0.1\ncafile {folder}/ca.pem\ncertfile {folder}/broker.pem\n"
+                                     f"keyfile {folder}/broker.key\nrequire_certificate true\n")
+    try:
+        for connection, wanted in (({"ca": "ca.pem", "cert": "client.pem", "key": "client.key", "protocol": 5}, "found"),
+                                   ({"ca": "ca.pem"}, "lost"), ({}, "lost")):
+            mapping = {"dtmv_mqtt": 1,
+                       "topics": [{"topic": "v/{t}", "payload": "number", "thing": "{t}", "property": "position"}],
+                       "connection": {k: f"{folder}/{v}" if isinstance(v, str) else v for k, v in connection.items()}}
+            path = pathlib.Path(folder) / "mapping.json"
+            path.write_text(json.dumps(mapping), encoding="utf-8")
+            watcher = Watcher(program, WORLD, "mqtt", f"mqtts://localhost:{port}", path)
+            watcher.expect(wanted)
+            time.sleep(0.7)
+            check((wanted == "found") == any(line == "found" for _, line in watcher.lines), f"{connection}: not {wanted}")
+            watcher.finish()
+    finally:
+        broker.kill()
+
+
 def main():
     if not find_mosquitto():
         skip("mosquitto is not installed")
@@ -167,6 +213,7 @@ def main():
         finally:
             broker.kill()
         password(sys.argv[1], folder)
+        tls(sys.argv[1], folder)
     print("ok")
 
 
