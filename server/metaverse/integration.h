@@ -25,6 +25,7 @@
 #define SERVICE_ALARMS_MAX 256u
 #define ENABLER_GRACE      (5 * TIME_SECOND)
 #define EVENT_GRACE        (30 * TIME_SECOND)
+#define ALARM_DOUBT        (10 * TIME_SECOND) /* the enabler tells active alarms again: others are over then */
 #define COMMAND_PATIENCE   (35 * TIME_SECOND) /* beyond the action's own time: the way there and back */
 #define DISCOVER_INTERVAL  (10 * TIME_SECOND) /* while something is not bound */
 #define RETRY_FIRST        (2 * TIME_SECOND)
@@ -94,6 +95,8 @@ typedef struct Command {
 
 typedef struct ServiceAlarm {
     AlarmMessage message; /* service "": free */
+    bool silent;          /* its service is down, and cannot take it back: said in the text */
+    bool doubtful;        /* not heard of again since the enabler was away */
 } ServiceAlarm;
 
 #define REASON_SHORT 160
@@ -129,6 +132,7 @@ typedef struct Integration {
     uint64_t command_order;
     uint32_t under_way; /* of the commands */
     ServiceAlarm *alarms;
+    TimeNs doubt_until;     /* TIME_NONE: no alarm is doubtful */
     uint32_t systems_asked; /* sessions that wait for an answer to SYSTEMS */
     ByteBuffer list;        /* entries of an UNBOUND */
 } Integration;

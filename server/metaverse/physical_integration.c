@@ -31,6 +31,7 @@ Status integration_create(Metaverse *metaverse, TextTable *texts, Diag *diag)
     Integration *integration = &metaverse->integration;
     const MetaverseConfig *config = &metaverse->config;
     integration->wall = integration->lost_at = integration->aged_at = integration->second = TIME_NONE;
+    integration->doubt_until = TIME_NONE;
     for (uint32_t i = 0; i < LINKS_MAX; i++) {
         integration->links[i].source_clock = TIME_NONE;
     }
@@ -362,9 +363,7 @@ static void on_system_state(Metaverse *metaverse, const ConsumerEvent *event)
 {
     SystemLink *link = integration_link(metaverse, event->system);
     if (link == NULL) {
-        if (!event->up) {
-            services_down(metaverse, event->system);
-        }
+        services_state(metaverse, event->system, event->up);
         discover(metaverse);
     } else if (!event->up) {
         go_down(metaverse, link, event->reason[0] != '\0' ? event->reason : "it is gone");
@@ -400,6 +399,7 @@ static void on_registered(Metaverse *metaverse)
         integration->links[i].request = 0;
         integration->links[i].retry_at = metaverse->now + RETRY_FIRST;
     }
+    services_doubt(metaverse);
     discover(metaverse);
 }
 
@@ -555,6 +555,7 @@ bool metaverse_systems(Metaverse *metaverse, TimeNs now, TimeNs wall)
         keep_up(metaverse);
         age_values(metaverse);
         actuation_sweep(metaverse);
+        services_sweep(metaverse);
         consumer_flush(integration->consumer, now);
         metaverse->counters.things_bound = integration->bound;
         profile_end(scope);

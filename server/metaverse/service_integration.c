@@ -5,6 +5,9 @@
 #include "shared/base/log.h"
 
 #include <math.h>
+#include <stdio.h>
+
+#define SILENT " (the service is down)"
 
 Status services_create(Metaverse *metaverse)
 {
@@ -14,9 +17,21 @@ Status services_create(Metaverse *metaverse)
     return integration->alarms == NULL || integration->services == NULL ? STATUS_OUT_OF_MEMORY : STATUS_OK;
 }
 
-static void tell(Metaverse *metaverse, const AlarmMessage *alarm)
+/* As it is told: of a service that is down, with a word about that. */
+static Message message_of(const ServiceAlarm *alarm)
 {
-    const Message message = { .id = MESSAGE_ALARM, .alarm = *alarm };
+    Message message = { .id = MESSAGE_ALARM, .alarm = alarm->message };
+    if (alarm->silent) {
+        char text[REASON_SIZE + sizeof SILENT];
+        snprintf(text, sizeof text, "%s%s", alarm->message.text, SILENT);
+        message_clean_text(text, message.alarm.text, sizeof message.alarm.text);
+    }
+    return message;
+}
+
+static void tell(Metaverse *metaverse, const ServiceAlarm *alarm)
+{
+    const Message message = message_of(alarm);
     if (message_encode(&message, &metaverse->scratch) != STATUS_OK) {
         return; /* cannot be: everything in it was checked or cleaned */
     }
@@ -60,8 +75,8 @@ static void keep(Metaverse *metaverse, const AlarmMessage *alarm)
     }
     metaverse->counters.service_alarms += alarm->active != 0 && !was;
     metaverse->counters.service_alarms -= alarm->active == 0 && was;
-    place->message = *alarm;
-    tell(metaverse, alarm);
+    *place = (ServiceAlarm){ .message = *alarm };
+    tell(metaverse, place);
     if (!alarm->active) {
         *place = (ServiceAlarm){ 0 };
     }
@@ -92,12 +107,37 @@ void services_alarm(Metaverse *metaverse, const ConsumerEvent *event)
     keep(metaverse, &alarm);
 }
 
-/* A service that is gone cannot take its alarms back. */
-void services_down(Metaverse *metaverse, const char *service)
+/* What a service has found stays so while it is down: the enabler ends it when it gives the service up. */
+void services_state(Metaverse *metaverse, const char *service, bool up)
 {
     for (uint32_t i = 0; i < SERVICE_ALARMS_MAX; i++) {
-        AlarmMessage alarm = metaverse->integration.alarms[i].message;
-        if (alarm.service[0] != '\0' && strcmp(alarm.service, service) == 0) {
+        ServiceAlarm *alarm = &metaverse->integration.alarms[i];
+        if (strcmp(alarm->message.service, service) == 0 && alarm->silent == up) {
+            alarm->silent = !up;
+            tell(metaverse, alarm);
+        }
+    }
+}
+
+void services_doubt(Metaverse *metaverse)
+{
+    metaverse->integration.doubt_until = metaverse->now + ALARM_DOUBT;
+    for (uint32_t i = 0; i < SERVICE_ALARMS_MAX; i++) {
+        metaverse->integration.alarms[i].doubtful = true;
+    }
+}
+
+void services_sweep(Metaverse *metaverse)
+{
+    Integration *integration = &metaverse->integration;
+    if (integration->doubt_until == TIME_NONE || metaverse->now < integration->doubt_until ||
+        !integration->registered) {
+        return;
+    }
+    integration->doubt_until = TIME_NONE;
+    for (uint32_t i = 0; i < SERVICE_ALARMS_MAX; i++) {
+        AlarmMessage alarm = integration->alarms[i].message;
+        if (alarm.service[0] != '\0' && integration->alarms[i].doubtful) {
             alarm.active = 0;
             keep(metaverse, &alarm);
         }
@@ -107,9 +147,9 @@ void services_down(Metaverse *metaverse, const char *service)
 void services_welcome(Metaverse *metaverse, Session *session)
 {
     for (uint32_t i = 0; i < SERVICE_ALARMS_MAX && metaverse->integration.alarms != NULL; i++) {
-        const AlarmMessage *alarm = &metaverse->integration.alarms[i].message;
-        if (alarm->service[0] != '\0') {
-            const Message message = { .id = MESSAGE_ALARM, .alarm = *alarm };
+        const ServiceAlarm *alarm = &metaverse->integration.alarms[i];
+        if (alarm->message.service[0] != '\0') {
+            const Message message = message_of(alarm);
             session_send(metaverse, session, &message);
         }
     }

@@ -407,7 +407,11 @@ void actuation_sweep(Metaverse *metaverse);
 
 NODISCARD Status services_create(Metaverse *metaverse);
 void services_alarm(Metaverse *metaverse, const ConsumerEvent *event);
-void services_down(Metaverse *metaverse, const char *service);
+void services_state(Metaverse *metaverse, const char *service, bool up);
+
+/* The enabler is back, and tells again what is active. */
+void services_doubt(Metaverse *metaverse);
+void services_sweep(Metaverse *metaverse);
 void services_welcome(Metaverse *metaverse, Session *session);
 
 /* ---- system_list.c ---- */

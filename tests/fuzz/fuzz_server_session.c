@@ -2,9 +2,10 @@
  * The first byte says how far the peer goes by the rules (connected, welcomed, loaded, live); then come
  * records of channel, size and that many bytes; size 0 lets a tick pass. A first byte of 128 and more is
  * something to do instead: lose the connection, come again, say HELLO with the newest or an older ticket,
- * bent or not. Whatever it is, nothing breaks, nothing is left behind, and another, well-behaved session
- * lives on. */
+ * bent or not. Behind the metaverse is an enabler, which does with commands what their ids say. Whatever
+ * it is, nothing breaks, nothing is left behind, and another, well-behaved session lives on. */
 #include "tests/unit/server/script_client.h"
+#include "tests/unit/server/script_enabler.h"
 
 #include <stdlib.h>
 
@@ -80,16 +81,57 @@ static void fill(void *context, uint8_t *out, size_t size)
     }
 }
 
+static ScriptEnabler enabler;
+
+/* Commands are confirmed, refused, or never heard of again. */
+static void tick_systems(Stage *stage)
+{
+    enabler.wall += TICK;
+    script_poll(&enabler, stage->now);
+    for (uint32_t i = 0; i < enabler.invoke_count; i++) {
+        char id = enabler.invokes[i].command[0];
+        script_command(&enabler, i, COMMAND_AUTHORISED, 20, "");
+        if (id < '6') {
+            script_command(&enabler, i, id < '3' ? COMMAND_CONFIRMED : COMMAND_REFUSED, NAN, "no");
+        }
+    }
+    enabler.invoke_count = 0;
+    metaverse_systems(stage->metaverse, stage->now, enabler.wall);
+    script_poll(&enabler, stage->now);
+}
+
+static Role operator_of(void *context, PeerId peer)
+{
+    (void)context, (void)peer;
+    return ROLE_OPERATOR;
+}
+
+static void check_commands(const MetaverseCounters *counters)
+{
+    uint64_t ended = counters->commands_confirmed + counters->commands_refused + counters->commands_failed;
+    require(counters->commands_confirmed <= counters->commands && ended <= counters->commands + RECORDS_MAX,
+            "more commands ended than there were");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static Stage stage;
-    static const MetaverseConfig config = { .sessions = 3,
-                                            .resume_time = TIME_SECOND,
-                                            .entropy = { .fill = fill } };
+    MetaverseConfig config = {
+        .sessions = 3, .roles = { .of = operator_of }, .resume_time = TIME_SECOND, .entropy = { .fill = fill }
+    };
     if (size < 2) {
         return 0;
     }
+    script_init(&enabler, "metaverse", &config.endpoint);
+    enabler.systems[0] = (ScriptSystem){ .name = "plant",
+                                         .domain = "",
+                                         .model = script_model("", "degC"),
+                                         .kind = SYSTEM_TWIN,
+                                         .up = true,
+                                         .count = 2 };
+    enabler.system_count = 1;
     require(stage_init_sized(&stage, 2, &config, (SimLink){ 0 }, 3000), "no memory for the stage");
+    stage.systems = tick_systems;
     ScriptClient *good = stage_add(&stage, GOAL_LIVE, "Good");
     stage_run(&stage, 0.3);
     require(good->snapshots > 0, "the good client did not come in");
@@ -106,10 +148,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(counters->sessions <= 2 && counters->joined - counters->left == counters->sessions,
             "sessions do not add up");
     require(counters->away < counters->sessions && counters->resumed <= evil->tickets + RECORDS_MAX, "away");
+    check_commands(counters);
     if (counters->away > 0) { /* nobody is waited for for ever */
         stage_run(&stage, 1.1);
         require(counters->away == 0 && counters->sessions == 1, "someone stays away");
     }
     stage_finish(&stage);
+    bus_destroy(enabler.hub);
     return 0;
 }

@@ -334,7 +334,9 @@ static inline const EntityState *client_avatar(const ScriptClient *client, uint1
 
 /* ---- a metaverse and its clients ---- */
 
-typedef struct Stage {
+typedef struct Stage Stage;
+
+struct Stage {
     SmallWorld small;
     SimNetwork *network;
     Metaverse *metaverse;
@@ -342,8 +344,9 @@ typedef struct Stage {
     uint32_t client_count;
     TimeNs now;
     SyncSample samples[256];
-    SyncBatch batch; /* of the next tick */
-} Stage;
+    SyncBatch batch;               /* of the next tick */
+    void (*systems)(Stage *stage); /* what stands behind the metaverse; NULL: nothing */
+};
 
 /* `file_size` bytes of the one large file, at most all of it. */
 static inline bool stage_init_sized(Stage *stage, uint32_t things, const MetaverseConfig *config,
@@ -400,6 +403,9 @@ static inline void stage_tick(Stage *stage)
 {
     stage->now += TICK;
     metaverse_receive(stage->metaverse, stage->now);
+    if (stage->systems != NULL) {
+        stage->systems(stage);
+    }
     metaverse_integrate(stage->metaverse, &stage->batch);
     stage->batch.count = 0;
     stage->batch.restarted = false;

@@ -378,11 +378,37 @@ static void test_alarms_come_and_go(void **state)
     assert_int_equal(ada->alarm_count, 2);
     assert_int_equal(ada->alarms[1].active, 0);
     script_alarm(&enabler, "plant", "machine-0", true);
-    script_system_state(&enabler, "monitor", false); /* who is gone cannot take it back */
+    script_system_state(&enabler, "monitor", false); /* who is down cannot take it back */
     run(0.1);
     assert_int_equal(ada->alarm_count, 4);
+    assert_int_equal(ada->alarms[3].active, 1);
+    assert_string_equal(ada->alarms[3].text, "rises too fast (the service is down)");
+    script_system_state(&enabler, "monitor", true);
+    run(0.1);
+    assert_string_equal(ada->alarms[4].text, "rises too fast");
+    finish();
+}
+
+/* The enabler tells what is active to who is back; what it does not mention has ended meanwhile. */
+static void test_alarms_of_before_are_doubted(void **state)
+{
+    (void)state;
+    begin();
+    script_alarm(&enabler, "plant", "machine-0", true);
+    script_alarm(&enabler, "plant", "machine-1", true);
+    run(0.1);
+    bus_local_cut(endpoint, true);
+    run(1);
+    bus_local_cut(endpoint, false);
+    run(2);
+    script_alarm(&enabler, "plant", "machine-1", true);
+    run(7);
+    assert_int_equal(ada->alarm_count, 3);
+    run(3);
+    assert_int_equal(ada->alarm_count, 4);
+    assert_int_equal(ada->alarms[3].thing, 0);
     assert_int_equal(ada->alarms[3].active, 0);
-    assert_int_equal(metaverse_counters(stage.metaverse)->service_alarms, 0);
+    assert_int_equal(metaverse_counters(stage.metaverse)->service_alarms, 1);
     finish();
 }
 
@@ -401,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_a_revoked_grant_is_not_used),
         cmocka_unit_test(test_a_grant_ends),
         cmocka_unit_test(test_alarms_come_and_go),
+        cmocka_unit_test(test_alarms_of_before_are_doubted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
