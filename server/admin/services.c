@@ -594,11 +594,12 @@ void outside_leave(Admin *admin, Session *session, const HttpRequest *request, c
 
 /* ---- events ---- */
 
-static void answer(Admin *admin, Session *session, const ConsumerEvent *event)
+/* Whether a request over HTTP has waited for it. */
+static bool answer(Admin *admin, Session *session, const ConsumerEvent *event)
 {
     Exchange exchange = take_exchange(admin, session, event->request);
     if (exchange.kind == EXCHANGE_FREE) {
-        return;
+        return false;
     }
     arena_reset(&admin->arena);
     if (event->type == CONSUMER_SYSTEMS) {
@@ -615,6 +616,7 @@ static void answer(Admin *admin, Session *session, const ConsumerEvent *event)
                                                              : 403,
                           "%s", event->reason);
     }
+    return true;
 }
 
 /* False when the session has ended. */
@@ -645,8 +647,10 @@ static bool on_event(Admin *admin, Session *session, const ConsumerEvent *event)
     default:
         break;
     }
-    answer(admin, session, event);
-    stream_event(admin, session, event);
+    bool answered = answer(admin, session, event);
+    if (!answered || event->type != CONSUMER_REFUSED) {
+        stream_event(admin, session, event);
+    }
     return session->consumer != NULL;
 }
 
