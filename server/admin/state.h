@@ -1,5 +1,5 @@
-/* state.h - what the parts of the gateway share: admin.c (requests), services.c (registration, grants,
- * commands), stream.c (WebSocket). Included by these only. */
+/* state.h - what the parts of the gateway share: admin.c (requests), registration.c (sessions),
+ * services.c (what they ask), stream.c (WebSocket). Included by these only. */
 #ifndef SERVER_ADMIN_STATE_H
 #define SERVER_ADMIN_STATE_H
 #include "server/admin/admin.h"
@@ -93,12 +93,26 @@ void admin_reply_json(Admin *admin, uint64_t exchange, int status, json_t *body)
 void admin_reply_error(Admin *admin, uint64_t exchange, int status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* ---- services (services.c) ---- */
+/* Parses the body, one JSON object whose members are `keys` (NULL ended); false: it has been answered 400.
+ * The caller reads on and calls admin_body_finish. */
+bool admin_body(Admin *admin, const HttpRequest *request, const char *const *keys, JsonDocument *document,
+                Diag *diag);
+/* True when all that was read was good; else it has been answered 400. Ends the document. */
+bool admin_body_finish(Admin *admin, const HttpRequest *request, JsonDocument *document, const Diag *diag);
 
+/* ---- sessions (registration.c) ---- */
+
+void admin_random(Admin *admin, uint8_t *out, size_t size);
+/* The enabler has taken it, for the first time or again. */
+void outside_registered(Admin *admin, Session *session);
+void outside_refuse(Admin *admin, uint64_t exchange, int status, const char *name, const char *reason);
 void outside_register(Admin *admin, const HttpRequest *request);
 /* The session with this key; NULL when there is none. Takes as long for any key. */
 Session *outside_find(Admin *admin, const char *key);
 void outside_end(Admin *admin, Session *session, const char *why);
+
+/* ---- what they ask (services.c) ---- */
+
 void outside_systems(Admin *admin, Session *session, const HttpRequest *request, const char *name);
 void outside_models(Admin *admin, Session *session, const HttpRequest *request, const char *name);
 void outside_access(Admin *admin, Session *session, const HttpRequest *request, const char *name);
@@ -121,11 +135,5 @@ void stream_closed(Admin *admin, uint64_t socket);
 void stream_event(Admin *admin, Session *session, const ConsumerEvent *event);
 /* Asks again for what the sockets follow: the enabler was away. */
 void stream_resume(Admin *admin, Session *session);
-/* Parses the body, one JSON object whose members are `keys` (NULL ended); false: it has been answered 400.
- * The caller reads on and calls admin_body_finish. */
-bool admin_body(Admin *admin, const HttpRequest *request, const char *const *keys, JsonDocument *document,
-                Diag *diag);
-/* True when all that was read was good; else it has been answered 400. Ends the document. */
-bool admin_body_finish(Admin *admin, const HttpRequest *request, JsonDocument *document, const Diag *diag);
 
 #endif

@@ -315,13 +315,16 @@ static void tell_models(Admin *admin, Session *session, const ConsumerEvent *eve
 /* While the enabler is away all that was asked is refused; it is asked again when it is back. */
 static void tell_refusal(Admin *admin, Session *session, const ConsumerEvent *event)
 {
-    for (uint32_t i = 0; i < session->system_count && consumer_registered(session->consumer); i++) {
+    if (!consumer_registered(session->consumer)) {
+        return;
+    }
+    for (uint32_t i = 0; i < session->system_count; i++) {
         SessionSystem *system = &session->systems[i];
         if (system->request == event->request && system->stage != FOLLOW_NONE) {
             system->stage = FOLLOW_NONE;
-            send_error(admin, session, system->name, event->reason);
         }
     }
+    send_error(admin, session, event->system, event->reason); /* of a subscription, or an alarm */
 }
 
 /* Of a system that comes back, the models may be others: they are asked for again. */

@@ -235,7 +235,9 @@ static void on_refused(Service *service, const ConsumerEvent *event, TimeNs now)
     if (event->request != 0 && event->request == service->discovery) {
         service->discovery = 0;
         service->discover_at = now + 5 * RETRY_FIRST;
-    } else if (system) {
+    } else if (!system) {
+        log_info("service", "an alarm was refused: %s", event->reason);
+    } else {
         log_info("service", "%s: %s", system->name, event->reason);
         system->request = 0;
         system->stage = STAGE_SEEN;

@@ -132,7 +132,7 @@ typedef struct ConsumerAlarm {
     TimeNs source_time;
 } ConsumerAlarm;
 
-/* Services only. */
+/* Services only. What the enabler refuses of it comes as REFUSED with a request that nobody knows. */
 NODISCARD Status consumer_alarm(Consumer *consumer, const ConsumerAlarm *alarm);
 
 #endif

@@ -92,11 +92,11 @@ static bool read_refused(Consumer *consumer, const BusMessage *message, const Js
         consumer_lose(consumer, reason); /* a heartbeat of somebody whom the enabler does not know */
         return false;
     }
-    if (!consumer->registered) {
-        event->type = CONSUMER_REFUSED; /* the registration; it is asked for again */
-        return true;
-    }
-    return false;
+    /* The registration, which is asked for again; else what has no answer but this one: an alarm. */
+    event->type = CONSUMER_REFUSED;
+    event->request = consumer->registered ? message->correlation : 0;
+    event->system = arena_copy_text(&consumer->arena, message->subject, strlen(message->subject));
+    return event->system != NULL;
 }
 
 /* ---- discovery ---- */

@@ -130,6 +130,7 @@ static void print_series(const Run *run, const char *name, uint8_t index, Totals
     bench_text("property", property);
     bench_integer("samples", (int64_t)seen->samples);
     bench_number("days", days);
+    bench_number("ns_per_sample", run->seconds * 1e9 / (double)csv_reader_counters(run->reader)->samples);
     bench_integer("windows", series->window_count);
     bench_integer("detected", detected);
     bench_integer("false_alarms", outside);

@@ -3,6 +3,7 @@
  * listens, serves until SIGTERM, then prints how long its longest tick took. */
 #include "server/admin/admin.h"
 #include "server/admin/admin_http.h"
+#include "server/admin/interface_report.h"
 #include "shared/base/clock_file.h"
 #include "tests/unit/server/enabler_double.h"
 
@@ -14,12 +15,10 @@
 
 #define TICK       (5 * TIME_MS)
 #define SYNC_EVERY (100 * TIME_MS)
-#define TRACE_SIZE 256
 
 typedef struct Host {
     EnablerDouble enabler;
-    char trace[TRACE_SIZE][128]; /* a ring of JSON objects */
-    uint32_t traced;
+    InterfaceTrace *trace;
 } Host;
 
 static volatile sig_atomic_t stop;
@@ -44,24 +43,16 @@ static size_t health(void *context, AdminHealth *out, size_t capacity)
     return 1;
 }
 
-static void seen(void *context, const BusMessage *message, size_t size)
-{
-    Host *host = context;
-    const FamilyRule *rule = family_rule((uint8_t)message->id);
-    snprintf(host->trace[host->traced++ % TRACE_SIZE], sizeof host->trace[0],
-             "{\"name\":\"%s\",\"from\":\"%.40s\",\"bytes\":%zu}", rule ? rule->name : "?", message->from,
-             size);
-}
-
 static void trace(void *context, uint32_t count, TextWriter *writer)
 {
     const Host *host = context;
-    uint32_t held = host->traced < TRACE_SIZE ? host->traced : TRACE_SIZE;
-    count = count < held ? count : held;
-    for (uint32_t i = 0; i < count; i++) {
-        text_writer_put(writer, "%s%s", i > 0 ? "," : "",
-                        host->trace[(host->traced - count + i) % TRACE_SIZE]);
-    }
+    interface_report_trace(host->trace, count, writer);
+}
+
+static void metrics(void *context, TextWriter *writer)
+{
+    const Host *host = context;
+    interface_report_metrics(host->trace, writer);
 }
 
 /* 20 degC for two seconds, then 10 s up, and again. */
@@ -105,9 +96,14 @@ int main(int argc, char **argv)
     host.enabler.grant_until = clock_wall() + 3600 * TIME_SECOND;
     arena_init(&arena, 0);
     const AdminConfig config = {
-        .host = { .attach = attach, .health = health, .trace = trace, .context = &host }, .texts = &texts
+        .host = { .attach = attach, .health = health, .metrics = metrics, .trace = trace, .context = &host },
+        .texts = &texts
     };
     if (text_table_init(&texts, 64, &arena) || bus_local_create(&(BusLocalConfig){ 0 }, &host.enabler.hub)) {
+        return 1;
+    }
+    const InterfaceTraceConfig traced = { .monotonic = clock_monotonic, .wall = clock_wall };
+    if (interface_trace_create(&traced, &host.trace) != STATUS_OK) {
         return 1;
     }
     if (admin_http_open(NULL, 0, &http, &port, &diag) != STATUS_OK) {
@@ -118,12 +114,13 @@ int main(int argc, char **argv)
         http.ops->destroy(http.context);
         return 1;
     }
-    bus_set_tap(host.enabler.hub, (BusTap){ .seen = seen, .context = &host });
+    bus_set_tap(host.enabler.hub, interface_trace_tap(host.trace));
     printf("http on 127.0.0.1:%u\n", port);
     fflush(stdout);
     serve(&host, admin);
     admin_destroy(admin);
     bus_destroy(host.enabler.hub);
+    interface_trace_destroy(host.trace);
     arena_finish(&arena);
     return 0;
 }

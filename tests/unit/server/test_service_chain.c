@@ -335,6 +335,8 @@ static void a_service_from_outside_acts_and_is_confirmed(void **state)
                      202);
     run(&chain, 2);
     assert_int_equal(chain.alarms, 1);
+    assert_non_null(strstr(chain.http.sent,
+                           "{\"type\":\"error\",\"system\":\"plant\",\"error\":\"there is no such thing"));
     assert_null(strstr(chain.http.sent, "\"lost\""));
     assert_int_equal(admin_counters(chain.admin).sockets, 1);
     end(&chain);
