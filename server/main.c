@@ -219,6 +219,8 @@ int main(int argc, char *argv[])
                                            .program = argv[0],
                                            .feed = options.feed,
                                            .mqtt = options.mqtt,
+                                           .faults = options.faults,
+                                           .seed = (uint64_t)options.seed,
                                            .replay = { .speed = options.speed,
                                                        .loop = options.loop,
                                                        .start_offset =

@@ -11,8 +11,8 @@
  * default. */
 typedef struct Options {
     const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
-    const char *identity, *authorized_keys, *default_role, *feed, *mqtt;
-    int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps, resume_seconds;
+    const char *identity, *authorized_keys, *default_role, *feed, *mqtt, *faults;
+    int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps, resume_seconds, seed;
     double speed, start_offset, seconds, deadline_ms;
     bool loop, paused, plaintext, tickless;
 } Options;
