@@ -154,14 +154,46 @@ static Status open_replay(HostedWorld *hosted, const WorldFeed *feed, const Repl
     return status;
 }
 
+#define FAULTS_MAX 32
+
+/* Takes `text` apart, which is cut. */
+static Status read_faults(char *text, PhysicalFault *out_faults, size_t *out_count, Diag *diag)
+{
+    size_t count = 0;
+    for (char *item = text; item != NULL && *item != '\0';) {
+        char *comma = strchr(item, ',');
+        if (comma != NULL) {
+            *comma++ = '\0';
+        }
+        if (count == FAULTS_MAX) {
+            return diag_set(diag, STATUS_CAPACITY, "", 0, "more than %d faults", FAULTS_MAX);
+        }
+        if (physical_fault_parse(item, &out_faults[count++]) != STATUS_OK) {
+            return diag_set(diag, STATUS_MALFORMED, "", 0,
+                            "a fault is THING:FAULT or THING:FAULT:SEVERITY, not '%s'", item);
+        }
+        item = comma;
+    }
+    *out_count = count;
+    return STATUS_OK;
+}
+
 static Status simulate(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag)
 {
+    PhysicalFault faults[FAULTS_MAX];
+    size_t fault_count = 0;
+    const char *given = config->faults == NULL ? "" : config->faults;
+    char *text = arena_copy_text(&hosted->arena, given, strlen(given));
+    Status status = text == NULL ? STATUS_OUT_OF_MEMORY : read_faults(text, faults, &fault_count, diag);
+    if (status != STATUS_OK) {
+        return status;
+    }
     const PhysicalConfig physical = { .world = &hosted->world,
                                       .seed = config->seed,
                                       .start = clock_wall(),
                                       .speed = config->replay.speed,
-                                      .faults = config->faults,
-                                      .fault_count = config->fault_count };
+                                      .faults = faults,
+                                      .fault_count = fault_count };
     return physical_create(&physical, &hosted->physical, diag);
 }
 

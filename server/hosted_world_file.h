@@ -24,9 +24,8 @@ typedef struct HostedWorldConfig {
                             world    without such a feed it takes the place of the others, with the default
                             mapping.    NULL: as    world.json says */
     ReplayConfig replay;
-    const PhysicalFault *faults; /* of the simulated plant, from the start */
-    size_t fault_count;
-    uint64_t seed; /* of the simulated plant */
+    const char *faults; /* of the simulated plant, from the start: "THING:FAULT:SEVERITY,..."; NULL: none */
+    uint64_t seed;      /* of the simulated plant */
 } HostedWorldConfig;
 
 typedef struct HostedWorld {

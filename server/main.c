@@ -216,6 +216,8 @@ int main(int argc, char *argv[])
                                            .physical = roles_have(roles, SERVER_ROLE_PHYSICAL),
                                            .feed = options.feed,
                                            .mqtt = options.mqtt,
+                                           .faults = options.faults,
+                                           .seed = (uint64_t)options.seed,
                                            .replay = { .speed = options.speed,
                                                        .loop = options.loop,
                                                        .start_offset =

@@ -14,13 +14,14 @@
 #define PHYSICAL_SPEED_MAX     1000.0
 
 /* X(NAME, text): what can be broken, and where. At severity 0 it is whole again.
- *   leak               tank-hot, tank-cold: up to 40 m3/h run out at the bottom of a full tank
- *   stuck-valve        valve-1..3: the actuator is slowed by the severity; at 1 it does not move
- *   sensor-drift       everything with a sensor: its leading one (FAULTS in faults.c) creeps off by up to 2 %
- * of its range a minute; what leaves the range is reported as bad bearing-wear       pump-1, pump-2:
- * vibration and heat of the bearing grow while it turns; at 1 the alarm comes after about five minutes. At 0
- * the bearing is new blocked-exchanger  heat-exchanger: less surface, more pressure drop maintenance pump-1,
- * pump-2: at 1 locked out for work by someone on site */
+ *  - leak, of tank-hot and tank-cold: up to 40 m3/h run out at the bottom of a full tank
+ *  - stuck-valve, of valve-1 to 3: the actuator is slowed by the severity; at 1 it does not move
+ *  - sensor-drift, of everything: its leading sensor (the first of its rows in sensors.c) creeps off by up to
+ *    2 % of its range a minute; what leaves the range is reported as bad
+ *  - bearing-wear, of pump-1 and pump-2: vibration and heat of the bearing grow while it turns, to an alarm
+ *    after some minutes at 1. Mended, the bearing is new
+ *  - blocked-exchanger, of heat-exchanger: less surface, more pressure drop
+ *  - maintenance, of pump-1 and pump-2: locked out for work by someone on site */
 #define PHYSICAL_FAULT_TABLE(X)               \
     X(LEAK, "leak")                           \
     X(STUCK_VALVE, "stuck-valve")             \

@@ -1,8 +1,10 @@
 /* plant.h - state and parts of the simulated plant. Included by server/physical and its tests only.
  *
- *     boiler ──primary──▶ heat exchanger        pumps 1, 2 ──▶ exchanger ──▶ valve 1 ─┬─▶ district ─┬─▶ valve
- * 2 ─┐ ▲                   │                     ▲                              hot tank      cold tank │
- *        └───────────────────┘ └───────────────────────────────────────────────────────────┘
+ *   boiler ─ primary ─ exchanger
+ *
+ *   ┌─▶ pumps 1, 2 ─▶ exchanger ─▶ valve 1 ─┬─▶ district ─┬─▶ valve 2 ─┐
+ *   │                                    hot tank     cold tank        │
+ *   └──────────────────────────────────────────────────────────────────┘
  *
  * One loop: what the pumps lift passes exchanger and both valves. Between valve 1 and the district the hot
  * tank takes what the district does not want, or gives what it lacks; the cold tank does the opposite on the
@@ -17,10 +19,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PLANT_DT 0.05 /* s, a step */
-#define WATER_HEAT                                                                          \
-    4076. /* kJ/(m3 K): 4.18 kJ/(kg K) x 975 kg/m3, warm water, the same all over the plant \
-           */
+#define PLANT_DT        0.05  /* s, a step */
+#define WATER_HEAT      4076. /* kJ/(m3 K) of warm water, 4.18 kJ/(kg K) x 975 kg/m3, all over the plant */
 #define SECONDS_AN_HOUR 3600.0
 #define TANK_VOLUME     195.0 /* m3 */
 #define TANK_LAYERS     3     /* top, middle, bottom; equally thick */

@@ -250,6 +250,12 @@ def plant_is_simulated(program):
     with Server(program, "--speed", "200", world=plant) as server:
         server.wait_for(r"11 things, [1-9]\d+ samples \(0 dropped, 0 bad\), 0 stale")
         check(server.stop(signal.SIGTERM) == OK, server.text())
+    with Server(program, "--faults", "valve-1:stuck-valve:0.5,pump-2:bearing-wear", "--seed", "7", "--seconds", "0.2", world=plant) as server:
+        check(server.process.wait(timeout=15) == OK, server.text())
+    for faults, message in (("valve-1:leak", "cannot have it"), ("valve-1", "THING:FAULT"), ("valve-9:leak:0.5", "no such thing"),
+                            ("tank-hot:leak:7", "severities are 0 to 1")):
+        code, _, err = run(program, "--world", plant, "--faults", faults, "--port", "0")
+        check(code == INPUT and message in err, f"--faults {faults}: {code} {err!r}")
     with Server(program, "--feed", "replay", "--speed", "1000", world=plant) as server:
         server.wait_for("the trace has ended.* 24824 rows")
         check(server.stop(signal.SIGTERM) == OK, server.text())

@@ -69,11 +69,11 @@ static void a_day_looks_like_the_recorded_trace(void **state)
     }
 }
 
-/* Any season, any seed: nothing leaves its range (rig_take looks), and nothing is alarmed or tripped. */
-static void every_season_is_quiet(void **state)
+/* Whatever the season: nothing leaves its range (rig_take looks), and nothing is alarmed or tripped. */
+static void winter_and_summer_are_quiet(void **state)
 {
     (void)state;
-    const TimeNs days[] = { 15, 105, 196, 287, 349 };
+    const TimeNs days[] = { 15, 196 }; /* the coldest and the warmest */
     for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
         PhysicalConfig config = { .seed = 100 + i,
                                   .speed = 1000,
@@ -144,16 +144,17 @@ static void polling_does_not_change_the_plant(void **state)
     rig_poll(&rig);
     rig.now = end;
     size_t count;
+    TimeNs clock = TIME_NONE; /* all that was measured up to then has been polled */
     do {
         FieldSample sample[3];
         assert_int_equal(rig.field.ops->poll(rig.field.context, rig.now, sample, 3, &count), STATUS_OK);
         for (size_t i = 0; i < count; i++) {
             assert_true(sample[i].source_time <= RIG_START + 600 * TIME_SECOND);
+            assert_true(sample[i].source_time > clock);
             rig_take(&rig, &sample[i]);
         }
-        if (count == 3) { /* what has not been taken yet lies behind the clock */
-            assert_true(rig.field.ops->clock(rig.field.context) >= sample[2].source_time - 1);
-        }
+        clock = rig.field.ops->clock(rig.field.context);
+        assert_true(count < 3 || clock >= sample[2].source_time - 1);
     } while (count == 3);
     assert_true(rig.field.ops->clock(rig.field.context) == RIG_START + 600 * TIME_SECOND);
     assert_int_equal(rig.samples, samples);
@@ -630,9 +631,16 @@ static void refuses_another_world(void **state)
     assert_int_equal(physical_create(&config, &physical, &diag), STATUS_UNSUPPORTED);
     assert_string_equal(diag.text, "no simulation for 'pump-1': its property 'flow' is missing");
     pump->properties[1].name = name;
-    pump->property_count--;
+    Property more[THING_PROPERTIES_MAX], *own = pump->properties;
+    memcpy(more, own, pump->property_count * sizeof *own);
+    more[pump->property_count] = own[0];
+    more[pump->property_count++].name = "torque";
+    pump->properties = more;
     assert_int_equal(physical_create(&config, &physical, &diag), STATUS_UNSUPPORTED);
-    pump->property_count++;
+    assert_string_equal(
+        diag.text, "no simulation for 'pump-1': it has properties that the simulated plant does not have");
+    pump->properties = own;
+    pump->property_count--;
     config.speed = 2000;
     assert_int_equal(physical_create(&config, &physical, &diag), STATUS_OUT_OF_RANGE);
     assert_null(physical);
@@ -643,7 +651,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(name, end_rig)
         TEST(a_day_looks_like_the_recorded_trace),
-        TEST(every_season_is_quiet),
+        TEST(winter_and_summer_are_quiet),
         TEST(sensors_keep_their_periods),
         TEST(two_of_one_seed_are_equal),
         TEST(polling_does_not_change_the_plant),

@@ -251,6 +251,9 @@ static void the_transformer_warms_as_its_formula(void **state)
     }
     is_near(transformer_oil_rise(1, false, 0), 62, 1e-9); /* rated load, rated rise */
     is_near(transformer_winding_rise(1), 16, 1e-9);
+    is_near(transformer_oil_seconds(false), 180 * 60, 1e-9);
+    is_near(transformer_oil_seconds(true), 0.8 * 180 * 60, 1e-9);
+    is_near(transformer_winding_seconds(), 4 * 60, 1e-9);
 }
 
 static void thermostat_and_alarm_have_hysteresis(void **state)
