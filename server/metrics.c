@@ -1,6 +1,6 @@
 #include "server/metrics.h"
 
-#define TRACE_MOST 1024
+#include "server/admin/interface_report.h"
 
 typedef struct Metric {
     const char *name, *type, *help;
@@ -54,6 +54,13 @@ static void write_metaverse(TextWriter *writer, const Metaverse *metaverse)
           (double)stats.bytes_received },
     };
     write_all(writer, metrics, ARRAY_COUNT(metrics));
+    uint32_t qualities[QUALITY_COUNT];
+    metaverse_count_qualities(metaverse, qualities);
+    metric_begin(writer, "dtmv_metaverse_properties", "gauge", "Properties of things, by quality of their value.");
+    for (int quality = 0; quality < QUALITY_COUNT; quality++) {
+        metric_value(writer, "dtmv_metaverse_properties", "quality", quality_name((Quality)quality), NULL, NULL,
+                     qualities[quality]);
+    }
     metric_begin(writer, "dtmv_metaverse_commands_total", "counter",
                  "Commands of people, by how they ended.");
     metric_value(writer, "dtmv_metaverse_commands_total", "state", "confirmed", NULL, NULL,
@@ -101,27 +108,6 @@ static void write_enabler(TextWriter *writer, const Enabler *enabler)
     }
 }
 
-static void write_interfaces(TextWriter *writer, const InterfaceTrace *trace)
-{
-    metric_begin(writer, "dtmv_interface_messages_total", "counter", "Messages over MII, DII and SII.");
-    for (unsigned id = 1; id < FAMILY_ID_COUNT; id++) {
-        const FamilyRule *rule = family_rule((uint8_t)id);
-        if (rule != NULL) {
-            metric_value(writer, "dtmv_interface_messages_total", "interface",
-                         interface_name(rule->interface), "message", rule->name,
-                         (double)interface_trace_counters(trace, rule->id)->messages);
-        }
-    }
-    metric_begin(writer, "dtmv_interface_bytes_total", "counter", "Bytes of these messages.");
-    for (unsigned id = 1; id < FAMILY_ID_COUNT; id++) {
-        const FamilyRule *rule = family_rule((uint8_t)id);
-        if (rule != NULL) {
-            metric_value(writer, "dtmv_interface_bytes_total", "interface", interface_name(rule->interface),
-                         "message", rule->name, (double)interface_trace_counters(trace, rule->id)->bytes);
-        }
-    }
-}
-
 void metrics_write(const MetricsSource *source, TextWriter *writer)
 {
     const ServerParts *parts = server_parts(source->server);
@@ -135,7 +121,7 @@ void metrics_write(const MetricsSource *source, TextWriter *writer)
         write_enabler(writer, parts->enabler);
     }
     if (source->interfaces != NULL) {
-        write_interfaces(writer, source->interfaces);
+        interface_report_metrics(source->interfaces, writer);
     }
 }
 
@@ -165,14 +151,7 @@ size_t metrics_health(const MetricsSource *source, AdminHealth *out, size_t capa
 
 void metrics_trace(const MetricsSource *source, uint32_t count, TextWriter *writer)
 {
-    static InterfaceRecord records[TRACE_MOST]; /* large; one owner */
-    char line[INTERFACE_LINE_SIZE];
-    if (source->interfaces == NULL) {
-        return;
-    }
-    size_t have = interface_trace_recent(source->interfaces, 0, records, TRACE_MOST);
-    size_t first = have > count ? have - count : 0;
-    for (size_t i = first; i < have; i++) {
-        text_writer_put(writer, "%s%s", i > first ? "," : "", interface_trace_format(&records[i], line));
+    if (source->interfaces != NULL) {
+        interface_report_trace(source->interfaces, count, writer);
     }
 }

@@ -126,4 +126,7 @@ TransportStats metaverse_transport_stats(const Metaverse *metaverse);
 
 const MetaverseCounters *metaverse_counters(const Metaverse *metaverse);
 
+/* Properties of the world by quality, counted now: for metrics, not for every tick. */
+void metaverse_count_qualities(const Metaverse *metaverse, uint32_t out_counts[QUALITY_COUNT]);
+
 #endif

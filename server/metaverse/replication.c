@@ -181,6 +181,16 @@ bool replication_stale(Metaverse *metaverse, uint32_t thing,
     return any;
 }
 
+void metaverse_count_qualities(const Metaverse *metaverse, uint32_t out_counts[QUALITY_COUNT])
+{
+    const Replication *replication = &metaverse->replication;
+    memset(out_counts, 0, QUALITY_COUNT * sizeof *out_counts);
+    for (uint32_t i = 0; i < replication->first_channel[metaverse->world->thing_count]; i++) {
+        uint8_t quality = replication->channels[i].quality;
+        out_counts[quality < QUALITY_COUNT ? quality : QUALITY_BAD]++;
+    }
+}
+
 void replication_integrate(Metaverse *metaverse, const SyncBatch *batch)
 {
     Replication *replication = &metaverse->replication;

@@ -19,6 +19,7 @@ typedef struct Slot {
     Reported reported;
     TimeNs stale_after; /* 3 declared periods; 0: never stale */
     uint8_t feed;       /* whose sample it holds, NO_FEED when none */
+    bool cut;           /* stale because the way of that feed was cut, not because of silence */
 } Slot;
 
 typedef struct TwinFeed {

@@ -165,6 +165,13 @@ static bool is_duplicate(const Reported *reported, const TraceSample *sample)
            sample->quality == quality_as_reported(reported);
 }
 
+/* What was doubted because its way was cut is told again over the way that is found: it is still so. */
+static bool is_confirmation(const TwinSystem *twin, uint8_t feed, const Slot *slot, const TraceSample *sample)
+{
+    return slot->cut && slot->reported.quality == QUALITY_STALE && sample->quality == QUALITY_GOOD &&
+           !twin->feeds[feed].lost;
+}
+
 /* Of samples with equal time stamps the later row wins. */
 static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
 {
@@ -179,7 +186,7 @@ static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
             twin->counters.old++;
             return;
         }
-        if (is_duplicate(&slot->reported, sample)) {
+        if (is_duplicate(&slot->reported, sample) && !is_confirmation(twin, feed, slot, sample)) {
             twin->counters.duplicates++;
             return;
         }
@@ -190,6 +197,7 @@ static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
     slot->reported =
         (Reported){ .code = sample->code, .source_time = sample->source_time, .quality = sample->quality };
     slot->feed = feed;
+    slot->cut = false;
     twin->counters.samples++;
     twin->counters.bad += sample->quality == QUALITY_BAD;
     twin->counters.stale += sample->quality == QUALITY_STALE;
@@ -212,6 +220,7 @@ static void lose(TwinSystem *twin, uint8_t feed)
             Slot *slot = &twin->slots[i];
             if (slot->feed == feed && slot->reported.quality == QUALITY_GOOD) {
                 slot->reported.quality = QUALITY_STALE;
+                slot->cut = true;
                 twin->counters.stale++;
                 twin->counters.stale_now++;
                 publish(twin, thing, (uint8_t)(i - twin->first_slot[thing]), slot);
@@ -240,10 +249,12 @@ static Status poll_feed(TwinSystem *twin, uint8_t index, TimeNs now, size_t *roo
         } else if (told.set_back) {
             set_back(twin, index, told.source_time_set);
         }
+        bool lost_now = told.lost && !feed->lost;
+        feed->lost &= told.lost; /* what comes with the news that the way is found came by it */
         for (size_t i = 0; i < count; i++) {
             accept(twin, index, &twin->incoming[i]);
         }
-        if (told.lost && !feed->lost) {
+        if (lost_now) {
             lose(twin, index);
         }
         feed->lost = told.lost;

@@ -36,17 +36,21 @@ def all_well(four):
         missing.append(f"{metrics['dtmv_metaverse_things_bound']:.0f} things bound")
     if metrics["dtmv_metaverse_people"] != 1:
         missing.append(f"{metrics['dtmv_metaverse_people']:.0f} people")
+    for quality in ("none", "stale", "bad"):
+        count = metrics[f'dtmv_metaverse_properties{{quality="{quality}"}}']
+        if count:
+            missing.append(f"{count:.0f} properties are {quality}")
     return missing
 
 
 def flows(four):
     """Whether values go from the device to the world: two more batches within a second and a half."""
-    before = four.metrics().get(SYNC, 0)
+    before = four.metrics().get(SYNC)
     end = time.monotonic() + 1.5
-    while time.monotonic() < end:
+    while before is not None and time.monotonic() < end:
+        time.sleep(0.15)
         if four.metrics().get(SYNC, 0) >= before + 2:
             return True
-        time.sleep(0.05)
     return False
 
 
@@ -57,11 +61,14 @@ def whole(four):
 def kill(four, victim):
     if victim == "broker":
         four.broker.kill()
-        time.sleep(0.5)
+        wait_until("the loss is seen", lambda: "stale" in " ".join(all_well(four)), 5)
         four.broker.start()
     else:
         four.kill(victim)
-        time.sleep(0.5)
+        if victim == "enabler":
+            time.sleep(0.5)
+        else:
+            wait_until("the loss is seen", lambda: all_well(four), 10)
         four.start(victim)
 
 
@@ -82,6 +89,7 @@ def main():
                 while not whole(four):
                     check(time.monotonic() - began < PATIENCE_S, f"round {number + 1}, {victim}: not whole after {PATIENCE_S} s: "
                           f"{all_well(four)}")
+                    time.sleep(0.1)
                 times[victim].append(time.monotonic() - began)
                 print(f"round {number + 1}: {victim} killed: whole again {times[victim][-1]:.1f} s after its start", flush=True)
             check(client.process.poll() is None, f"the client ended: {client.text()[-1500:]}")
