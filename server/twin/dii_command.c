@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-#define RECALLED TIME_MINUTE /* so long after its deadline the enabler may still want to know of a command \
-                              */
+/* So long after its deadline the enabler may still want to know of a command. */
+#define RECALLED TIME_MINUTE
 
 static const Action *action_of(const TwinSystem *twin, const Command *command)
 {

@@ -36,6 +36,14 @@ static void join_flush(void *context, TimeNs now)
     bus_flush(join->hubs[1], now);
 }
 
+/* One of the two is inside of this process, and has nothing to wait for. */
+static int join_wake_fd(const void *context)
+{
+    const Join *join = context;
+    int first = bus_wake_fd(join->hubs[0]);
+    return first >= 0 ? first : bus_wake_fd(join->hubs[1]);
+}
+
 static void join_set_tap(void *context, BusTap tap)
 {
     Join *join = context;
@@ -61,6 +69,7 @@ static void join_destroy(void *context)
 static const BusOps join_ops = { .send = join_send,
                                  .poll = join_poll,
                                  .flush = join_flush,
+                                 .wake_fd = join_wake_fd,
                                  .set_tap = join_set_tap,
                                  .set_schema = join_set_schema,
                                  .destroy = join_destroy };

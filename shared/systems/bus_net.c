@@ -275,6 +275,11 @@ static void endpoint_flush(void *context, TimeNs now)
     transport_flush(((NetEndpoint *)context)->net.transport, now);
 }
 
+static int endpoint_wake_fd(const void *context)
+{
+    return transport_wake_fd(((const NetEndpoint *)context)->net.transport);
+}
+
 static Status endpoint_set_schema(void *context, const char *system, const SyncSchema *schema)
 {
     return schema_table_set(&((NetEndpoint *)context)->net.schemas, system, schema);
@@ -294,6 +299,7 @@ static void endpoint_destroy(void *context)
 static const BusOps endpoint_ops = { .send = endpoint_send,
                                      .poll = endpoint_poll,
                                      .flush = endpoint_flush,
+                                     .wake_fd = endpoint_wake_fd,
                                      .set_schema = endpoint_set_schema,
                                      .destroy = endpoint_destroy };
 

@@ -372,6 +372,11 @@ static void hub_flush(void *context, TimeNs now)
     transport_flush(((NetHub *)context)->net.transport, now);
 }
 
+static int hub_wake_fd(const void *context)
+{
+    return transport_wake_fd(((const NetHub *)context)->net.transport);
+}
+
 static void hub_set_tap(void *context, BusTap tap)
 {
     ((NetHub *)context)->tap = tap;
@@ -396,6 +401,7 @@ static void hub_destroy(void *context)
 static const BusOps hub_ops = { .send = hub_send,
                                 .poll = hub_poll,
                                 .flush = hub_flush,
+                                .wake_fd = hub_wake_fd,
                                 .set_tap = hub_set_tap,
                                 .set_schema = hub_set_schema,
                                 .destroy = hub_destroy };

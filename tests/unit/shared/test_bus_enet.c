@@ -130,6 +130,7 @@ static void a_hub_comes_back_on_its_port(void **state)
     BusMessage message = { .id = MII_HEARTBEAT, .body = bytes_of("{}", 2) };
     assert_int_equal(bus_send(world, &message), STATUS_OK);
     assert_string_equal(wait_for(hub, world, 0, BUS_MESSAGE).message.from, "world");
+    assert_true(bus_wake_fd(hub) >= 0 && bus_wake_fd(world) >= 0 && bus_wake_fd(hub) != bus_wake_fd(world));
     bus_destroy(world);
     bus_destroy(hub);
 }
