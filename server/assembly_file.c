@@ -23,8 +23,10 @@
 #include <unistd.h>
 
 #define METAVERSE_NAME "metaverse"
-#define KEYS_SIZE_MAX  ((size_t)1 << 20)
-#define PATH_SIZE      1024
+#define BUS_PATIENCE \
+    (1500 * TIME_MS) /* with a peer that says nothing; systems are on machines of one network */
+#define KEYS_SIZE_MAX ((size_t)1 << 20)
+#define PATH_SIZE     1024
 
 /* What the steps of assembly_create share. */
 typedef struct Assembler {
@@ -138,7 +140,7 @@ static Status open_outer_hub(Assembler *a, Bus *out_hub)
     if (status != STATUS_OK) {
         return status;
     }
-    const EnetConfig enet = { .bind_address = host, .port = port, .server = true };
+    const EnetConfig enet = { .bind_address = host, .port = port, .server = true, .patience = BUS_PATIENCE };
     Transport transport = { 0 };
     status = open_bus_transport(a, &enet, (SecureTrust){ 0 }, &transport, &a->assembly->bus_port);
     if (status != STATUS_OK) {
@@ -176,7 +178,7 @@ static Status open_endpoint(Assembler *a, SystemKind kind, const char *name, Bus
             diag_set(a->diag, STATUS_MALFORMED, "", 0, "--bus: port 0 is for the process with the enabler");
     }
     if (status == STATUS_OK) {
-        const EnetConfig enet = { .peers = 4 };
+        const EnetConfig enet = { .peers = 4, .patience = BUS_PATIENCE };
         status =
             open_bus_transport(a, &enet, known_servers_trust(&a->assembly->bus_servers), &transport, NULL);
     }
@@ -256,7 +258,7 @@ static Status open_hub(Assembler *a, Bus *out_hub)
 
 static Status create_enabler(Assembler *a)
 {
-    EnablerConfig config = { 0 };
+    EnablerConfig config = { .texts = &a->hosted->texts };
     Bus hub = { 0 };
     Store store = { 0 };
     Status status = STATUS_OK;

@@ -244,11 +244,10 @@ static Status open_feed(HostedWorld *hosted, const WorldFeed *feed, const Hosted
                     : strcmp(feed->type, "sim") == 0
                         ? open_sim(hosted, config, &opened, diag)
                         : open_replay(hosted, feed, &config->replay, &opened, diag);
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK) {
+        status = twin_add_feed(hosted->twin, opened);
     }
-    status = twin_add_feed(hosted->twin, opened);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK && opened.ops != NULL) {
         opened.ops->destroy(opened.context);
     }
     return status;

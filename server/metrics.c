@@ -56,10 +56,11 @@ static void write_metaverse(TextWriter *writer, const Metaverse *metaverse)
     write_all(writer, metrics, ARRAY_COUNT(metrics));
     uint32_t qualities[QUALITY_COUNT];
     metaverse_count_qualities(metaverse, qualities);
-    metric_begin(writer, "dtmv_metaverse_properties", "gauge", "Properties of things, by quality of their value.");
+    metric_begin(writer, "dtmv_metaverse_properties", "gauge",
+                 "Properties of things, by quality of their value.");
     for (int quality = 0; quality < QUALITY_COUNT; quality++) {
-        metric_value(writer, "dtmv_metaverse_properties", "quality", quality_name((Quality)quality), NULL, NULL,
-                     qualities[quality]);
+        metric_value(writer, "dtmv_metaverse_properties", "quality", quality_name((Quality)quality), NULL,
+                     NULL, qualities[quality]);
     }
     metric_begin(writer, "dtmv_metaverse_commands_total", "counter",
                  "Commands of people, by how they ended.");

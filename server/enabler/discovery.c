@@ -1,4 +1,5 @@
-/* Discovery in two stages (step 3): the systems of a domain, then the models of one (step 5). */
+/* Discovery in two stages (step 3): the systems of a domain, then what models one of them has. The models
+ * themselves are delivered to those who may read (step 5). */
 #include "server/enabler/state.h"
 
 #include <stdio.h>
@@ -25,19 +26,60 @@ static json_t *entry_of(const System *system)
     return entry;
 }
 
+/* What kinds of things a twin system has: metadata, for those who have no grant yet. */
+static json_t *models_of(const System *system)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < system->live.model_count; i++) {
+        const ThingModel *model = &system->live.models[i];
+        (void)json_array_append_new(list, json_pack("{s:s,s:I,s:I}", "title", model->title, "properties",
+                                                    (json_int_t)model->property_count, "actions",
+                                                    (json_int_t)model->action_count));
+    }
+    return list;
+}
+
+static void answer_systems(Enabler *enabler, Request *request, json_t *list)
+{
+    BodyWriter body = body_begin(consumer_message(request->rule->sender, MII_SYSTEMS));
+    body_set(&body, "systems", list);
+    answer(enabler, request, &body);
+}
+
+/* The second stage. */
+static void inspect(Enabler *enabler, Request *request, const char *name)
+{
+    const System *system = system_find(enabler, name);
+    if (!system || system->stored.kind == SYSTEM_METAVERSE) {
+        refuse(enabler, request, STATUS_NOT_FOUND, name, "there is no system \"%s\"", name);
+        return;
+    }
+    json_t *entry = entry_of(system);
+    (void)json_object_set_new(entry, "models", models_of(system));
+    json_t *list = json_array();
+    (void)json_array_append_new(list, entry);
+    answer_systems(enabler, request, list);
+}
+
 void handle_discover(Enabler *enabler, Request *request)
 {
-    static const char *const keys[] = { "schema", "domain", "kind", NULL };
+    static const char *const keys[] = { "schema", "domain", "kind", "system", NULL };
+    char one[SYSTEM_NAME_SIZE];
     char domain[SYSTEM_NAME_SIZE], kind_text[16];
     json_known_keys(&request->root, keys);
     read_optional(&request->root, "domain", domain, sizeof domain);
     read_optional(&request->root, "kind", kind_text, sizeof kind_text);
+    read_optional(&request->root, "system", one, sizeof one);
     SystemKind kind = system_kind_parse(kind_text);
     if (kind_text[0] != '\0' && kind != SYSTEM_TWIN && kind != SYSTEM_SERVICE) {
         JsonNode node = json_member(&request->root, "kind");
         json_fail(&node, STATUS_MALFORMED, "is neither \"twin\" nor \"service\"");
     }
     if (refused_document(enabler, request)) {
+        return;
+    }
+    if (one[0] != '\0') {
+        inspect(enabler, request, one);
         return;
     }
     json_t *list = json_array();
@@ -49,10 +91,7 @@ void handle_discover(Enabler *enabler, Request *request)
             (void)json_array_append_new(list, entry_of(system));
         }
     }
-    FamilyId id = consumer_message(request->rule->sender, MII_SYSTEMS);
-    BodyWriter body = body_begin(id);
-    body_set(&body, "systems", list);
-    answer(enabler, request, &body);
+    answer_systems(enabler, request, list);
 }
 
 void handle_describe(Enabler *enabler, Request *request)
@@ -71,6 +110,11 @@ void handle_describe(Enabler *enabler, Request *request)
     System *twin = system_find(enabler, name);
     if (!twin || twin->stored.kind != SYSTEM_TWIN) {
         refuse(enabler, request, STATUS_NOT_FOUND, name, "there is no digital twin system \"%s\"", name);
+        return;
+    }
+    if (!grants_any(enabler, request->from->stored.name, name, RIGHT_READ)) {
+        refuse(enabler, request, STATUS_NOT_ALLOWED, name,
+               "its models are for those who may read: ask for access first");
         return;
     }
     if (!twin->live.slots) {

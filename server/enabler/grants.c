@@ -263,6 +263,7 @@ static void give_grant(Enabler *enabler, PendingAccess *pending, uint32_t rights
         enabler->next_expiry = grant->stored.expires;
     }
     enabler->counters.grants_given++;
+    enabler->systems[pending->system].values_wanted |= (rights & RIGHT_ACTUATE) != 0;
     audit_grant(enabler, &grant->stored, "access", "allowed", reason);
     answer_grant(enabler, &enabler->systems[pending->consumer], pending->request, grant);
     release_question(enabler, pending);
@@ -310,6 +311,19 @@ void grants_forget_questions(Enabler *enabler, uint32_t system)
 }
 
 /* ---- using and ending ---- */
+
+bool grants_any(const Enabler *enabler, const char *consumer, const char *system, uint32_t right)
+{
+    for (uint32_t i = 0; i < enabler->config.grants_max; i++) {
+        const Grant *grant = &enabler->grants[i];
+        if (grant->used && !grant->ended && (grant->stored.rights & right) != 0 &&
+            strcmp(grant->stored.system, system) == 0 &&
+            (consumer == NULL || strcmp(grant->stored.consumer, consumer) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static Grant *find_by_id(Enabler *enabler, const char *id)
 {

@@ -279,6 +279,7 @@ static Status go_live(Enabler *enabler, System *system)
         routes_wait(system);
     }
     system->published = true;
+    system->values_wanted = grants_any(enabler, NULL, system->stored.name, RIGHT_ACTUATE);
     set_schema(enabler, system, true);
     if (system->up && changed) {
         tell_state(enabler, system, false, "it has published other models");

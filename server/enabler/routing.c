@@ -281,6 +281,7 @@ void route_sync(Enabler *enabler, System *twin, const SyncBatch *given)
     }
     keep_values(twin, batch);
     if (batch->snapshot) {
+        twin->values_wanted = false;
         twin->snapshot_asked = TIME_NONE;
     }
     send_all(enabler, twin, batch);
@@ -291,7 +292,7 @@ void routing_tick(Enabler *enabler)
 {
     for (uint32_t i = 0; i < enabler->config.systems_max; i++) {
         System *twin = &enabler->systems[i];
-        bool wanted = false;
+        bool wanted = twin->values_wanted;
         for (uint32_t k = 0; k < twin->subscription_count && !wanted; k++) {
             const Subscription *route = &twin->subscriptions[k];
             wanted = route->waiting && enabler->systems[route->consumer].up;

@@ -43,6 +43,7 @@ typedef struct System {
     TimeNs source_clock;
     Subscription *subscriptions;
     uint32_t subscription_count, subscription_capacity;
+    bool values_wanted; /* for the interlocks of those who may actuate, whether anybody subscribes or not */
     TimeNs snapshot_asked; /* monotonic; TIME_NONE: none is on its way */
 } System;
 
@@ -215,6 +216,8 @@ void handle_access(Enabler *enabler, Request *request);
 void handle_authenticated(Enabler *enabler, Request *request);
 /* The grant called `id` when `consumer` holds it for `system` with `right`, and it is good now; NULL and why
  * not in *out_reason (static). */
+/* Whether `consumer` (NULL: anybody) has a good grant with `right` for `system`. */
+bool grants_any(const Enabler *enabler, const char *consumer, const char *system, uint32_t right);
 Grant *grant_find(Enabler *enabler, const char *id, const System *consumer, const char *system,
                   uint32_t right, const char **out_reason);
 bool grant_covers(const Grant *grant, const char *thing);

@@ -34,9 +34,10 @@
 
 /* How far the integration of a twin system has come. */
 typedef enum LinkStage {
-    LINK_IDLE, /* down, or to begin at `retry_at` */
-    LINK_DESCRIBING,
+    LINK_IDLE,        /* down, or to begin at `retry_at` */
+    LINK_INSPECTING,  /* which models it has */
     LINK_ASKING,      /* for read access */
+    LINK_DESCRIBING,  /* until the models have come */
     LINK_SUBSCRIBING, /* until all its values have come */
     LINK_LIVE
 } LinkStage;

@@ -182,6 +182,12 @@ static void enter(Metaverse *metaverse, SystemLink *link, LinkStage stage, Statu
     }
 }
 
+static void inspect(Metaverse *metaverse, SystemLink *link)
+{
+    enter(metaverse, link, LINK_INSPECTING,
+          consumer_inspect(metaverse->integration.consumer, link->entry.name, &link->request));
+}
+
 static void describe(Metaverse *metaverse, SystemLink *link)
 {
     enter(metaverse, link, LINK_DESCRIBING,
@@ -216,9 +222,17 @@ static void on_models(Metaverse *metaverse, const ConsumerEvent *event)
     }
     Status status = binding_take(metaverse, link, event->models);
     if (status == STATUS_OK) {
-        status = ask_read(metaverse, link);
+        subscribe(metaverse, link);
+    } else {
+        step_failed(metaverse, link, status_text(status));
     }
-    enter(metaverse, link, LINK_ASKING, status);
+}
+
+/* The second stage of discovery: what there is to be asked for. */
+static void on_inspected(Metaverse *metaverse, SystemLink *link, const SystemEntry *entry)
+{
+    link->entry.models = entry->models;
+    enter(metaverse, link, LINK_ASKING, ask_read(metaverse, link));
 }
 
 static void on_grant(Metaverse *metaverse, const ConsumerEvent *event)
@@ -240,7 +254,11 @@ static void on_grant(Metaverse *metaverse, const ConsumerEvent *event)
     link->renew_at = event->grant.expires == TIME_FOREVER || event->grant.expires == TIME_NONE
                          ? TIME_FOREVER
                          : event->grant.expires - early;
-    subscribe(metaverse, link);
+    if (link->stage == LINK_LIVE) {
+        subscribe(metaverse, link);
+    } else {
+        describe(metaverse, link);
+    }
 }
 
 static void on_refused(Metaverse *metaverse, const ConsumerEvent *event)
@@ -293,7 +311,7 @@ static void come_up(Metaverse *metaverse, SystemLink *link)
     link->entry.up = true;
     if (link->stage == LINK_IDLE) {
         link->retry_pause = 0;
-        describe(metaverse, link);
+        inspect(metaverse, link);
     }
 }
 
@@ -341,6 +359,13 @@ static bool is_listed(const ConsumerEvent *event, const char *name)
 static void on_systems(Metaverse *metaverse, const ConsumerEvent *event)
 {
     Integration *integration = &metaverse->integration;
+    for (uint32_t i = 0; i < LINKS_MAX; i++) {
+        SystemLink *link = &integration->links[i];
+        if (link->stage == LINK_INSPECTING && link->request == event->request && event->system_count == 1) {
+            on_inspected(metaverse, link, event->systems);
+            return;
+        }
+    }
     integration->discovery = 0;
     integration->service_count = 0;
     for (uint32_t i = 0; i < event->system_count; i++) {
@@ -510,7 +535,7 @@ static void keep_up(Metaverse *metaverse)
             continue;
         }
         if (link->stage == LINK_IDLE && metaverse->now >= link->retry_at) {
-            describe(metaverse, link);
+            inspect(metaverse, link);
         } else if (link->stage == LINK_LIVE && integration->wall >= link->renew_at) {
             link->renew_at = TIME_FOREVER;
             if (ask_read(metaverse, link) != STATUS_OK) {

@@ -15,7 +15,7 @@ typedef struct Order {
     DeviceId device;
     const Thing *thing;
     const Action *action;
-    const Value *value; /* NULL: none */
+    Value value; /* zeroed when none came */
     FieldAnswer *answer;
 } Order;
 
@@ -41,7 +41,7 @@ static void pump_set_speed(const Order *order, Pump *pump)
         refuse_because(order, "the pump has stopped because ", pump->why, ": start it first");
     } else {
         pump->by_hand = true;
-        pump->wish = order->value->number;
+        pump->wish = order->value.number;
     }
 }
 
@@ -77,7 +77,7 @@ static void command_pump(const Order *order, Pump *pump)
 
 static void valve_set_position(const Order *order, Valve *valve)
 {
-    bool opens = order->value->number > valve->position;
+    bool opens = order->value.number > valve->position;
     if (valve->latched) {
         refuse(order, "the valve is in emergency stop: release it first");
     } else if (order->device == DEVICE_VALVE_1 && order->plant->hot_shut && opens) {
@@ -86,7 +86,7 @@ static void valve_set_position(const Order *order, Valve *valve)
             "the supply is too hot for the district: the valve stays shut until it has cooled below 88 degC");
     } else {
         valve->by_hand = true;
-        valve->wish = order->value->number;
+        valve->wish = order->value.number;
     }
 }
 
@@ -118,10 +118,10 @@ static void command_transformer(const Order *order)
     Transformer *transformer = &order->plant->transformer;
     if (strcmp(order->action->name, "setFans") != 0) {
         refuse(order, "the transformer does not know this action");
-    } else if (!order->value->boolean && transformer->fans && transformer->oil > FANS_NEEDED) {
+    } else if (!order->value.boolean && transformer->fans && transformer->oil > FANS_NEEDED) {
         refuse(order, "the oil is above 60 degC: the thermostat keeps the fans on");
     } else {
-        transformer->fans_by_hand = order->value->boolean;
+        transformer->fans_by_hand = order->value.boolean;
     }
 }
 
@@ -186,11 +186,11 @@ static void carry_out(const Order *order)
     }
 }
 
-static bool input_is_good(const Order *order)
+static bool input_is_good(const Order *order, const Value *value)
 {
     const Action *action = order->action;
     char why[sizeof order->answer->reason];
-    switch (action_check_input(action, order->value)) {
+    switch (action_check_input(action, value)) {
     case STATUS_OK:
         return true;
     case STATUS_OUT_OF_RANGE:
@@ -213,7 +213,6 @@ void device_command(const Devices *devices, Plant *plant, const FieldCommand *co
     Order order = { .devices = devices,
                     .plant = plant,
                     .device = devices_at(devices, command->thing),
-                    .value = command->has_value ? &command->value : NULL,
                     .answer = out_answer };
     *out_answer = (FieldAnswer){ .accepted = true };
     memcpy(out_answer->command, command->command, sizeof out_answer->command);
@@ -228,7 +227,10 @@ void device_command(const Devices *devices, Plant *plant, const FieldCommand *co
         return;
     }
     order.action = &order.thing->model->actions[command->action];
-    if (input_is_good(&order)) {
+    if (command->has_value) {
+        order.value = command->value;
+    }
+    if (input_is_good(&order, command->has_value ? &command->value : NULL)) {
         carry_out(&order);
     }
 }

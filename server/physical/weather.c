@@ -39,7 +39,7 @@ static double profile_at(double hour)
 void weather_second(Plant *plant)
 {
     Random *random = &plant->random;
-    double unix_s = (double)(plant->time / TIME_MS) * 1e-3;
+    double unix_s = time_to_seconds(plant->time);
     double second_of_day = fmod(fmod(unix_s, DAY) + DAY, DAY);
     double hour = second_of_day / SECONDS_AN_HOUR;
     drift_second(&plant->weather_slow, random, 6 * SECONDS_AN_HOUR, 1.2);

@@ -15,7 +15,9 @@
 
 /* How far a twin system has come on its way to being watched; each but the last is left by asking for the
  * next thing, and by its answer. */
-typedef enum Stage { STAGE_SEEN, STAGE_DESCRIBED, STAGE_GRANTED, STAGE_WATCHED } Stage;
+/* What is known of a twin system: that it is there, that we may read, its models; then it is watched.
+ * RENEWING: watched, while another grant is asked for. */
+typedef enum Stage { STAGE_SEEN, STAGE_GRANTED, STAGE_DESCRIBED, STAGE_WATCHED, STAGE_RENEWING } Stage;
 
 typedef struct TwinSeen {
     char name[SYSTEM_NAME_SIZE];
@@ -196,7 +198,7 @@ static void drop_monitor(Service *service, TwinSeen *system)
 static void on_models(Service *service, const ConsumerEvent *event, TimeNs now)
 {
     TwinSeen *system = find_request(service, event->request);
-    if (!system || system->stage != STAGE_SEEN) {
+    if (!system || system->stage != STAGE_GRANTED) {
         return;
     }
     const SystemModels *models = event->models;
@@ -216,7 +218,7 @@ static void on_models(Service *service, const ConsumerEvent *event, TimeNs now)
 static void on_grant(Service *service, const ConsumerEvent *event, TimeNs now)
 {
     TwinSeen *system = find_request(service, event->request);
-    if (!system || system->stage != STAGE_DESCRIBED) {
+    if (!system || (system->stage != STAGE_SEEN && system->stage != STAGE_RENEWING)) {
         return;
     }
     if (!(event->grant.rights & RIGHT_READ)) {
@@ -226,7 +228,7 @@ static void on_grant(Service *service, const ConsumerEvent *event, TimeNs now)
     }
     snprintf(system->grant, sizeof system->grant, "%s", event->grant.grant);
     system->expires = event->grant.expires;
-    begin_at(system, STAGE_GRANTED, now);
+    begin_at(system, system->stage == STAGE_RENEWING ? STAGE_DESCRIBED : STAGE_GRANTED, now);
 }
 
 static void on_refused(Service *service, const ConsumerEvent *event, TimeNs now)
@@ -252,7 +254,8 @@ static void on_revoked(Service *service, const ConsumerEvent *event, TimeNs now)
     for (uint32_t i = 0; i < service->system_count; i++) {
         TwinSeen *system = &service->systems[i];
         if (system->stage >= STAGE_GRANTED && strcmp(system->grant, event->grant.grant) == 0) {
-            begin_at(system, STAGE_DESCRIBED, now + RETRY_FIRST);
+            begin_at(system, system->stage >= STAGE_DESCRIBED ? STAGE_RENEWING : STAGE_SEEN,
+                     now + RETRY_FIRST);
         }
     }
 }
@@ -260,7 +263,8 @@ static void on_revoked(Service *service, const ConsumerEvent *event, TimeNs now)
 static void on_sync(Service *service, const ConsumerEvent *event)
 {
     TwinSeen *system = find(service, event->system);
-    if (!system || !system->monitor || system->stage == STAGE_SEEN) { /* its numbers may be others by now */
+    if (!system || !system->monitor ||
+        system->stage < STAGE_DESCRIBED) { /* its numbers may be others by now */
         return;
     }
     system->retry_delay = RETRY_FIRST; /* it came all the way */
@@ -336,12 +340,13 @@ static void ask_next(Service *service, TwinSeen *system, TimeNs now, TimeNs wall
     Status status = STATUS_OK;
     switch (system->stage) {
     case STAGE_SEEN:
-        status = consumer_describe(service->consumer, system->name, &request);
-        break;
-    case STAGE_DESCRIBED:
+    case STAGE_RENEWING:
         status = consumer_access(service->consumer, system->name, RIGHT_READ, &user, &request);
         break;
     case STAGE_GRANTED:
+        status = consumer_describe(service->consumer, system->name, &request);
+        break;
+    case STAGE_DESCRIBED:
         status = consumer_subscribe(service->consumer, system->name, system->grant, &request);
         if (status == STATUS_OK) {
             system->stage = STAGE_WATCHED; /* a refusal takes it back */
@@ -349,7 +354,7 @@ static void ask_next(Service *service, TwinSeen *system, TimeNs now, TimeNs wall
         break;
     case STAGE_WATCHED:
         if (wall > system->expires - RENEW_BEFORE && now >= system->retry_at) {
-            begin_at(system, STAGE_DESCRIBED, now);
+            begin_at(system, STAGE_RENEWING, now);
         }
         return;
     }

@@ -125,6 +125,7 @@ TimeNs twin_link_wall(const TwinLink *link)
 static void lose(TwinLink *link)
 {
     link->registered = link->published = link->publishing = false;
+    link->asked = link->snapshot_wanted = false;
     link->register_at = link->now;
     link->retry = RETRY_FIRST;
 }
@@ -283,7 +284,6 @@ static void take_published(TwinLink *link, const BusMessage *message, const Json
         link->registered && !link->publishing) {
         link->counters.publications += !link->published;
         link->published = true;
-        link->snapshot_wanted = true;
     }
 }
 
@@ -377,14 +377,16 @@ static size_t fill_snapshot(const TwinSystem *twin)
     return count;
 }
 
-/* Sends what is new, or all there is. What could not be sent comes as all there is at the next tick. */
+/* Sends what is new, or all there is; nothing before somebody has asked for all there is (R5). What could not
+ * be sent comes as all there is at the next tick. */
 static void send_sync(TwinSystem *twin, const SyncBatch *batch)
 {
     TwinLink *link = twin->link;
-    if (!link->published || (!link->snapshot_wanted && batch->count == 0 && !batch->restarted &&
-                             batch->source_clock == link->clock_sent)) {
+    bool news = batch->count > 0 || batch->restarted || batch->source_clock != link->clock_sent;
+    if (!link->published || !(link->snapshot_wanted || (link->asked && news))) {
         return;
     }
+    link->asked = true;
     link->sent = *batch;
     if (link->snapshot_wanted) {
         link->sent.samples = link->snapshot;

@@ -199,6 +199,21 @@ Status consumer_discover(Consumer *consumer, const char *domain, SystemKind kind
     return finish_asking(request, ask(consumer, request, &writer), out_request);
 }
 
+Status consumer_inspect(Consumer *consumer, const char *system, uint64_t *out_request)
+{
+    Request *request;
+    if (!system_name_valid(system)) {
+        return STATUS_INVALID_ARGUMENT;
+    }
+    Status status = new_request(consumer, MII_DISCOVER, "", &request);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    BodyWriter writer = body_begin(consumer_family(consumer, MII_DISCOVER));
+    body_text(&writer, "system", system);
+    return finish_asking(request, ask(consumer, request, &writer), out_request);
+}
+
 Status consumer_ask_page(Consumer *consumer, Request *request)
 {
     BodyWriter writer = body_begin(consumer_family(consumer, MII_DESCRIBE));

@@ -30,6 +30,7 @@ typedef struct SystemEntry { /* of a discovery */
     SystemKind kind;
     bool up;
     uint32_t things;
+    uint32_t models; /* kinds of things; 0 unless inspected */
 } SystemEntry;
 
 /* What a twin system has published, kept by the consumer while it lives; replaced by a later CONSUMER_MODELS.
@@ -108,6 +109,9 @@ bool consumer_registered(const Consumer *consumer);
  * STATUS_CAPACITY (too many unanswered). */
 NODISCARD Status consumer_discover(Consumer *consumer, const char *domain, SystemKind kind,
                                    uint64_t *out_request);
+/* The second stage: what models `system` has. The answer is SYSTEMS with that one. */
+NODISCARD Status consumer_inspect(Consumer *consumer, const char *system, uint64_t *out_request);
+/* Delivers the models, to those who have been granted to read. */
 NODISCARD Status consumer_describe(Consumer *consumer, const char *system, uint64_t *out_request);
 NODISCARD Status consumer_access(Consumer *consumer, const char *system, uint32_t rights,
                                  const SystemUser *user, uint64_t *out_request);

@@ -8,6 +8,7 @@
 #define LEASE_MAX       86400 /* seconds */
 #define USER_NAME_MAX   127
 #define THING_ID_MAX    63
+#define MODELS_MAX      65536
 #define TITLE_MAX       255
 #define PAGE_MODELS_MAX 1024
 #define PAGE_THINGS_MAX 65536
@@ -127,11 +128,25 @@ static void copy_title(char *out, size_t size, const char *title)
     out[length] = '\0';
 }
 
+static uint32_t read_models_list(const JsonNode *node)
+{
+    static const char *const keys[] = { "title", "properties", "actions", NULL };
+    size_t count = json_array_size_in(node, 0, MODELS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        JsonNode one = json_element(node, i);
+        json_known_keys(&one, keys);
+        text_of(&one, "title", 0, TITLE_MAX);
+        JsonNode properties = json_required(&one, "properties"), actions = json_required(&one, "actions");
+        body_read_integer(&properties, 0, UINT32_MAX, 0);
+        body_read_integer(&actions, 0, UINT32_MAX, 0);
+    }
+    return (uint32_t)count;
+}
+
 static void read_entry(const JsonNode *node, SystemEntry *out)
 {
-    static const char *const keys[] = {
-        "name", "title", "kind", "domain", "state", "things", "provides", NULL
-    };
+    static const char *const keys[] = { "name",   "title",    "kind",   "domain", "state",
+                                        "things", "provides", "models", NULL };
     json_known_keys(node, keys);
     const char *name = name_of(node, "name");
     const char *title = text_of(node, "title", 0, TITLE_MAX);
@@ -148,6 +163,10 @@ static void read_entry(const JsonNode *node, SystemEntry *out)
     snprintf(out->domain, sizeof out->domain, "%s", domain);
     if (provides.value != NULL) {
         read_provides(&provides);
+    }
+    JsonNode models = json_member(node, "models");
+    if (models.value != NULL) {
+        out->models = read_models_list(&models);
     }
     if (out->kind == SYSTEM_NONE || (!out->up && strcmp(state, "down") != 0)) {
         json_fail(node, STATUS_MALFORMED, "has no kind or state that is known");

@@ -74,7 +74,6 @@ uint8_t interface_trace_step(FamilyId id)
     switch (as_mii(id)) {
     case MII_DISCOVER:
     case MII_SYSTEMS:
-    case MII_DESCRIBE:
         return 3;
     case MII_ACCESS:
     case MII_GRANT:
@@ -82,6 +81,7 @@ uint8_t interface_trace_step(FamilyId id)
     case DII_AUTHENTICATE:
     case DII_AUTHENTICATED:
         return 4;
+    case MII_DESCRIBE:
     case MII_MODELS:
         return 5;
     case MII_SUBSCRIBE:
