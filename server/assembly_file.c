@@ -35,6 +35,7 @@ typedef struct Assembler {
     Arena *arena;
     Assembly *assembly;
     ServerParts parts;
+    bool network_failed; /* an address or port cannot be had */
     Diag *diag;
 } Assembler;
 
@@ -77,6 +78,7 @@ static Status open_bus_transport(Assembler *a, const EnetConfig *enet, SecureTru
     uint8_t secret[NOISE_KEY_SIZE];
     Transport plain = { 0 };
     Status status = transport_enet_create(enet, &plain, out_port, a->diag);
+    a->network_failed |= status != STATUS_OK;
     if (status == STATUS_OK) {
         status = key_file_identity(a->options->identity, secret, a->diag);
     }
@@ -342,6 +344,7 @@ static Status create_metaverse(Assembler *a)
         return STATUS_OK;
     }
     Status status = transport_enet_create(&enet, &transport, &a->assembly->port, a->diag);
+    a->network_failed |= status != STATUS_OK;
     if (status == STATUS_OK) {
         status = security_seal(options, &a->assembly->security, &transport, a->arena, a->diag);
     }
@@ -429,6 +432,7 @@ static Status create_admin(Assembler *a)
                                  .texts = &a->hosted->texts };
     Status status =
         admin_http_open(NULL, (uint16_t)a->options->http, &http, &a->assembly->http_port, a->diag);
+    a->network_failed |= status != STATUS_OK;
     if (status == STATUS_OK) {
         status = admin_create(&config, http, &a->parts.admin);
         if (status != STATUS_OK) {
@@ -472,13 +476,15 @@ static Status create_server(Assembler *a)
     return status == STATUS_OK ? STATUS_OK : say(a, status, "no server");
 }
 
-static int exit_code_of(Status status)
+static int exit_code_of(const Assembler *a, Status status)
 {
+    if (a->network_failed) {
+        return EXIT_CODE_FAILURE;
+    }
     switch (status) {
     case STATUS_OUT_OF_RANGE:
     case STATUS_INVALID_ARGUMENT:
         return EXIT_CODE_USAGE;
-    case STATUS_ADDRESS_IN_USE:
     case STATUS_OUT_OF_MEMORY:
         return EXIT_CODE_FAILURE;
     default:
@@ -507,7 +513,7 @@ Status assembly_create(const Options *options, HostedWorld *hosted, Arena *arena
         hosted->twin = NULL;
     }
     if (status != STATUS_OK) {
-        *out_exit_code = exit_code_of(status);
+        *out_exit_code = exit_code_of(&assembler, status);
         server_parts_destroy(&assembler.parts);
         assembly_destroy(assembly);
     }
