@@ -128,6 +128,7 @@ static void what_cannot_be_is_refused_or_bad(void **state)
         { "dtmv/small/machine-0/pressure", "{\"value\": 1, \"time\": 1}", false },
         { "dtmv/small/status", "maybe", false },
         { "dtmv/small/machine-0/!/set/answer", "{\"command\": \"x\", \"accepted\": true}", false },
+        { "dtmv/small/machine-0/!/set/answer", "{\"command\": \"abc\", \"accepted\": true}", false },
         { "dtmv/small/machine-0/temperature", "{\"value\": \"hot\", \"time\": 2}", true },
         { "dtmv/small/machine-0/temperature", "{\"value\": 1e999, \"time\": 3}", true },
         { "dtmv/small/machine-0/temperature", "{\"value\": {}, \"time\": 4}", true },
