@@ -165,6 +165,18 @@ static bool is_duplicate(const Reported *reported, const TraceSample *sample)
            sample->quality == quality_as_reported(reported);
 }
 
+/* What had become stale because the way to the device was cut is told again after it was found: it is still
+ * so, unless it is too old by now. */
+static bool is_confirmed(const TwinSystem *twin, const Slot *slot, const TraceSample *sample)
+{
+    TimeNs deadline;
+    return slot->reported.quality == QUALITY_STALE && sample->quality == QUALITY_GOOD &&
+           slot->feed != NO_FEED &&
+           (slot->stale_after == 0 ||
+            __builtin_add_overflow(sample->source_time, slot->stale_after, &deadline) ||
+            twin->feeds[slot->feed].clock <= deadline);
+}
+
 /* Of samples with equal time stamps the later row wins. */
 static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
 {
@@ -179,7 +191,7 @@ static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
             twin->counters.old++;
             return;
         }
-        if (is_duplicate(&slot->reported, sample)) {
+        if (is_duplicate(&slot->reported, sample) && !is_confirmed(twin, slot, sample)) {
             twin->counters.duplicates++;
             return;
         }
@@ -224,7 +236,8 @@ static void lose(TwinSystem *twin, uint8_t feed)
 static Status poll_feed(TwinSystem *twin, uint8_t index, TimeNs now, size_t *room)
 {
     TwinFeed *feed = &twin->feeds[index];
-    size_t asked, count;
+    size_t asked, count, accepted = 0;
+    bool was_lost = feed->lost;
     do {
         asked = *room < POLL_CHUNK ? *room : POLL_CHUNK;
         count = 0;
@@ -243,15 +256,16 @@ static Status poll_feed(TwinSystem *twin, uint8_t index, TimeNs now, size_t *roo
         for (size_t i = 0; i < count; i++) {
             accept(twin, index, &twin->incoming[i]);
         }
-        if (told.lost && !feed->lost) {
-            lose(twin, index);
-        }
+        accepted += count;
         feed->lost = told.lost;
         *room -= count;
         feed->clock = told.source_clock;
         feed->behind = told.behind;
         feed->ended = told.ended;
     } while (count == asked && *room > 0 && !feed->ended);
+    if (feed->lost && (!was_lost || accepted > 0)) { /* what was retained comes while the devices are away */
+        lose(twin, index);
+    }
     return STATUS_OK;
 }
 

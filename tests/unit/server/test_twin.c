@@ -229,6 +229,19 @@ static void a_lost_way_makes_its_values_stale_at_once(void **state)
     say(&fixture, 0, 13, 0, SMALL_TEMPERATURE, 4);
     tick(&fixture, 13);
     assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_GOOD);
+    say(&fixture, 0, 10, 1, SMALL_STATE, 1); /* told again: it is still so, and it never ages */
+    tick(&fixture, 1000);
+    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_STATE)->quality, QUALITY_GOOD);
+    say(&fixture, 0, 13, 0, SMALL_TEMPERATURE, 4); /* this one does, and is dropped */
+    tick(&fixture, 1000);
+    assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_STALE);
+    assert_int_equal(twin_counters(fixture.twin)->duplicates, 1);
+    fixture.feeds[0].status.lost = true; /* what was retained comes although its device is gone */
+    tick(&fixture, 1001);
+    say(&fixture, 0, 1001, 1, SMALL_STATE, 2);
+    tick(&fixture, 1001);
+    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_STATE)->code, 2);
+    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_STATE)->quality, QUALITY_STALE);
     finish(&fixture);
 }
 
