@@ -162,6 +162,25 @@ static void what_cannot_be_is_refused_or_bad(void **state)
     finish(&fixture);
 }
 
+static void what_the_link_keeps_back_is_counted(void **state)
+{
+    (void)state;
+    static uint8_t large[MQTT_PAYLOAD_SIZE_MAX + 1];
+    Fixture fixture;
+    begin(&fixture, "");
+    for (int i = 0; i < 3; i++) {
+        assert_false(mqtt_memory_deliver(fixture.memory, "dtmv/small/machine-0/note",
+                                         bytes_of(large, sizeof large), false));
+    }
+    poll_all(&fixture);
+    poll_all(&fixture);
+    assert_int_equal(counters(&fixture)->refused, 3);
+    assert_true(deliver(&fixture, "dtmv/small/machine-0/note", "{\"value\": \"x\", \"time\": 1}"));
+    poll_all(&fixture);
+    assert_int_equal(fixture.count, 1); /* nothing else suffers */
+    finish(&fixture);
+}
+
 static const char factory[] =
     "{ \"dtmv_mqtt\": 1, \"topics\": [\n"
     "  { \"topic\": \"plant/+/m_{n}_*/temp\", \"payload\": \"number\", \"thing\": \"machine-{n}\",\n"
@@ -442,6 +461,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_projects_own_topics_need_no_mapping),
         cmocka_unit_test(what_cannot_be_is_refused_or_bad),
+        cmocka_unit_test(what_the_link_keeps_back_is_counted),
         cmocka_unit_test(mappings_name_things_in_many_ways),
         cmocka_unit_test(a_full_poll_goes_on_where_it_stood),
         cmocka_unit_test(a_lost_broker_and_a_last_will_are_told),
