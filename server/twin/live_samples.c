@@ -110,6 +110,18 @@ void live_samples_refuse(LiveSamples *live, const char *who, const char *format,
                 diag_format(&live->first_error, text, sizeof text));
 }
 
+void live_samples_link(LiveSamples *live, const MqttLinkStatus *status)
+{
+    uint64_t kept_back = status->too_large + status->dropped;
+    if (kept_back > live->kept_back) {
+        live_samples_refuse(live, "",
+                            "a message was larger than %zu bytes, or came faster than it could be kept",
+                            MQTT_PAYLOAD_SIZE_MAX);
+        live->counters.refused += kept_back - live->kept_back - 1;
+        live->kept_back = kept_back;
+    }
+}
+
 void live_samples_end(LiveSamples *live, TimeNs now, TimeNs waiting, bool set_back, bool lost,
                       size_t *out_count, FeedStatus *out_status)
 {

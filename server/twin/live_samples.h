@@ -19,6 +19,7 @@ typedef struct LiveSamples {
     TimeNs latest;    /* source time delivered; TIME_NONE: nothing */
     TraceSample held; /* it comes after the clock was set back: first of the next poll */
     bool has_held;
+    uint64_t kept_back; /* messages that the link did not hand over, as counted already */
 
     /* The poll that is under way. */
     TraceSample *out;
@@ -50,6 +51,9 @@ bool live_samples_add(LiveSamples *live, const TraceSample *sample, LiveOrigin o
 /* Counts a message as refused. The first one is kept and logged; `who` is a topic. */
 void live_samples_refuse(LiveSamples *live, const char *who, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Counts as refused what the link did not hand over: too large, or nobody took it in time. */
+void live_samples_link(LiveSamples *live, const MqttLinkStatus *status);
 
 /* Ends a poll at Unix time `now`. `waiting`: when what waits came; TIME_NONE: nothing waits. */
 void live_samples_end(LiveSamples *live, TimeNs now, TimeNs waiting, bool set_back, bool lost,

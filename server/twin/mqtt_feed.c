@@ -137,6 +137,7 @@ static Status poll(void *context, TimeNs now, TraceSample *out_samples, size_t c
         feed->connections = connection.connections;
         feed->offline = false;
     }
+    live_samples_link(&feed->live, &connection);
     bool set_back = live_samples_begin(&feed->live, out_samples, capacity);
     bool waiting = link->peek(feed->link.context, &message);
     (void)now;

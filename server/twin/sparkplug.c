@@ -127,8 +127,12 @@ static uint32_t metric_wire(uint32_t field)
     }
 }
 
+/* One of them: the last that is written counts, and takes the place of those before. */
 static void set_value(SparkplugMetric *metric, const Item *item)
 {
+    metric->integer = 0;
+    metric->number = 0;
+    metric->text = (Bytes){ 0 };
     switch (item->field) {
     case METRIC_INT:
         metric->field = SPARKPLUG_VALUE_INT;

@@ -8,13 +8,22 @@
 #include "shared/base/status.h"
 
 /* X(number, NAME) of the metric types that become values. */
-#define SPARKPLUG_TYPE_TABLE(X)                                                                 \
-    X(1, INT8)                                                                                  \
-    X(2, INT16)                                                                                 \
-    X(3, INT32)                                                                                 \
-    X(4, INT64)                                                                                 \
-    X(5, UINT8) X(6, UINT16) X(7, UINT32) X(8, UINT64) X(9, FLOAT) X(10, DOUBLE) X(11, BOOLEAN) \
-        X(12, STRING) X(13, DATETIME) X(14, TEXT) X(15, UUID)
+#define SPARKPLUG_TYPE_TABLE(X) \
+    X(1, INT8)                  \
+    X(2, INT16)                 \
+    X(3, INT32)                 \
+    X(4, INT64)                 \
+    X(5, UINT8)                 \
+    X(6, UINT16)                \
+    X(7, UINT32)                \
+    X(8, UINT64)                \
+    X(9, FLOAT)                 \
+    X(10, DOUBLE)               \
+    X(11, BOOLEAN)              \
+    X(12, STRING)               \
+    X(13, DATETIME)             \
+    X(14, TEXT)                 \
+    X(15, UUID)
 
 typedef enum SparkplugType {
     SPARKPLUG_UNKNOWN,

@@ -455,6 +455,7 @@ static Status poll(void *context, TimeNs now, TraceSample *out_samples, size_t c
     (void)now;
     link->status(feed->link.context, &connection);
     follow_connection(feed, &connection);
+    live_samples_link(&feed->live, &connection);
     bool set_back = live_samples_begin(&feed->live, out_samples, capacity);
     bool clear = deliver_dying(feed, now_of(feed));
     bool waiting = link->peek(feed->link.context, &message);

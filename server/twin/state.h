@@ -19,7 +19,6 @@ typedef struct Slot {
     Reported reported;
     TimeNs stale_after; /* 3 declared periods; 0: never stale */
     uint8_t feed;       /* whose sample it holds, NO_FEED when none */
-    bool cut;           /* stale because the way of that feed was cut, not because of silence */
 } Slot;
 
 typedef struct TwinFeed {
@@ -99,7 +98,6 @@ struct TwinLink {
     TimeNs publish_deadline;
 
     bool snapshot_wanted;
-    bool asked;           /* since the publication: what is new is sent from then on */
     SyncSample *snapshot; /* room for every property */
     SyncBatch sent;       /* what a local bus points to until the next tick */
     TimeNs clock_sent;

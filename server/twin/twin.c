@@ -165,11 +165,16 @@ static bool is_duplicate(const Reported *reported, const TraceSample *sample)
            sample->quality == quality_as_reported(reported);
 }
 
-/* What was doubted because its way was cut is told again over the way that is found: it is still so. */
-static bool is_confirmation(const TwinSystem *twin, uint8_t feed, const Slot *slot, const TraceSample *sample)
+/* What had become stale because the way to the device was cut is told again after it was found: it is still
+ * so, unless it is too old by now. */
+static bool is_confirmed(const TwinSystem *twin, const Slot *slot, const TraceSample *sample)
 {
-    return slot->cut && slot->reported.quality == QUALITY_STALE && sample->quality == QUALITY_GOOD &&
-           !twin->feeds[feed].lost;
+    TimeNs deadline;
+    return slot->reported.quality == QUALITY_STALE && sample->quality == QUALITY_GOOD &&
+           slot->feed != NO_FEED &&
+           (slot->stale_after == 0 ||
+            __builtin_add_overflow(sample->source_time, slot->stale_after, &deadline) ||
+            twin->feeds[slot->feed].clock <= deadline);
 }
 
 /* Of samples with equal time stamps the later row wins. */
@@ -186,7 +191,7 @@ static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
             twin->counters.old++;
             return;
         }
-        if (is_duplicate(&slot->reported, sample) && !is_confirmation(twin, feed, slot, sample)) {
+        if (is_duplicate(&slot->reported, sample) && !is_confirmed(twin, slot, sample)) {
             twin->counters.duplicates++;
             return;
         }
@@ -197,7 +202,6 @@ static void accept(TwinSystem *twin, uint8_t feed, const TraceSample *sample)
     slot->reported =
         (Reported){ .code = sample->code, .source_time = sample->source_time, .quality = sample->quality };
     slot->feed = feed;
-    slot->cut = false;
     twin->counters.samples++;
     twin->counters.bad += sample->quality == QUALITY_BAD;
     twin->counters.stale += sample->quality == QUALITY_STALE;
@@ -220,7 +224,6 @@ static void lose(TwinSystem *twin, uint8_t feed)
             Slot *slot = &twin->slots[i];
             if (slot->feed == feed && slot->reported.quality == QUALITY_GOOD) {
                 slot->reported.quality = QUALITY_STALE;
-                slot->cut = true;
                 twin->counters.stale++;
                 twin->counters.stale_now++;
                 publish(twin, thing, (uint8_t)(i - twin->first_slot[thing]), slot);
@@ -233,7 +236,8 @@ static void lose(TwinSystem *twin, uint8_t feed)
 static Status poll_feed(TwinSystem *twin, uint8_t index, TimeNs now, size_t *room)
 {
     TwinFeed *feed = &twin->feeds[index];
-    size_t asked, count;
+    size_t asked, count, accepted = 0;
+    bool was_lost = feed->lost;
     do {
         asked = *room < POLL_CHUNK ? *room : POLL_CHUNK;
         count = 0;
@@ -249,20 +253,19 @@ static Status poll_feed(TwinSystem *twin, uint8_t index, TimeNs now, size_t *roo
         } else if (told.set_back) {
             set_back(twin, index, told.source_time_set);
         }
-        bool lost_now = told.lost && !feed->lost;
-        feed->lost &= told.lost; /* what comes with the news that the way is found came by it */
         for (size_t i = 0; i < count; i++) {
             accept(twin, index, &twin->incoming[i]);
         }
-        if (lost_now) {
-            lose(twin, index);
-        }
+        accepted += count;
         feed->lost = told.lost;
         *room -= count;
         feed->clock = told.source_clock;
         feed->behind = told.behind;
         feed->ended = told.ended;
     } while (count == asked && *room > 0 && !feed->ended);
+    if (feed->lost && (!was_lost || accepted > 0)) { /* what was retained comes while the devices are away */
+        lose(twin, index);
+    }
     return STATUS_OK;
 }
 

@@ -153,7 +153,11 @@ bool mqtt_memory_deliver(MqttMemory *memory, const char *topic, Bytes payload, b
                              .payload = payload,
                              .flags = retained,
                              .time = memory->now };
-    if (!wanted || record.topic_size > MQTT_TOPIC_SIZE_MAX || payload.size > MQTT_PAYLOAD_SIZE_MAX) {
+    if (!wanted) {
+        return false;
+    }
+    if (record.topic_size > MQTT_TOPIC_SIZE_MAX || payload.size > MQTT_PAYLOAD_SIZE_MAX) {
+        memory->status.too_large++;
         return false;
     }
     if (!message_ring_push(&memory->ring, &record)) {

@@ -114,13 +114,29 @@ static void on_disconnect(struct mosquitto *client, void *context, int code)
     }
 }
 
+static bool has_room(Broker *broker)
+{
+    return message_ring_has_room(&broker->in, MQTT_TOPIC_SIZE_MAX + MQTT_PAYLOAD_SIZE_MAX);
+}
+
+/* Whether the largest message fits; if not, the owner rings once it has made room. The wish is told before
+ * the ring is looked at again, and the owner looks for the wish after it has taken: one of us sees the other.
+ */
+static bool room_or_wanted(Broker *broker)
+{
+    if (has_room(broker)) {
+        return true;
+    }
+    atomic_store(&broker->wants_room, true);
+    atomic_thread_fence(memory_order_seq_cst);
+    return has_room(broker);
+}
+
 /* Sleeps until the owner has taken something, without asking libmosquitto for anything. */
 static void wait_for_room(Broker *broker, int timeout_ms)
 {
-    atomic_store(&broker->wants_room, true);
     doorbell_arm(&broker->courier);
-    if (!message_ring_has_room(&broker->in, MQTT_TOPIC_SIZE_MAX + MQTT_PAYLOAD_SIZE_MAX) &&
-        !atomic_load(&broker->stop)) {
+    if (!room_or_wanted(broker) && !atomic_load(&broker->stop)) {
         struct pollfd bell = { .fd = broker->courier.fd, .events = POLLIN };
         (void)poll(&bell, 1, timeout_ms);
     }
@@ -207,8 +223,7 @@ static int read_packets(Broker *broker)
     int result = mosquitto_loop(broker->client, 0, 1);
     for (int i = 0; i < BURST && result == MOSQ_ERR_SUCCESS && !broker->broken; i++) {
         uint64_t before = broker->heard;
-        if (!broker->drop_when_full &&
-            !message_ring_has_room(&broker->in, MQTT_TOPIC_SIZE_MAX + MQTT_PAYLOAD_SIZE_MAX)) {
+        if (!broker->drop_when_full && !has_room(broker)) {
             break;
         }
         result = mosquitto_loop_read(broker->client, 1);
@@ -225,11 +240,7 @@ static bool serve_once(Broker *broker, int timeout_ms)
     ask_for_topics(broker);
     send_messages(broker);
     doorbell_arm(&broker->courier);
-    bool room = broker->drop_when_full ||
-                message_ring_has_room(&broker->in, MQTT_TOPIC_SIZE_MAX + MQTT_PAYLOAD_SIZE_MAX);
-    if (!room) {
-        atomic_store(&broker->wants_room, true);
-    }
+    bool room = broker->drop_when_full || room_or_wanted(broker);
     bool more = atomic_load(&broker->stop) || message_ring_used(&broker->out) > 0 ||
                 (broker->linked && broker->subscribed < atomic_load(&broker->filter_count));
     short events = (short)((room ? POLLIN : 0) | (mosquitto_want_write(broker->client) ? POLLOUT : 0));
@@ -373,6 +384,7 @@ static void pop(void *context)
 {
     Broker *broker = context;
     message_ring_pop(&broker->in);
+    atomic_thread_fence(memory_order_seq_cst); /* room_or_wanted */
     if (atomic_load_explicit(&broker->wants_room, memory_order_relaxed) &&
         message_ring_used(&broker->in) <= broker->in.capacity / 2 &&
         atomic_exchange(&broker->wants_room, false)) {
@@ -577,8 +589,8 @@ Status mqtt_link_open(const MqttLinkConfig *config, MqttLink *out_link, Diag *di
     broker->backoff_min = config->backoff_min == 0 ? MQTT_BACKOFF_MIN : config->backoff_min;
     broker->backoff_max = config->backoff_max == 0 ? MQTT_BACKOFF_MAX : config->backoff_max;
     broker->backoff = broker->backoff_min;
-    broker->random =
-        random_seeded(config->seed == 0 ? (uint64_t)clock_monotonic() ^ (uint64_t)clock_wall() : config->seed);
+    broker->random = random_seeded(config->seed == 0 ? (uint64_t)clock_monotonic() ^ (uint64_t)clock_wall()
+                                                     : config->seed);
     broker->owner.fd = broker->courier.fd = -1;
     size_t ring = config->ring_bytes == 0 ? MQTT_RING_BYTES : config->ring_bytes;
     broker->filters = calloc(MQTT_LINK_FILTERS_MAX, sizeof *broker->filters);

@@ -275,9 +275,11 @@ static Status count_messages(struct mosquitto *client, const Broker *broker, con
 }
 
 Status broker_bare_rate(const Broker *broker, const char *filter, BrokerWrite write, uint64_t first,
-                        uint64_t count, double *out_rate, uint64_t *out_lost, double *out_offered, Diag *diag)
+                        uint64_t count, double *out_rate, double *out_cpu_us, uint64_t *out_lost,
+                        double *out_offered, Diag *diag)
 {
     Counting counting = { 0 };
+    TimeNs cpu = clock_process_cpu();
     mosquitto_lib_init();
     struct mosquitto *client = mosquitto_new("bare", true, &counting);
     if (client == NULL) {
@@ -292,6 +294,7 @@ Status broker_bare_rate(const Broker *broker, const char *filter, BrokerWrite wr
         return diag_set(diag, STATUS_IO_ERROR, "", 0, "the bare subscriber or the publisher failed");
     }
     *out_rate = (double)(counting.count / 64 * 64) / time_to_seconds(counting.last - counting.first);
+    *out_cpu_us = time_to_seconds(clock_process_cpu() - cpu) * 1e6 / (double)counting.count;
     *out_lost = count - counting.count;
     return STATUS_OK;
 }

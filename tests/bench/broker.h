@@ -34,9 +34,9 @@ pid_t broker_publish(const Broker *broker, BrokerWrite write, uint64_t first, ui
 double broker_publish_end(pid_t publisher);
 
 /* Messages a second that a bare libmosquitto subscriber counts of `count` published ones, from the first to
- * the last, and how many did not come. */
+ * the last, the CPU time of this process for each, and how many did not come. */
 NODISCARD Status broker_bare_rate(const Broker *broker, const char *filter, BrokerWrite write, uint64_t first,
-                                  uint64_t count, double *out_rate, uint64_t *out_lost, double *out_offered,
-                                  Diag *diag);
+                                  uint64_t count, double *out_rate, double *out_cpu_us, uint64_t *out_lost,
+                                  double *out_offered, Diag *diag);
 
 #endif

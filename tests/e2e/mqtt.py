@@ -78,8 +78,10 @@ def values_and_refusals(watcher, valve):
     valve.publish("dtmv/line/valve-9/position", value(1))
     valve.publish("dtmv/line/valve-1/position", value(13))
     watcher.expect("value valve-1 position good 13.0")
-    valve.publish("dtmv/line/valve-2/state", value("stuck"))
+    state = value("stuck")
+    valve.publish("dtmv/line/valve-2/state", state)
     watcher.expect("value valve-2 state good stuck")
+    return state
 
 
 def commands_and_answers(watcher, valve):
@@ -96,7 +98,7 @@ def commands_and_answers(watcher, valve):
     watcher.expect(f"command {COMMAND} UNSUPPORTED")
 
 
-def broker_dies_and_returns(watcher, broker):
+def broker_dies_and_returns(watcher, broker, state):
     began = time.monotonic()
     broker.kill()
     watcher.expect("lost", 2)
@@ -110,6 +112,8 @@ def broker_dies_and_returns(watcher, broker):
     valve = device(broker.port)
     valve.publish("dtmv/line/valve-1/position", value(14), retain=True)
     watcher.expect("value valve-1 position good 14.0")
+    valve.publish("dtmv/line/valve-2/state", state, retain=True)  # it has not changed since, and is so again
+    watcher.expect("value valve-2 state good stuck")
     print(f"broker killed: stale after {after * 1000:.0f} ms; back: connected {back * 1000:.0f} ms after it listened")
     return valve
 
@@ -203,9 +207,9 @@ def main():
         try:
             watcher.expect("found")
             valve = device(port)
-            values_and_refusals(watcher, valve)
+            state = values_and_refusals(watcher, valve)
             commands_and_answers(watcher, valve)
-            valve = broker_dies_and_returns(watcher, broker)
+            valve = broker_dies_and_returns(watcher, broker, state)
             valve = last_will(watcher, valve, port)
             valve.close()
             counters = watcher.finish()

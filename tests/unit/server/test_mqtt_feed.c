@@ -128,6 +128,7 @@ static void what_cannot_be_is_refused_or_bad(void **state)
         { "dtmv/small/machine-0/pressure", "{\"value\": 1, \"time\": 1}", false },
         { "dtmv/small/status", "maybe", false },
         { "dtmv/small/machine-0/!/set/answer", "{\"command\": \"x\", \"accepted\": true}", false },
+        { "dtmv/small/machine-0/!/set/answer", "{\"command\": \"abc\", \"accepted\": true}", false },
         { "dtmv/small/machine-0/temperature", "{\"value\": \"hot\", \"time\": 2}", true },
         { "dtmv/small/machine-0/temperature", "{\"value\": 1e999, \"time\": 3}", true },
         { "dtmv/small/machine-0/temperature", "{\"value\": {}, \"time\": 4}", true },
@@ -158,6 +159,25 @@ static void what_cannot_be_is_refused_or_bad(void **state)
     assert_int_equal(fixture.samples[0].quality, QUALITY_BAD);
     assert_int_equal(fixture.samples[1].quality, QUALITY_BAD);
     assert_int_equal(counters(&fixture)->refused, ARRAY_COUNT(cases));
+    finish(&fixture);
+}
+
+static void what_the_link_keeps_back_is_counted(void **state)
+{
+    (void)state;
+    static uint8_t large[MQTT_PAYLOAD_SIZE_MAX + 1];
+    Fixture fixture;
+    begin(&fixture, "");
+    for (int i = 0; i < 3; i++) {
+        assert_false(mqtt_memory_deliver(fixture.memory, "dtmv/small/machine-0/note",
+                                         bytes_of(large, sizeof large), false));
+    }
+    poll_all(&fixture);
+    poll_all(&fixture);
+    assert_int_equal(counters(&fixture)->refused, 3);
+    assert_true(deliver(&fixture, "dtmv/small/machine-0/note", "{\"value\": \"x\", \"time\": 1}"));
+    poll_all(&fixture);
+    assert_int_equal(fixture.count, 1); /* nothing else suffers */
     finish(&fixture);
 }
 
@@ -441,6 +461,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_projects_own_topics_need_no_mapping),
         cmocka_unit_test(what_cannot_be_is_refused_or_bad),
+        cmocka_unit_test(what_the_link_keeps_back_is_counted),
         cmocka_unit_test(mappings_name_things_in_many_ways),
         cmocka_unit_test(a_full_poll_goes_on_where_it_stood),
         cmocka_unit_test(a_lost_broker_and_a_last_will_are_told),

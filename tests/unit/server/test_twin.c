@@ -229,32 +229,19 @@ static void a_lost_way_makes_its_values_stale_at_once(void **state)
     say(&fixture, 0, 13, 0, SMALL_TEMPERATURE, 4);
     tick(&fixture, 13);
     assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_GOOD);
-    finish(&fixture);
-}
-
-/* A device that is found says again what has not changed: same value, same time. */
-static void what_is_told_again_after_a_cut_is_believed_again(void **state)
-{
-    (void)state;
-    Fixture fixture;
-    begin(&fixture, 1, 0);
-    say(&fixture, 0, 10, 1, SMALL_STATE, 1);
-    tick(&fixture, 10);
-    fixture.feeds[0].status.lost = true;
-    tick(&fixture, 11);
-    say(&fixture, 0, 10, 1, SMALL_STATE, 1); /* kept by the broker; the device is not there */
-    tick(&fixture, 12);
-    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_STATE)->quality, QUALITY_STALE);
-    assert_int_equal(twin_counters(fixture.twin)->duplicates, 1);
-    fixture.feeds[0].status.lost = false;
-    say(&fixture, 0, 10, 1, SMALL_STATE, 1);
-    tick(&fixture, 13);
+    say(&fixture, 0, 10, 1, SMALL_STATE, 1); /* told again: it is still so, and it never ages */
+    tick(&fixture, 1000);
     assert_int_equal(twin_reported(fixture.twin, 1, SMALL_STATE)->quality, QUALITY_GOOD);
-    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_STATE)->source_time, 10 * TIME_SECOND);
-    assert_int_equal(twin_counters(fixture.twin)->stale_now, 0);
-    say(&fixture, 0, 10, 1, SMALL_STATE, 1);
-    tick(&fixture, 14);
-    assert_int_equal(twin_counters(fixture.twin)->duplicates, 2);
+    say(&fixture, 0, 13, 0, SMALL_TEMPERATURE, 4); /* this one does, and is dropped */
+    tick(&fixture, 1000);
+    assert_int_equal(twin_reported(fixture.twin, 0, SMALL_TEMPERATURE)->quality, QUALITY_STALE);
+    assert_int_equal(twin_counters(fixture.twin)->duplicates, 1);
+    fixture.feeds[0].status.lost = true; /* what was retained comes although its device is gone */
+    tick(&fixture, 1001);
+    say(&fixture, 0, 1001, 1, SMALL_STATE, 2);
+    tick(&fixture, 1001);
+    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_STATE)->code, 2);
+    assert_int_equal(twin_reported(fixture.twin, 1, SMALL_STATE)->quality, QUALITY_STALE);
     finish(&fixture);
 }
 
@@ -489,7 +476,6 @@ int main(void)
         cmocka_unit_test(bad_samples_say_so),
         cmocka_unit_test(what_is_not_current_comes_as_stale),
         cmocka_unit_test(a_lost_way_makes_its_values_stale_at_once),
-        cmocka_unit_test(what_is_told_again_after_a_cut_is_believed_again),
         cmocka_unit_test(silence_makes_a_property_stale),
         cmocka_unit_test(three_periods_are_still_good),
         cmocka_unit_test(a_restart_forgets_in_the_same_tick),
