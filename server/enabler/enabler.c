@@ -87,8 +87,7 @@ static void release(Enabler *enabler)
     free(enabler->alarms);
     free(enabler->audit);
     arena_finish(&enabler->request);
-    arena_finish(&enabler->scratch[0]);
-    arena_finish(&enabler->scratch[1]);
+    arena_finish(&enabler->scratch);
     free(enabler);
 }
 
@@ -108,8 +107,7 @@ Status enabler_create(const EnablerConfig *config, Bus *hubs, uint32_t hub_count
     enabler->config = with_defaults(config);
     enabler->store = store;
     arena_init(&enabler->request, REQUEST_LIMIT);
-    arena_init(&enabler->scratch[0], SCRATCH_LIMIT);
-    arena_init(&enabler->scratch[1], SCRATCH_LIMIT);
+    arena_init(&enabler->scratch, SCRATCH_LIMIT);
     Status status = allocate(enabler);
     status = status == STATUS_OK ? persistence_load(enabler) : status;
     if (status != STATUS_OK) {
@@ -305,8 +303,7 @@ void enabler_tick(Enabler *enabler, TimeNs now, TimeNs wall)
     }
     enabler->now = now;
     enabler->wall = wall;
-    enabler->scratch_index ^= 1;
-    arena_reset(&enabler->scratch[enabler->scratch_index]);
+    arena_reset(&enabler->scratch);
     grants_tick(enabler); /* first: what has expired is not used any more */
     for (uint32_t i = 0; i < enabler->hub_count; i++) {
         poll_hub(enabler, i);

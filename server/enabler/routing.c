@@ -160,9 +160,8 @@ static bool sample_exists(const System *twin, const SyncSample *sample)
 static const SyncBatch *filter(Enabler *enabler, const System *twin, const SyncBatch *batch,
                                const uint64_t *covered)
 {
-    Arena *arena = &enabler->scratch[enabler->scratch_index];
-    SyncBatch *copy = arena_new(arena, SyncBatch);
-    SyncSample *samples = arena_new_array(arena, SyncSample, batch->count);
+    SyncBatch *copy = arena_new(&enabler->scratch, SyncBatch);
+    SyncSample *samples = arena_new_array(&enabler->scratch, SyncSample, batch->count);
     if (!copy || !samples) {
         return NULL;
     }
@@ -184,7 +183,7 @@ static const SyncBatch *filter(Enabler *enabler, const System *twin, const SyncB
 /* The same samples, not said to be all there are: for those who did not ask for a snapshot. */
 static const SyncBatch *as_update(Enabler *enabler, const SyncBatch *batch)
 {
-    SyncBatch *copy = arena_new(&enabler->scratch[enabler->scratch_index], SyncBatch);
+    SyncBatch *copy = arena_new(&enabler->scratch, SyncBatch);
     if (copy) {
         *copy = *batch;
         copy->snapshot = false;

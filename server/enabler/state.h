@@ -125,9 +125,8 @@ struct Enabler {
     TimeNs store_retry; /* monotonic */
     TimeNs pruned;      /* Unix ns */
 
-    Arena request;    /* of one message */
-    Arena scratch[2]; /* of this tick and the one before, whose batches may still be under way */
-    uint32_t scratch_index;
+    Arena request; /* of one message */
+    Arena scratch; /* of this tick: batches made here, which the bus copies */
 };
 
 /* A message under way through the handlers. */

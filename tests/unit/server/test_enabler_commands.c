@@ -375,6 +375,18 @@ static void test_the_same_user_supersedes(void **state)
     assert_int_equal(enabler_commands_under_way(enabler), 1);
 }
 
+/* What drives no property holds none, and stands in nobody's way. */
+static void test_actions_without_a_target(void **state)
+{
+    (void)state;
+    invoke(ID_A, "v0", "note", ",'value':'a'");
+    invoke_other(ID_B, "v0", "note", ",'value':'b'");
+    assert_state(&other, ID_B, "authorised");
+    invoke(ID_C, "v0", "note", ",'value':'c'");
+    assert_state(&world, ID_C, "authorised");
+    assert_int_equal(enabler_commands_under_way(enabler), 3);
+}
+
 static void test_an_emergency_supersedes_everything_of_the_thing(void **state)
 {
     (void)state;
@@ -538,6 +550,7 @@ int main(void)
         CASE(test_values_forgotten_when_the_source_begins_again),
         CASE(test_another_user_holds_it),
         CASE(test_the_same_user_supersedes),
+        CASE(test_actions_without_a_target),
         CASE(test_an_emergency_supersedes_everything_of_the_thing),
         CASE(test_a_twin_system_that_dies),
         CASE(test_a_twin_system_that_starts_anew_unseen),

@@ -341,6 +341,60 @@ static void test_a_store_that_fails(void **state)
     assert_string_equal(found.id, grant);
 }
 
+/* What may come again is remembered even if nothing can be stored, and new commands wait for room. */
+static void test_ids_are_remembered_without_a_store(void **state)
+{
+    (void)state;
+    stop_enabler();
+    start_enabler_as((EnablerConfig){ .commands_max = 2 });
+    forget_all();
+    register_all();
+    const char *grant = get_grant(&world, "ada", "operator", BOTH, BOTH, "");
+    store_memory_set_failure(kept_store, STATUS_IO_ERROR);
+    forget_all();
+    invoke(ID_A, grant, "10");
+    report(ID_A, "confirmed");
+    invoke(ID_B, grant, "10");
+    report(ID_B, "confirmed");
+    invoke(ID_C, grant, "10");
+    assert_refused(&world, MII_REFUSED, 500, "too many commands");
+    invoke(ID_A, grant, "10");
+    assert_string_equal(text_of(last(&world, MII_COMMAND_STATE), "state"), "confirmed");
+    assert_int_equal(count_of(&plant, DII_COMMAND), 2);
+    for (int i = 0; i < 11; i++) {
+        say(&plant, DII_HEARTBEAT, 0, "{'schema':'dii.heartbeat/1'}");
+        say(&world, MII_HEARTBEAT, 0, "{'schema':'mii.heartbeat/1'}");
+        tick_after(4 * TIME_SECOND);
+    }
+    invoke(ID_C, grant, "10"); /* by now no message with the first ids can be young enough */
+    assert_int_equal(count_of(&plant, DII_COMMAND), 3);
+}
+
+static int appends_left;
+
+static Status append_some(void *context, const AuditEntry *entry)
+{
+    return appends_left-- > 0 ? kept_store.ops->append_audit(context, entry) : STATUS_CAPACITY;
+}
+
+/* A transaction that fails half-way leaves nothing behind; the next one has it all. */
+static void test_a_transaction_that_fails_in_the_middle(void **state)
+{
+    (void)state;
+    uint64_t before = stored_entries();
+    kept_ops.append_audit = append_some;
+    appends_left = 1;
+    say_register(&world);
+    say_register(&other);
+    tick();
+    assert_false(enabler_store_works(enabler));
+    assert_int_equal(stored_entries(), before);
+    appends_left = 100;
+    tick_after(TIME_SECOND);
+    assert_true(enabler_store_works(enabler));
+    assert_int_equal(stored_entries(), before + 2);
+}
+
 /* A grant that was revoked while the store was away does not come back with it. */
 static void test_a_revocation_while_the_store_is_away(void **state)
 {
@@ -506,6 +560,8 @@ int main(void)
         ON_BOTH(test_written_before_it_goes_out),
         ON_BOTH(test_one_transaction_a_tick_and_none_without_need),
         CASE(test_a_store_that_fails),
+        CASE(test_ids_are_remembered_without_a_store),
+        CASE(test_a_transaction_that_fails_in_the_middle),
         CASE(test_a_revocation_while_the_store_is_away),
         CASE(test_a_store_that_is_away_for_too_long),
         CASE(test_no_heap_on_the_sync_path),

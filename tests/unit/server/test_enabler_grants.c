@@ -328,6 +328,27 @@ static void test_room_for_grants(void **state)
     assert_int_equal(grant_count(), 2);
 }
 
+/* Why a grant is not good any more is known while there is room; what would have expired first goes first. */
+static void test_what_is_over_is_remembered(void **state)
+{
+    (void)state;
+    stop_enabler();
+    forget_all();
+    start_enabler_as((EnablerConfig){ .grants_max = 3 });
+    register_all();
+    const char *first = get_grant(&world, "ada", "operator", "['read']", BOTH, ",'seconds':100");
+    const char *second = get_grant(&world, "ada", "operator", "['read']", BOTH, ",'seconds':200");
+    assert_non_null(get_grant(&world, "ada", "operator", "['read']", BOTH, ""));
+    assert_int_equal(enabler_revoke(enabler, second, "admin", "test"), STATUS_OK);
+    assert_int_equal(enabler_revoke(enabler, first, "admin", "test"), STATUS_OK);
+    tick();
+    assert_non_null(get_grant(&world, "ada", "operator", "['read']", BOTH, ""));
+    subscribe(&world, second);
+    assert_refused(&world, MII_REFUSED, 88, "was revoked");
+    subscribe(&world, first);
+    assert_refused(&world, MII_REFUSED, 88, "no such grant");
+}
+
 /* Nothing is sent to who has fallen silent; when it is heard again it gets all values first. */
 static void test_a_silent_subscriber(void **state)
 {
@@ -609,6 +630,7 @@ int main(void)
         CASE(test_expiry_ends_it),
         CASE(test_revocation_ends_it),
         CASE(test_room_for_grants),
+        CASE(test_what_is_over_is_remembered),
         CASE(test_a_silent_subscriber),
         CASE(test_filtered_batches_last),
         CASE(test_grants_go_with_a_system_that_is_gone_for_good),
