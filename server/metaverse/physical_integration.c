@@ -7,6 +7,7 @@
 #include "shared/base/log.h"
 #include "shared/base/profile.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,11 +45,17 @@ Status integration_create(Metaverse *metaverse, TextTable *texts, Diag *diag)
         return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory to integrate %u things",
                         (unsigned)metaverse->world->thing_count);
     }
+    /* Tells the enabler a new process from one that was only not heard for a while. */
+    uint8_t random[8];
+    char session[2 * sizeof random + 1];
+    resume_random(metaverse, random, sizeof random);
+    sodium_bin2hex(session, sizeof session, random, sizeof random);
     const ConsumerConfig consumer = { .kind = SYSTEM_METAVERSE,
                                       .name = integration_name(metaverse),
                                       .title = metaverse->world->title,
                                       .version = "1",
-                                      .domain = config->domain };
+                                      .domain = config->domain,
+                                      .session = session };
     Status status = consumer_create(&consumer, config->endpoint, texts, &integration->consumer);
     return status == STATUS_OK
                ? STATUS_OK
@@ -479,8 +486,8 @@ static bool too_old(const void *context, const Property *property, const Channel
 static void age_values(Metaverse *metaverse)
 {
     Integration *integration = &metaverse->integration;
-    TimeNs away = metaverse->now - integration->lost_at;
-    if (integration->lost_at == TIME_NONE || away < ENABLER_GRACE ||
+    TimeNs away = integration->lost_at == TIME_NONE ? 0 : metaverse->now - integration->lost_at;
+    if (away < ENABLER_GRACE ||
         (integration->aged_at != TIME_NONE && metaverse->now - integration->aged_at < SWEEP_INTERVAL)) {
         return;
     }
