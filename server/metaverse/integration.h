@@ -2,7 +2,7 @@
  * own: physical integration (digital twins, over MII) and third-party service integration. Included by
  * server/metaverse only.
  *
- *   physical_integration.c  register, discover, describe, grant, subscribe; SYNC into the world; silence
+ *   physical_integration.c  register, discover, grant, models, subscribe; SYNC into the world; silence
  *   thing_binding.c         which published thing stands behind which thing of the world
  *   actuation.c             INVOKE of a client to a command, and what becomes of it to everybody
  *   service_integration.c   alarms of services
@@ -34,9 +34,9 @@
 
 /* How far the integration of a twin system has come. */
 typedef enum LinkStage {
-    LINK_IDLE, /* down, or to begin at `retry_at` */
-    LINK_DESCRIBING,
+    LINK_IDLE,        /* down, or to begin at `retry_at` */
     LINK_ASKING,      /* for read access */
+    LINK_DESCRIBING,  /* until its models have come, and things are bound */
     LINK_SUBSCRIBING, /* until all its values have come */
     LINK_LIVE
 } LinkStage;

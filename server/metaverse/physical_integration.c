@@ -1,7 +1,7 @@
 /* physical_integration.c - physical integration function of Y.4239 clause 7: over MII the digital twin
- * systems are discovered, their models taken and bound, read access asked for, and what they report becomes
- * the values of the world. The steps of one system follow each other in SystemLink.stage; whatever fails is
- * begun again. */
+ * systems are discovered, read access is asked for, their models are taken and bound, and what they report
+ * becomes the values of the world. The steps of one system follow each other in SystemLink.stage; whatever
+ * fails is begun again. */
 #include "server/metaverse/state.h"
 
 #include "shared/base/log.h"
@@ -203,6 +203,11 @@ static Status ask_read(Metaverse *metaverse, SystemLink *link)
                            &link->request);
 }
 
+static void ask(Metaverse *metaverse, SystemLink *link)
+{
+    enter(metaverse, link, LINK_ASKING, ask_read(metaverse, link));
+}
+
 static void subscribe(Metaverse *metaverse, SystemLink *link)
 {
     uint64_t request = 0;
@@ -223,9 +228,10 @@ static void on_models(Metaverse *metaverse, const ConsumerEvent *event)
     }
     Status status = binding_take(metaverse, link, event->models);
     if (status == STATUS_OK) {
-        status = ask_read(metaverse, link);
+        subscribe(metaverse, link);
+    } else {
+        step_failed(metaverse, link, status_text(status));
     }
-    enter(metaverse, link, LINK_ASKING, status);
 }
 
 static void on_grant(Metaverse *metaverse, const ConsumerEvent *event)
@@ -247,7 +253,11 @@ static void on_grant(Metaverse *metaverse, const ConsumerEvent *event)
     link->renew_at = event->grant.expires == TIME_FOREVER || event->grant.expires == TIME_NONE
                          ? TIME_FOREVER
                          : event->grant.expires - early;
-    subscribe(metaverse, link);
+    if (link->stage == LINK_LIVE) {
+        subscribe(metaverse, link);
+    } else {
+        describe(metaverse, link);
+    }
 }
 
 static void on_refused(Metaverse *metaverse, const ConsumerEvent *event)
@@ -300,7 +310,7 @@ static void come_up(Metaverse *metaverse, SystemLink *link)
     link->entry.up = true;
     if (link->stage == LINK_IDLE) {
         link->retry_pause = 0;
-        describe(metaverse, link);
+        ask(metaverse, link);
     }
 }
 
@@ -517,7 +527,7 @@ static void keep_up(Metaverse *metaverse)
             continue;
         }
         if (link->stage == LINK_IDLE && metaverse->now >= link->retry_at) {
-            describe(metaverse, link);
+            ask(metaverse, link);
         } else if (link->stage == LINK_LIVE && integration->wall >= link->renew_at) {
             link->renew_at = TIME_FOREVER;
             if (ask_read(metaverse, link) != STATUS_OK) {

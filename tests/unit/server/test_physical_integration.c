@@ -101,6 +101,7 @@ static void test_the_steps_follow_each_other(void **state)
     assert_int_equal(enabler.discoveries, 1);
     assert_int_equal(enabler.describes, 1);
     assert_int_equal(enabler.reads, 1);
+    assert_false(enabler.described_first); /* access is step 4 of the procedure, models are step 5 */
     assert_int_equal(enabler.actuates, 0);
     assert_int_equal(enabler.subscribes, 1);
     assert_int_equal(bound(), THINGS);
