@@ -2,7 +2,7 @@
  * own: physical integration (digital twins, over MII) and third-party service integration. Included by
  * server/metaverse only.
  *
- *   physical_integration.c  register, discover, describe, grant, subscribe; SYNC into the world; silence
+ *   physical_integration.c  register, discover, grant, models, subscribe; SYNC into the world; silence
  *   thing_binding.c         which published thing stands behind which thing of the world
  *   actuation.c             INVOKE of a client to a command, and what becomes of it to everybody
  *   service_integration.c   alarms of services

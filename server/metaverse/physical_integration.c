@@ -1,12 +1,13 @@
 /* physical_integration.c - physical integration function of Y.4239 clause 7: over MII the digital twin
- * systems are discovered, their models taken and bound, read access asked for, and what they report becomes
- * the values of the world. The steps of one system follow each other in SystemLink.stage; whatever fails is
- * begun again. */
+ * systems are discovered, read access is asked for, their models are taken and bound, and what they report
+ * becomes the values of the world. The steps of one system follow each other in SystemLink.stage; whatever
+ * fails is begun again. */
 #include "server/metaverse/state.h"
 
 #include "shared/base/log.h"
 #include "shared/base/profile.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,11 +45,17 @@ Status integration_create(Metaverse *metaverse, TextTable *texts, Diag *diag)
         return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory to integrate %u things",
                         (unsigned)metaverse->world->thing_count);
     }
+    /* Tells the enabler a new process from one that was only not heard for a while. */
+    uint8_t random[8];
+    char session[2 * sizeof random + 1];
+    resume_random(metaverse, random, sizeof random);
+    sodium_bin2hex(session, sizeof session, random, sizeof random);
     const ConsumerConfig consumer = { .kind = SYSTEM_METAVERSE,
                                       .name = integration_name(metaverse),
                                       .title = metaverse->world->title,
                                       .version = "1",
-                                      .domain = config->domain };
+                                      .domain = config->domain,
+                                      .session = session };
     Status status = consumer_create(&consumer, config->endpoint, texts, &integration->consumer);
     return status == STATUS_OK
                ? STATUS_OK
@@ -202,6 +209,11 @@ static Status ask_read(Metaverse *metaverse, SystemLink *link)
                            &link->request);
 }
 
+static void ask(Metaverse *metaverse, SystemLink *link)
+{
+    enter(metaverse, link, LINK_ASKING, ask_read(metaverse, link));
+}
+
 static void subscribe(Metaverse *metaverse, SystemLink *link)
 {
     uint64_t request = 0;
@@ -232,7 +244,7 @@ static void on_models(Metaverse *metaverse, const ConsumerEvent *event)
 static void on_inspected(Metaverse *metaverse, SystemLink *link, const SystemEntry *entry)
 {
     link->entry.models = entry->models;
-    enter(metaverse, link, LINK_ASKING, ask_read(metaverse, link));
+    ask(metaverse, link);
 }
 
 static void on_grant(Metaverse *metaverse, const ConsumerEvent *event)
@@ -504,8 +516,8 @@ static bool too_old(const void *context, const Property *property, const Channel
 static void age_values(Metaverse *metaverse)
 {
     Integration *integration = &metaverse->integration;
-    TimeNs away = metaverse->now - integration->lost_at;
-    if (integration->lost_at == TIME_NONE || away < ENABLER_GRACE ||
+    TimeNs away = integration->lost_at == TIME_NONE ? 0 : metaverse->now - integration->lost_at;
+    if (away < ENABLER_GRACE ||
         (integration->aged_at != TIME_NONE && metaverse->now - integration->aged_at < SWEEP_INTERVAL)) {
         return;
     }

@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-static void fill_random(const Metaverse *metaverse, uint8_t *out, size_t size)
+void resume_random(const Metaverse *metaverse, uint8_t *out, size_t size)
 {
     const SecureEntropy *entropy = &metaverse->config.entropy;
     if (entropy->fill != NULL) {
@@ -25,7 +25,7 @@ void resume_offer(Metaverse *metaverse, Session *session)
     Resume *resume = &session->resume;
     memcpy(resume->before, resume->ticket, sizeof resume->before);
     resume->before_valid = resume->ticket_valid;
-    fill_random(metaverse, resume->ticket, sizeof resume->ticket);
+    resume_random(metaverse, resume->ticket, sizeof resume->ticket);
     resume->ticket_valid = true;
     Message message = { .id = MESSAGE_TICKET,
                         .ticket = { .session = session->number,

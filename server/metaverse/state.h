@@ -197,6 +197,9 @@ void sessions_sweep(Metaverse *metaverse);
 
 /* ---- resume.c: sessions that outlive their connection ---- */
 
+/* Random bytes, from where the owner says. */
+void resume_random(const Metaverse *metaverse, uint8_t *out, size_t size);
+
 /* Notes whose connection this is. */
 void resume_note_key(Metaverse *metaverse, Session *session);
 

@@ -48,9 +48,10 @@ typedef struct ScriptEnabler {
     Bus hub;
     ScriptSystem systems[SCRIPT_SYSTEMS];
     uint32_t system_count;
-    bool silent;       /* answers nothing */
-    bool holds_grants; /* lets access requests wait until script_grant */
-    double grant_s;    /* life of grants; 0: an hour */
+    bool described_first; /* models were asked for before access */
+    bool silent;          /* answers nothing */
+    bool holds_grants;    /* lets access requests wait until script_grant */
+    double grant_s;       /* life of grants; 0: an hour */
     uint32_t registrations, discoveries, describes, reads, actuates, subscribes, refusals;
     uint32_t grants; /* given, ever: their ids count */
     char metaverse[SYSTEM_NAME_SIZE];
@@ -178,6 +179,7 @@ static inline void script_access(ScriptEnabler *enabler, const json_t *root, uin
     const char *role = json_string_value(json_object_get(user, "role"));
     const char *name = json_string_value(json_object_get(user, "name"));
     bool actuate = strcmp(json_string_value(json_array_get(rights, 0)), "actuate") == 0;
+    enabler->described_first = enabler->reads == 0 && !actuate && enabler->describes > 0;
     enabler->reads += !actuate;
     enabler->actuates += actuate;
     if (!actuate) {
