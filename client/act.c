@@ -187,3 +187,14 @@ const char *act_runner_update(ActRunner *runner, Session *session, const World *
     }
     return NULL;
 }
+
+const char *act_runner_give_up(ActRunner *runner, const char *reason, TimeNs now)
+{
+    if (act_runner_done(runner)) {
+        return NULL;
+    }
+    if (!runner->asked) {
+        runner->invoke = (InvokeMessage){ 0 };
+    }
+    return ended(runner, WIRE_COMMAND_FAILED, reason, now);
+}

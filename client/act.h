@@ -41,6 +41,10 @@ typedef struct ActRunner {
  * again after a line. */
 const char *act_runner_update(ActRunner *runner, Session *session, const World *world, TimeNs now);
 
+/* Nothing more will be heard, `reason`: the line of the act at hand, which has failed; NULL when none is
+ * left. */
+const char *act_runner_give_up(ActRunner *runner, const char *reason, TimeNs now);
+
 static inline bool act_runner_done(const ActRunner *runner)
 {
     return runner->at == runner->count;

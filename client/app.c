@@ -23,6 +23,7 @@ static void fail(App *app, int exit_code, const char *text)
     snprintf(app->failure, sizeof app->failure, "%s", text);
     app->exit_code = exit_code;
     app->phase = APP_FAILED;
+    operate_give_up(app, text, app->last_frame);
 }
 
 static Status create_devices(App *app, Diag *diag)
@@ -536,6 +537,9 @@ static AppPhase run_frame(App *app, TimeNs now)
     }
     draw_frame(app, now, world, seconds);
     bool last = is_last_frame(app, now);
+    if (last) {
+        operate_give_up(app, "the client left before it ended", now);
+    }
     if (last && app->config.want_picture &&
         !app->config.headless) { /* headless, the frame stays: app_picture */
         app->picture = read_picture(app, &app->picture_width, &app->picture_height);

@@ -65,15 +65,24 @@ void console_destroy(Console *console)
     free(console);
 }
 
-static void fail(Console *console, int exit_code, const char *text)
+static void give_up(Console *console, const char *reason, TimeNs now)
+{
+    const char *line;
+    while ((line = act_runner_give_up(&console->runner, reason, now)) != NULL) {
+        console->config.print(console->config.context, line);
+    }
+}
+
+static void fail(Console *console, int exit_code, const char *text, TimeNs now)
 {
     console->phase = CONSOLE_FAILED;
     console->exit_code = exit_code;
     snprintf(console->failure, sizeof console->failure, "%s", text);
+    give_up(console, console->failure, now);
 }
 
 /* The world's files are here: what is in them, but for models, which nobody will see. */
-static void load(Console *console)
+static void load(Console *console, TimeNs now)
 {
     Diag diag = { 0 };
     char text[800];
@@ -83,7 +92,7 @@ static void load(Console *console)
         status = world_values_create(&console->world, &console->arena, &console->values);
     }
     if (status != STATUS_OK) {
-        fail(console, EXIT_CODE_INPUT, diag_format(&diag, text, sizeof text));
+        fail(console, EXIT_CODE_INPUT, diag_format(&diag, text, sizeof text), now);
         return;
     }
     session_ready(console->session, &console->world);
@@ -175,15 +184,15 @@ static Status make_dump(Console *console)
     return dump_format(&frame, &console->dump, &console->dump_size);
 }
 
-static void finish(Console *console)
+static void finish(Console *console, TimeNs now)
 {
     list(console);
     if (console->config.want_dump && make_dump(console) != STATUS_OK) {
-        fail(console, EXIT_CODE_FAILURE, "no memory for the dump");
+        fail(console, EXIT_CODE_FAILURE, "no memory for the dump", now);
         return;
     }
     if (console->config.list_systems && session_operations(console->session)->answers == 0) {
-        fail(console, EXIT_CODE_FAILURE, "the server did not say which systems there are");
+        fail(console, EXIT_CODE_FAILURE, "the server did not say which systems there are", now);
         return;
     }
     console->phase = CONSOLE_DONE;
@@ -206,7 +215,7 @@ static void go_on(Console *console, TimeNs now)
     TimeNs settle = console->config.act_count > 0 ? SETTLE : 0;
     if (now - console->settled_at >= settle && know_systems(console, now)) {
         world_values_fill(&console->values, console->shown.snapshot);
-        finish(console);
+        finish(console, now);
     }
 }
 
@@ -217,11 +226,11 @@ ConsolePhase console_update(Console *console, TimeNs now)
     }
     console_linger(console, now);
     if (session_state(console->session) == SESSION_ENDED) {
-        fail(console, EXIT_CODE_CONNECTION, session_reason(console->session));
+        fail(console, EXIT_CODE_CONNECTION, session_reason(console->session), now);
         return console->phase;
     }
     if (session_state(console->session) == SESSION_LOADING && session_assets(console->session) != NULL) {
-        load(console);
+        load(console, now);
     }
     session_view(console->session, now, &console->shown);
     if (console->phase == CONSOLE_RUNNING && console->shown.valid) {
@@ -232,6 +241,7 @@ ConsolePhase console_update(Console *console, TimeNs now)
 
 void console_leave(Console *console, TimeNs now)
 {
+    give_up(console, "the client left before it ended", now);
     session_leave(console->session, now);
 }
 

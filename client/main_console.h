@@ -6,9 +6,9 @@
 #include <signal.h>
 
 /* Runs to the end or until *stop, printing to standard output; writes the dump to `dump_path` (NULL: none).
- * `fill`, `print` and `context` of `config` are set here. The transport is owned from here on. Returns an
+ * `fill`, `print` and `context` of `given` are set here. The transport is owned from here on. Returns an
  * ExitCode. */
-int console_run(const ConsoleConfig *config, Transport transport, const char *dump_path, double linger_s,
+int console_run(const ConsoleConfig *given, Transport transport, const char *dump_path, double linger_s,
                 const volatile sig_atomic_t *stop);
 
 /* Random bytes for ids of commands. */

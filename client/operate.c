@@ -65,8 +65,10 @@ static void run_menu(App *app, TimeNs now)
         (void)status; /* too many of one's own are under way: they are all in sight */
     }
     close_or_open(app);
+    bool screenshot = app->input.pressed[CONTROL_SCREENSHOT];
     memset(app->input.held, 0, sizeof app->input.held);
     memset(app->input.pressed, 0, sizeof app->input.pressed);
+    app->input.pressed[CONTROL_SCREENSHOT] = screenshot;
     app->input.look_x = app->input.look_y = app->input.zoom = 0.0f;
 }
 
@@ -117,6 +119,14 @@ void operate_update(App *app, TimeNs now)
             action_menu_open(&operate->menu, &app->loading.world, (uint32_t)thing);
             close_or_open(app);
         }
+    }
+}
+
+void operate_give_up(App *app, const char *reason, TimeNs now)
+{
+    const char *line;
+    while ((line = act_runner_give_up(&app->operate.runner, reason, now)) != NULL) {
+        app->config.print(app->config.context, line);
     }
 }
 
@@ -261,7 +271,10 @@ static UiLabelLine wish_line(App *app, const SessionCommand *command)
     } else {
         line.name =
             operate_say(app, "\xE2\x86\x92 %s: %s", operate_who(command), operate_action_title(app, command));
-        line.value = operate_wish_text(app, command);
+        bool number = command->asked.kind == WIRE_VALUE_NUMBER && command->asked.action < model->action_count;
+        line.value =
+            number ? operate_say(app, "%.10g", command->asked.number) : operate_wish_text(app, command);
+        line.unit = number ? scene_unit(model->actions[command->asked.action].input_unit) : "";
     }
     return line;
 }

@@ -32,6 +32,9 @@ void operate_input(struct App *app, TimeNs now);
 /* Once the world is shown: goes on with the script, asks for systems, opens what --overlay names. */
 void operate_update(struct App *app, TimeNs now);
 
+/* The app ends: what is left of the script has failed. */
+void operate_give_up(struct App *app, const char *reason, TimeNs now);
+
 /* True when the script has come to its end and what it did is shown. */
 bool operate_script_done(const struct App *app, TimeNs now);
 

@@ -154,18 +154,27 @@ static Status open_replay(HostedWorld *hosted, const WorldFeed *feed, const Repl
     return status;
 }
 
-static Status open_sim(HostedWorld *hosted, const HostedWorldConfig *config, Feed *out_feed, Diag *diag)
+static Status simulate(HostedWorld *hosted, const HostedWorldConfig *config, Diag *diag)
 {
-    if (hosted->physical != NULL) {
-        return diag_set(diag, STATUS_DUPLICATE, "world.json", 0, "one simulation is enough");
-    }
     const PhysicalConfig physical = { .world = &hosted->world,
                                       .seed = config->seed,
                                       .start = clock_wall(),
                                       .speed = config->replay.speed,
                                       .faults = config->faults,
                                       .fault_count = config->fault_count };
-    Status status = physical_create(&physical, &hosted->physical, diag);
+    return physical_create(&physical, &hosted->physical, diag);
+}
+
+static Status open_sim(HostedWorld *hosted, const HostedWorldConfig *config, Feed *out_feed, Diag *diag)
+{
+    if (!config->physical) {
+        return diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0,
+                        "the physical world is not in this process: --mqtt names the broker to reach it by");
+    }
+    if (hosted->physical != NULL) {
+        return diag_set(diag, STATUS_DUPLICATE, "world.json", 0, "one simulation is enough");
+    }
+    Status status = simulate(hosted, config, diag);
     if (status == STATUS_OK) {
         status = sim_feed_create(physical_field(hosted->physical), out_feed);
     }
@@ -283,7 +292,10 @@ Status hosted_world_open(HostedWorld *hosted, const HostedWorldConfig *config, D
         twin_create(&hosted->world, 0, &hosted->twin) != STATUS_OK) {
         return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for the things of the world");
     }
-    return open_feeds(hosted, config, diag);
+    if (config->twin) {
+        return open_feeds(hosted, config, diag);
+    }
+    return config->physical ? simulate(hosted, config, diag) : STATUS_OK;
 }
 
 void hosted_world_close(HostedWorld *hosted)

@@ -16,11 +16,13 @@ typedef struct HostedWorldConfig {
     const char
         *data_folder;    /* where traces and models are looked for after the world's folder; NULL: nowhere */
     const char *program; /* argv[0]: an installed program finds the shipped worlds beside it; may be NULL */
+    bool twin;           /* open the feeds: the twin system is in this process */
+    bool physical;       /* so is the physical world: it may be simulated */
     const char *feed;    /* type of the world's feeds to run; NULL: that of its first, or with `mqtt` of its
                             first that    listens to a broker */
     const char *mqtt;    /* URL of the broker for the feeds that listen to one, whatever world.json says; in a
-                            world    without such a feed it takes the place of the others, with the default mapping.
-                            NULL: as    world.json says */
+                            world    without such a feed it takes the place of the others, with the default
+                            mapping.    NULL: as    world.json says */
     ReplayConfig replay;
     const PhysicalFault *faults; /* of the simulated plant, from the start */
     size_t fault_count;

@@ -1,11 +1,13 @@
 #include "server/live_feed_mqtt.h"
 
 #include "server/twin/mqtt_feed.h"
+#include "server/twin/sparkplug_feed.h"
+#include "shared/base/clock_file.h"
 #include "shared/base/log.h"
 
 bool live_feed_type_known(const char *type)
 {
-    return strcmp(type, "mqtt") == 0;
+    return strcmp(type, "mqtt") == 0 || strcmp(type, "sparkplug") == 0;
 }
 
 static MqttLinkConfig link_config(const LiveFeedConfig *config, const MqttUrl *url,
@@ -47,6 +49,40 @@ static Status open_mqtt(const LiveFeedConfig *config, const MqttUrl *url, Feed *
     return status;
 }
 
+static Status open_sparkplug(const LiveFeedConfig *config, const MqttUrl *url, Feed *out_feed, Diag *diag)
+{
+    SparkplugMapping *mapping = NULL;
+    MqttLink link = { 0 };
+    char topic[MQTT_TOPIC_SIZE_MAX + 1], away[SPARKPLUG_STATE_SIZE];
+    TimeNs since = clock_wall();
+    const char *path = config->mapping_path == NULL ? "" : config->mapping_path;
+    Status status =
+        sparkplug_mapping_load(config->mapping, path, config->world, config->arena, &mapping, diag);
+    if (status == STATUS_OK && !sparkplug_state_topic(mapping, topic, sizeof topic)) {
+        status = diag_set(diag, STATUS_OUT_OF_RANGE, path, 0, "the host's id is too long for a topic");
+    }
+    if (status == STATUS_OK) {
+        MqttLinkConfig options = link_config(config, url, &mapping->connection);
+        size_t size = sparkplug_state(false, since, away);
+        if (mapping->primary) {
+            options.will =
+                (MqttWill){ .topic = topic, .payload = bytes_of(away, size), .qos = 1, .retain = true };
+        }
+        status = mqtt_link_open(&options, &link, diag);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    SparkplugFeedConfig feed = {
+        .link = link, .mapping = mapping, .world = config->world, .texts = config->texts, .since = since
+    };
+    status = sparkplug_feed_create(&feed, out_feed, diag);
+    if (status != STATUS_OK) {
+        link.ops->destroy(link.context);
+    }
+    return status;
+}
+
 Status live_feed_open(const LiveFeedConfig *config, Feed *out_feed, Diag *diag)
 {
     MqttUrl url;
@@ -54,9 +90,13 @@ Status live_feed_open(const LiveFeedConfig *config, Feed *out_feed, Diag *diag)
     if (status != STATUS_OK) {
         return status;
     }
-    status = strcmp(config->type, "mqtt") == 0 ? open_mqtt(config, &url, out_feed, diag)
-                                               : diag_set(diag, STATUS_UNSUPPORTED, "", 0,
-                                                          "feeds of type '%s' are not known", config->type);
+    if (strcmp(config->type, "mqtt") == 0) {
+        status = open_mqtt(config, &url, out_feed, diag);
+    } else if (strcmp(config->type, "sparkplug") == 0) {
+        status = open_sparkplug(config, &url, out_feed, diag);
+    } else {
+        status = diag_set(diag, STATUS_UNSUPPORTED, "", 0, "feeds of type '%s' are not known", config->type);
+    }
     if (status == STATUS_OK) {
         char text[512];
         log_info("twin", "feed '%s' listens to %s", config->type, mqtt_url_format(&url, text, sizeof text));

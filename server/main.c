@@ -1,13 +1,10 @@
 /* main.c - dtmv-server: command line, signals and the fixed-step loop. */
-#include "server/hosted_world_file.h"
-#include "server/security_file.h"
-#include "server/server.h"
+#include "server/assembly_file.h"
 #include "shared/base/cli_file.h"
 #include "shared/base/clock_file.h"
 #include "shared/base/log_file.h"
 #include "shared/base/profile_file.h"
 #include "shared/base/version.h"
-#include "shared/wire/transport_enet.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -78,8 +75,9 @@ static void wait_for_work(const Server *server)
     }
 }
 
-static void run(Server *server, const Options *options)
+static void run(Assembly *assembly, const Options *options)
 {
+    Server *server = assembly->server;
     TimeNs start = clock_monotonic();
     TimeNs end = options->seconds > 0 ? start + time_from_seconds(options->seconds) : TIME_FOREVER;
     TimeNs status_due = start + TIME_SECOND;
@@ -94,6 +92,8 @@ static void run(Server *server, const Options *options)
         if (now >= status_due) {
             char line[512];
             log_info("server", "%s", server_status_line(server, now, line, sizeof line));
+            server_set_wall(server, clock_wall() - clock_monotonic());
+            interface_trace_file_flush(assembly->interfaces);
             status_due += TIME_SECOND * ((now - status_due) / TIME_SECOND + 1);
         }
         wait_for_work(server);
@@ -117,10 +117,14 @@ static void stop(Server *server)
 }
 
 /* What was done against the server, for whoever reads the log afterwards. */
-static void tell_defence(const Server *server, const Security *security, bool plaintext)
+static void tell_defence(const Assembly *assembly)
 {
-    const MetaverseCounters *closed = metaverse_counters(server_metaverse(server));
-    TransportStats stats = metaverse_transport_stats(server_metaverse(server));
+    const Metaverse *metaverse = server_parts(assembly->server)->metaverse;
+    if (metaverse == NULL) {
+        return;
+    }
+    const MetaverseCounters *closed = metaverse_counters(metaverse);
+    TransportStats stats = metaverse_transport_stats(metaverse);
     log_info(
         "metaverse",
         "closed: %llu malformed, %llu not allowed, %llu flooded, %llu timed out, %llu refused; came back: "
@@ -130,8 +134,8 @@ static void tell_defence(const Server *server, const Security *security, bool pl
         (unsigned long long)closed->refused, (unsigned long long)closed->resumed,
         (unsigned long long)closed->tickets_refused, (unsigned long long)stats.strays,
         (unsigned long long)stats.displaced);
-    if (!plaintext) {
-        SecureCounters secure = transport_secure_counters(security->transport);
+    if (!assembly->security.plaintext) {
+        SecureCounters secure = transport_secure_counters(assembly->security.transport);
         log_info(
             "secure",
             "handshakes: %llu begun, %llu done, %llu limited, %llu gave way, %llu timed out, %llu bad "
@@ -146,54 +150,41 @@ static void tell_defence(const Server *server, const Security *security, bool pl
     }
 }
 
+/* On standard output, one line each: what whoever started us waits for. */
+static void tell_addresses(const Assembly *assembly, const Options *options)
+{
+    if (assembly->bus_port != 0) {
+        printf("bus on port %u\n", (unsigned)assembly->bus_port);
+    }
+    if (assembly->http_port != 0) {
+        printf("http on 127.0.0.1:%u\n", (unsigned)assembly->http_port);
+    }
+    if (assembly->port != 0) {
+        printf("listening on %s:%u\n", options->bind, (unsigned)assembly->port);
+    } else {
+        printf("running\n");
+    }
+    fflush(stdout);
+}
+
 static int serve(HostedWorld *hosted, const Options *options, Arena *arena)
 {
-    Security security = { .plaintext = options->plaintext };
+    Assembly assembly = { 0 };
     Diag diag = { 0 };
-    const EnetConfig enet = { .bind_address = options->bind,
-                              .port = (uint16_t)options->port,
-                              .peers = security_peers((uint32_t)options->max_clients),
-                              .server = true,
-                              /* sessions have time-outs of their own, of at most this */
-                              .patience = TIME_MINUTE };
-    const ServerConfig config = { .metaverse = { .sessions = (uint32_t)options->max_clients,
-                                                 .tick_rate_hz = (uint16_t)options->tick_rate,
-                                                 .snapshot_rate_hz = (uint16_t)options->snapshot_rate,
-                                                 .view_distance_m = (uint16_t)options->view_distance,
-                                                 .client_kbps = (uint32_t)options->client_kbps,
-                                                 .roles = security_roles(&security),
-                                                 .keys = security_keys(&security),
-                                                 .resume_time = options->resume_seconds * TIME_SECOND },
-                                  .tickless = options->tickless,
-                                  .deadline = time_from_seconds(options->deadline_ms * 1e-3) };
-    Transport transport = { 0 };
-    Server *server = NULL;
-    uint16_t port;
-    Status status = transport_enet_create(&enet, &transport, &port, &diag);
+    char roles[64];
+    int exit_code = EXIT_CODE_OK;
+    Status status = assembly_create(options, hosted, arena, &assembly, &exit_code, &diag);
     if (status != STATUS_OK) {
-        return fail(EXIT_CODE_FAILURE, status, &diag);
+        return fail(exit_code, status, &diag);
     }
-    status = security_seal(options, &security, &transport, arena, &diag);
-    if (status != STATUS_OK) {
-        transport_destroy(transport);
-        return fail(EXIT_CODE_INPUT, status, &diag);
-    }
-    status = server_create(&config, &hosted->world, &hosted->texts, hosted->assets, hosted->twin, transport,
-                           &server, &diag);
-    if (status != STATUS_OK) {
-        transport_destroy(transport);
-        return fail(status == STATUS_OUT_OF_RANGE ? EXIT_CODE_USAGE : EXIT_CODE_INPUT, status, &diag);
-    }
-    hosted->twin = NULL; /* the server's now */
-    log_info("server", "dtmv-server %s (%s) hosts the world '%s': %u things, %u objects, %u feeds",
+    log_info("server", "dtmv-server %s (%s) hosts the world '%s': %u things, %u objects; %s",
              version_number(), version_commit(), hosted->world.name, (unsigned)hosted->world.thing_count,
-             (unsigned)hosted->world.object_count, (unsigned)hosted->world.feed_count);
-    printf("listening on %s:%u\n", options->bind, (unsigned)port);
-    fflush(stdout);
-    run(server, options);
-    stop(server);
-    tell_defence(server, &security, options->plaintext);
-    server_destroy(server);
+             (unsigned)hosted->world.object_count, roles_format(assembly.roles, roles, sizeof roles));
+    tell_addresses(&assembly, options);
+    run(&assembly, options);
+    stop(assembly.server);
+    tell_defence(&assembly);
+    assembly_destroy(&assembly);
     status = profile_file_finish(options->profile, "dtmv-server", &diag);
     return status == STATUS_OK ? EXIT_CODE_OK : fail(EXIT_CODE_FAILURE, status, &diag);
 }
@@ -214,9 +205,13 @@ int main(int argc, char *argv[])
         install_signals();
         HostedWorld hosted = { 0 };
         Diag diag = { 0 };
+        ServerRoles roles = 0;
+        Status status = roles_parse(options.roles, &roles, &diag);
         const HostedWorldConfig config = { .world = options.world,
                                            .data_folder = options.data,
                                            .program = argv[0],
+                                           .twin = roles_have(roles, SERVER_ROLE_TWIN),
+                                           .physical = roles_have(roles, SERVER_ROLE_PHYSICAL),
                                            .feed = options.feed,
                                            .mqtt = options.mqtt,
                                            .replay = { .speed = options.speed,
@@ -224,12 +219,14 @@ int main(int argc, char *argv[])
                                                        .start_offset =
                                                            time_from_seconds(options.start_offset),
                                                        .paused = options.paused } };
-        Status status = profile_file_start(options.profile, &diag);
+        if (status == STATUS_OK) {
+            status = profile_file_start(options.profile, &diag);
+        }
         if (status == STATUS_OK) {
             status = hosted_world_open(&hosted, &config, &diag);
         }
-        exit_code =
-            status == STATUS_OK ? serve(&hosted, &options, &arena) : fail(EXIT_CODE_INPUT, status, &diag);
+        exit_code = status == STATUS_OK ? serve(&hosted, &options, &arena)
+                                        : fail(roles == 0 ? EXIT_CODE_USAGE : EXIT_CODE_INPUT, status, &diag);
         hosted_world_close(&hosted);
     }
     if (log_stream != NULL) {

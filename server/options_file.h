@@ -7,12 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define BUS_PORT 4239 /* UDP, where --bus names no other one */
+
 /* As given; the texts live in argv or in the arena. NULL, 0 and false where nothing was said and there is no
  * default. */
 typedef struct Options {
     const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
     const char *identity, *authorized_keys, *default_role, *feed, *mqtt;
-    int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps, resume_seconds;
+    const char *roles, *bus, *db, *domain, *system_keys, *service_tokens, *trace_interfaces;
+    int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps, resume_seconds, http;
     double speed, start_offset, seconds, deadline_ms;
     bool loop, paused, plaintext, tickless;
 } Options;

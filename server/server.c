@@ -8,6 +8,7 @@
 
 #define DURATIONS_MAX 1024 /* ticks remembered for the status line */
 #define LINE_PART     160
+#define SETTLE_ROUNDS 32
 
 /* Totals at one moment; two of them give rates. */
 typedef struct Totals {
@@ -16,52 +17,72 @@ typedef struct Totals {
 } Totals;
 
 struct Server {
-    TwinSystem *twin;
-    Metaverse *metaverse;
-    const World *world;
+    ServerParts parts;
+    TimeNs wall_offset;
     Totals before, last;             /* the last full second lies between them */
     TimeNs durations[DURATIONS_MAX]; /* a ring */
     uint32_t duration_count;
     Schedule schedule;
     bool scheduled;  /* server_run has been called */
     bool feed_empty; /* tickless: a feed said that it had something and had nothing */
+    bool settled;    /* the systems have met */
+    bool edge_failed;
     ScheduleConfig schedule_config;
     bool end_told;
     uint64_t restarts_told, clock_resets_told;
 };
 
-Status server_create(const ServerConfig *config, const World *world, TextTable *texts, AssetSource assets,
-                     TwinSystem *twin, Transport transport, Server **out_server, Diag *diag)
+Status server_create(const ServerConfig *config, const ServerParts *parts, Server **out_server)
 {
     Server *server = calloc(1, sizeof *server);
     if (server == NULL) {
-        return diag_set(diag, STATUS_OUT_OF_MEMORY, "", 0, "no memory for a server");
+        return STATUS_OUT_OF_MEMORY;
     }
-    Status status =
-        metaverse_create(&config->metaverse, world, texts, assets, transport, &server->metaverse, diag);
-    if (status != STATUS_OK) {
-        free(server);
-        return status;
-    }
-    server->twin = twin;
-    server->world = world;
+    server->parts = *parts;
+    server->wall_offset = config->wall_offset;
     server->before.at = server->last.at = TIME_NONE;
-    server->schedule_config = (ScheduleConfig){ .tick_rate_hz = config->metaverse.tick_rate_hz,
-                                                .snapshot_rate_hz = config->metaverse.snapshot_rate_hz,
+    server->schedule_config = (ScheduleConfig){ .tick_rate_hz = config->tick_rate_hz,
+                                                .snapshot_rate_hz = config->snapshot_rate_hz,
                                                 .tickless = config->tickless,
                                                 .deadline = config->deadline };
     *out_server = server;
     return STATUS_OK;
 }
 
+void server_parts_destroy(ServerParts *parts)
+{
+    admin_destroy(parts->admin);
+    service_destroy(parts->service);
+    metaverse_destroy(parts->metaverse);
+    twin_destroy(parts->twin);
+    mqtt_edge_destroy(parts->edge);
+    enabler_destroy(parts->enabler);
+    *parts = (ServerParts){ 0 };
+}
+
+void server_parts_wake(ServerParts *parts, int fd)
+{
+    if (fd >= 0 && parts->wake_fd_count < SERVER_WAKE_FDS_MAX) {
+        parts->wake_fds[parts->wake_fd_count++] = fd;
+    }
+}
+
 void server_destroy(Server *server)
 {
-    if (server == NULL) {
-        return;
+    if (server != NULL) {
+        server_parts_destroy(&server->parts);
+        free(server);
     }
-    metaverse_destroy(server->metaverse);
-    twin_destroy(server->twin);
-    free(server);
+}
+
+void server_set_wall(Server *server, TimeNs offset)
+{
+    server->wall_offset = offset;
+}
+
+static TimeNs wall_of(const Server *server, TimeNs now)
+{
+    return now + server->wall_offset;
 }
 
 /* What the feeds have read so far, said when a trace begins again or ends: a trace with errors is used, not
@@ -69,7 +90,7 @@ void server_destroy(Server *server)
 static void tell_trace(const Server *server, const char *what)
 {
     for (uint32_t i = 0; i < TWIN_FEEDS_MAX; i++) {
-        const TraceCounters *counters = twin_feed_counters(server->twin, i);
+        const TraceCounters *counters = twin_feed_counters(server->parts.twin, i);
         if (counters != NULL) {
             log_info("twin",
                      "%s: feed %u has read %llu rows, %llu samples, %llu refused, %llu backward, %llu gaps",
@@ -82,7 +103,7 @@ static void tell_trace(const Server *server, const char *what)
 
 static void tell_feeds(Server *server, Status status)
 {
-    const TwinCounters *counters = twin_counters(server->twin);
+    const TwinCounters *counters = twin_counters(server->parts.twin);
     if (status != STATUS_OK) {
         log_error("twin", "a feed failed and is left out from now on: %s", status_text(status));
     }
@@ -98,27 +119,89 @@ static void tell_feeds(Server *server, Status status)
         }
         server->clock_resets_told = counters->clock_resets;
     }
-    if (!server->end_told && twin_feed_counters(server->twin, 0) != NULL && twin_ended(server->twin)) {
+    if (!server->end_told && twin_feed_counters(server->parts.twin, 0) != NULL &&
+        twin_ended(server->parts.twin)) {
         server->end_told = true;
         tell_trace(server, "the trace has ended");
     }
 }
 
-static void sense(Server *server, TimeNs now, SyncBatch *out_batch)
+static void tell_edge(Server *server, Status status)
 {
+    if (status != STATUS_OK && !server->edge_failed) {
+        server->edge_failed = true;
+        log_error("physical", "the physical world stands still: %s", status_text(status));
+    }
+}
+
+/* The physical world moves, the twins take what it says, and publish it (DII). True when they had news. */
+static bool sense(Server *server, TimeNs now)
+{
+    if (server->parts.edge != NULL) {
+        tell_edge(server, mqtt_edge_tick(server->parts.edge, now));
+    }
+    if (server->parts.twin == NULL) {
+        return false;
+    }
+    twin_set_wall(server->parts.twin, now, wall_of(server, now));
+    SyncBatch batch;
     ProfileScope scope = profile_begin("sense");
-    Status status = twin_tick(server->twin, now, out_batch);
+    Status status = twin_tick(server->parts.twin, now, &batch);
     tell_feeds(server, status);
     profile_end(scope);
+    return batch.count > 0 || batch.restarted;
+}
+
+/* What the systems have to say to each other. The enabler comes first, for what the twins have just
+ * published, and last, for what the others answer. True when values of the world have changed. */
+static bool exchange(Server *server, TimeNs now)
+{
+    ServerParts *parts = &server->parts;
+    TimeNs wall = wall_of(server, now);
+    bool changed = false;
+    ProfileScope scope = profile_begin("exchange");
+    if (parts->enabler != NULL) {
+        enabler_tick(parts->enabler, now, wall);
+    }
+    if (parts->metaverse != NULL) {
+        changed = metaverse_systems(parts->metaverse, now, wall);
+    }
+    if (parts->service != NULL) {
+        service_tick(parts->service, now, wall);
+    }
+    if (parts->admin != NULL) {
+        admin_tick(parts->admin, now, wall);
+    }
+    if (parts->enabler != NULL) {
+        enabler_tick(parts->enabler, now, wall);
+    }
+    profile_end(scope);
+    return changed;
+}
+
+/* At the start the systems of this process meet before the first client comes: registration, discovery,
+ * models, grants and the first values are a few rounds of questions and answers. */
+static void settle(Server *server, TimeNs now)
+{
+    for (int round = 0; round < SETTLE_ROUNDS && !server->settled; round++) {
+        sense(server, now);
+        exchange(server, now);
+    }
+    server->settled = true;
 }
 
 static Totals totals_at(const Server *server, TimeNs now)
 {
-    TransportStats stats = metaverse_transport_stats(server->metaverse);
-    return (Totals){ .at = now,
-                     .samples = twin_counters(server->twin)->samples,
-                     .bytes_sent = stats.bytes_sent,
-                     .bytes_received = stats.bytes_received };
+    Totals totals = { .at = now };
+    if (server->parts.metaverse != NULL) {
+        TransportStats stats = metaverse_transport_stats(server->parts.metaverse);
+        totals.bytes_sent = stats.bytes_sent;
+        totals.bytes_received = stats.bytes_received;
+    }
+    if (server->parts.twin != NULL) {
+        totals.samples = twin_counters(server->parts.twin)->samples;
+    }
+    return totals;
 }
 
 static void account(Server *server, TimeNs now)
@@ -133,39 +216,55 @@ static void account(Server *server, TimeNs now)
  * step. */
 static TimeNs feed_due(const Server *server)
 {
-    return server->feed_empty ? TIME_FOREVER : twin_next_due(server->twin);
+    return server->feed_empty || server->parts.twin == NULL ? TIME_FOREVER
+                                                            : twin_next_due(server->parts.twin);
 }
 
-/* True when values changed. */
-static bool run_sense(Server *server, const ScheduleDue *due)
+static void receive(Server *server, TimeNs now)
 {
-    SyncBatch batch;
-    sense(server, due->at, &batch);
-    metaverse_integrate(server->metaverse, &batch);
-    server->feed_empty = !due->step && batch.count == 0;
-    return batch.count > 0 || batch.restarted;
+    if (server->parts.metaverse != NULL) {
+        metaverse_receive(server->parts.metaverse, now);
+    }
+}
+
+static void step(Server *server, TimeNs now)
+{
+    if (server->parts.metaverse != NULL) {
+        metaverse_step(server->parts.metaverse, now);
+    }
+}
+
+static ScheduleNews news_of(Server *server)
+{
+    MetaverseNews heard =
+        server->parts.metaverse != NULL ? metaverse_news(server->parts.metaverse) : (MetaverseNews){ 0 };
+    return (ScheduleNews){ .motion = heard.motion, .waiting = heard.waiting, .lag = heard.lag };
 }
 
 /* True when there is something that the clients were told, or a step. */
 static bool do_due(Server *server, TimeNs now, const ScheduleDue *due)
 {
-    ScheduleNews news = { 0 };
+    bool values = false;
     if (due->receive) {
-        metaverse_receive(server->metaverse, now);
+        receive(server, now);
     }
     if (due->sense) {
-        news.values = run_sense(server, due);
+        bool sensed = sense(server, due->at);
+        server->feed_empty = !due->step && !sensed;
+    }
+    if (due->sense || due->receive) {
+        values = exchange(server, due->at);
     }
     if (due->step) {
-        metaverse_step(server->metaverse, due->at);
+        step(server, due->at);
     }
-    MetaverseNews heard = metaverse_news(server->metaverse);
-    news.motion = heard.motion;
-    news.waiting = heard.waiting;
-    news.lag = heard.lag;
+    ScheduleNews news = news_of(server);
+    news.values = values;
     bool snapshot = schedule_snapshot(&server->schedule, now, &news);
     if (due->step || snapshot) {
-        metaverse_replicate_when(server->metaverse, due->at, snapshot);
+        if (server->parts.metaverse != NULL) {
+            metaverse_replicate_when(server->parts.metaverse, due->at, snapshot);
+        }
         account(server, now);
     }
     return due->step || snapshot;
@@ -174,6 +273,7 @@ static bool do_due(Server *server, TimeNs now, const ScheduleDue *due)
 bool server_run(Server *server, TimeNs now)
 {
     if (!server->scheduled) {
+        settle(server, now);
         schedule_init(&server->schedule, &server->schedule_config, now);
         server->scheduled = true;
     }
@@ -202,30 +302,28 @@ TimeNs server_receive_from(const Server *server)
 
 size_t server_wake_fds(const Server *server, int out_fds[SERVER_WAKE_FDS_MAX])
 {
-    size_t count = 0;
-    int fd = metaverse_wake_fd(server->metaverse);
-    if (fd >= 0) {
-        out_fds[count++] = fd;
-    }
-    return count;
+    memcpy(out_fds, server->parts.wake_fds, sizeof server->parts.wake_fds);
+    return server->parts.wake_fd_count;
 }
 
 void server_tick(Server *server, TimeNs now)
 {
-    SyncBatch batch;
     ProfileScope scope = profile_begin("tick");
-    metaverse_receive(server->metaverse, now);
-    sense(server, now, &batch);
-    metaverse_integrate(server->metaverse, &batch);
-    metaverse_step(server->metaverse, now);
-    metaverse_replicate(server->metaverse, now);
+    settle(server, now);
+    receive(server, now);
+    sense(server, now);
+    exchange(server, now);
+    step(server, now);
+    if (server->parts.metaverse != NULL) {
+        metaverse_replicate(server->parts.metaverse, now);
+    }
     account(server, now);
     profile_end(scope);
 }
 
 void server_receive(Server *server, TimeNs now)
 {
-    metaverse_receive(server->metaverse, now);
+    receive(server, now);
 }
 
 void server_note_look(Server *server, TimeNs duration)
@@ -285,43 +383,63 @@ static void format_delay(const TwinCounters *twin, char *out, size_t size)
     snprintf(out, size, ", %.1f s of source time behind", time_to_seconds(twin->behind));
 }
 
+static void format_people(const Metaverse *metaverse, char *out, size_t size)
+{
+    const MetaverseCounters *counters = metaverse_counters(metaverse);
+    snprintf(out, size, "%u people, %u things", (unsigned)counters->sessions,
+             (unsigned)counters->things_bound);
+}
+
+static void format_samples(const TwinSystem *twin, char *out, size_t size)
+{
+    const TwinCounters *counters = twin_counters(twin);
+    uint64_t dropped = counters->duplicates + counters->old + counters->unknown;
+    snprintf(out, size, "%llu samples (%llu dropped, %llu bad), %u stale",
+             (unsigned long long)counters->samples, (unsigned long long)dropped,
+             (unsigned long long)counters->bad, (unsigned)counters->stale_now);
+}
+
+static void format_closed(const Metaverse *metaverse, char *out, size_t size)
+{
+    const MetaverseCounters *counters = metaverse_counters(metaverse);
+    uint64_t closed = counters->malformed + counters->not_allowed + counters->flooded;
+    snprintf(out, size, "%llu closed for bad messages", (unsigned long long)closed);
+}
+
 const char *server_status_line(const Server *server, TimeNs now, char *out, size_t size)
 {
     (void)now;
-    const TwinCounters *twin = twin_counters(server->twin);
-    const MetaverseCounters *metaverse = metaverse_counters(server->metaverse);
-    char rates[LINE_PART], durations[LINE_PART], delay[LINE_PART];
+    const ServerParts *parts = &server->parts;
+    char people[LINE_PART] = "", samples[LINE_PART] = "", closed[LINE_PART] = "", delay[LINE_PART] = "";
+    char rates[LINE_PART], durations[LINE_PART];
+    if (parts->metaverse != NULL) {
+        format_people(parts->metaverse, people, sizeof people);
+        format_closed(parts->metaverse, closed, sizeof closed);
+    }
+    if (parts->twin != NULL) {
+        format_samples(parts->twin, samples, sizeof samples);
+        format_delay(twin_counters(parts->twin), delay, sizeof delay);
+    }
     format_rates(server, rates, sizeof rates);
     format_durations(server, durations, sizeof durations);
-    format_delay(twin, delay, sizeof delay);
-    uint64_t dropped = twin->duplicates + twin->old + twin->unknown;
-    uint64_t closed = metaverse->malformed + metaverse->not_allowed + metaverse->flooded;
-    snprintf(
-        out, size,
-        "%u people, %u things, %llu samples (%llu dropped, %llu bad), %u stale, %llu closed for bad messages"
-        "%s%s%s",
-        (unsigned)metaverse->sessions, (unsigned)server->world->thing_count,
-        (unsigned long long)twin->samples, (unsigned long long)dropped, (unsigned long long)twin->bad,
-        (unsigned)twin->stale_now, (unsigned long long)closed, rates, delay, durations);
+    snprintf(out, size, "%s%s%s%s%s%s%s%s", people, people[0] != '\0' && samples[0] != '\0' ? ", " : "",
+             samples, closed[0] != '\0' ? ", " : "", closed, rates, delay, durations);
     return out;
 }
 
 void server_shutdown(Server *server, TimeNs now)
 {
-    metaverse_shutdown(server->metaverse, now);
+    if (server->parts.metaverse != NULL) {
+        metaverse_shutdown(server->parts.metaverse, now);
+    }
 }
 
 bool server_drained(const Server *server)
 {
-    return metaverse_drained(server->metaverse);
+    return server->parts.metaverse == NULL || metaverse_drained(server->parts.metaverse);
 }
 
-const Metaverse *server_metaverse(const Server *server)
+const ServerParts *server_parts(const Server *server)
 {
-    return server->metaverse;
-}
-
-const TwinSystem *server_twin(const Server *server)
-{
-    return server->twin;
+    return &server->parts;
 }

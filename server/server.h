@@ -1,23 +1,47 @@
 /* server.h - the systems of one process and the tick that runs them. Pure; one owner. */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
+#include "server/admin/admin.h"
+#include "server/enabler/enabler.h"
 #include "server/metaverse/metaverse.h"
+#include "server/physical/mqtt_edge.h"
 #include "server/schedule.h"
+#include "server/service/service.h"
 #include "server/twin/twin.h"
+
+#define SERVER_WAKE_FDS_MAX 32
 
 typedef struct Server Server; /* opaque */
 
 typedef struct ServerConfig {
-    MetaverseConfig metaverse;
-    bool tickless;   /* schedule.h */
-    TimeNs deadline; /* tickless; 0: 2 ms */
+    uint16_t tick_rate_hz;     /* 0: 60 */
+    uint16_t snapshot_rate_hz; /* 0: 30 */
+    bool tickless;             /* schedule.h */
+    TimeNs deadline;           /* tickless; 0: 2 ms */
+    TimeNs wall_offset;        /* Unix time is monotonic time plus this */
 } ServerConfig;
 
-/* On success owns `twin` and `transport`; on failure the caller still does. Everything else is borrowed.
- * Statuses of metaverse_create. */
-NODISCARD Status server_create(const ServerConfig *config, const World *world, TextTable *texts,
-                               AssetSource assets, TwinSystem *twin, Transport transport, Server **out_server,
-                               Diag *diag);
+/* What runs in this process; what is zero runs elsewhere, or nowhere. Each system has its endpoint already.
+ */
+typedef struct ServerParts {
+    Enabler *enabler; /* with the hubs */
+    TwinSystem *twin;
+    Metaverse *metaverse;
+    Service *service;
+    Admin *admin;
+    MqttEdge *edge;                    /* the physical world, where it is reached over MQTT */
+    int wake_fds[SERVER_WAKE_FDS_MAX]; /* readable when there is something for any of them */
+    size_t wake_fd_count;
+} ServerParts;
+
+/* Ends them in the right order: endpoints before the hub. */
+void server_parts_destroy(ServerParts *parts);
+
+/* Adds a descriptor to those that wake the process; -1 and what there is no room for are left out. */
+void server_parts_wake(ServerParts *parts, int fd);
+
+/* On success owns the parts; on failure the caller still does. STATUS_OUT_OF_MEMORY. */
+NODISCARD Status server_create(const ServerConfig *config, const ServerParts *parts, Server **out_server);
 void server_destroy(Server *server);
 
 /* Does what is due at `now`: ticks, or, tickless, what each part of them waits for. How many ticks were let
@@ -28,11 +52,13 @@ bool server_run(Server *server, TimeNs now);
  * readable. Waiting until `server_receive_from` first keeps a flood from being looked at packet by packet. */
 TimeNs server_wake(const Server *server);
 TimeNs server_receive_from(const Server *server);
-#define SERVER_WAKE_FDS_MAX 16
 size_t server_wake_fds(const Server *server, int out_fds[SERVER_WAKE_FDS_MAX]);
 
+/* The wall clock has been set: Unix time is monotonic time plus `offset` from now on. */
+void server_set_wall(Server *server, TimeNs offset);
+
 /* One fixed step, due at `now`, for owners with a clock of their own, instead of server_run. Reads as a list:
- * receive, sense, integrate, step, replicate, account. */
+ * receive, sense, exchange, step, replicate, account. */
 void server_tick(Server *server, TimeNs now);
 
 /* Between ticks, as often as the owner likes: takes in what has arrived and answers it. */
@@ -54,7 +80,7 @@ const char *server_status_line(const Server *server, TimeNs now, char *out, size
 void server_shutdown(Server *server, TimeNs now);
 bool server_drained(const Server *server);
 
-const Metaverse *server_metaverse(const Server *server);
-const TwinSystem *server_twin(const Server *server);
+/* Of this process; members may be NULL. */
+const ServerParts *server_parts(const Server *server);
 
 #endif

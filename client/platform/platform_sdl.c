@@ -59,6 +59,11 @@ static void key_up(SdlPlatform *sdl, SDL_Scancode code)
     }
 }
 
+static bool is_control(const SdlPlatform *sdl, SDL_Scancode code, Control control)
+{
+    return (unsigned)code < SDL_NUM_SCANCODES && sdl->keymap.control[code] == (uint8_t)control;
+}
+
 /* Repeats count: a value goes up for as long as the key is held. */
 static void menu_key(PlatformMenuKeys *keys, SDL_Keycode key)
 {
@@ -117,6 +122,8 @@ static void handle(SdlPlatform *sdl, const SDL_Event *event)
     case SDL_KEYDOWN:
         if (sdl->menu) {
             menu_key(&sdl->input.menu, event->key.keysym.sym);
+            sdl->input.pressed[CONTROL_SCREENSHOT] |=
+                is_control(sdl, event->key.keysym.scancode, CONTROL_SCREENSHOT);
         } else if (!taken && !event->key.repeat) {
             key_down(sdl, event->key.keysym.scancode);
         }

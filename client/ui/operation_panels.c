@@ -47,7 +47,7 @@ void ui_news(Ui *ui, const UiNews *news, uint32_t count)
 {
     float s = canvas_scale(ui->canvas);
     float top = (ui->top > 0.0f ? ui->top : 0.0f) + MARGIN * s;
-    float room = (ui->bottom - 130.0f * s - top - 2 * 8.0f * s) / (NEWS_HEIGHT * s);
+    float room = (ui->bottom - 48.0f * s - top - 2 * 8.0f * s) / (NEWS_HEIGHT * s);
     uint32_t shown = room < 1.0f ? 0 : (uint32_t)room;
     shown = shown < count ? shown : count;
     if (shown == 0) {

@@ -12,16 +12,9 @@ static void put_text(char *out, size_t size, const char *text)
     trim_text(out);
 }
 
-static void append(Enabler *enabler, const AuditLine *line)
+static void fill(AuditEntry *entry, TimeNs time, const AuditLine *line)
 {
-    uint64_t capacity = enabler->config.audit_kept;
-    enabler->changed = true;
-    if (enabler->audit_count - enabler->audit_stored >= capacity) {
-        enabler->counters.audit_lost++;
-        return;
-    }
-    AuditEntry *entry = &enabler->audit[enabler->audit_count++ % capacity];
-    *entry = (AuditEntry){ .time = enabler->wall };
+    *entry = (AuditEntry){ .time = time };
     put_text(entry->system, sizeof entry->system, line->system);
     put_text(entry->user, sizeof entry->user, line->user);
     put_text(entry->key, sizeof entry->key, line->key);
@@ -30,19 +23,45 @@ static void append(Enabler *enabler, const AuditLine *line)
     put_text(entry->grant, sizeof entry->grant, line->grant);
     put_text(entry->result, sizeof entry->result, line->result);
     put_text(entry->reason, sizeof entry->reason, line->reason);
+}
+
+/* False when the ring is full of what the store has not taken. */
+static bool append(Enabler *enabler, const AuditLine *line)
+{
+    uint64_t capacity = enabler->config.audit_kept;
+    if (enabler->audit_count - enabler->audit_stored >= capacity) {
+        return false;
+    }
+    fill(&enabler->audit[enabler->audit_count++ % capacity], enabler->wall, line);
     enabler->counters.audit_entries++;
+    return true;
+}
+
+/* That something is missing is itself written down, as soon as there is room. */
+static void say_what_was_lost(Enabler *enabler)
+{
+    char reason[64];
+    uint64_t lost = enabler->counters.audit_lost - enabler->audit_lost_said;
+    snprintf(reason, sizeof reason, "%llu entries were lost: the store was away", (unsigned long long)lost);
+    if (lost > 0 &&
+        append(enabler,
+               &(AuditLine){ .system = "enabler", .what = "audit", .result = "lost", .reason = reason })) {
+        enabler->audit_lost_said = enabler->counters.audit_lost;
+    }
 }
 
 void audit_write(Enabler *enabler, const AuditLine *line)
 {
-    append(enabler, line);
+    enabler->changed = true;
+    say_what_was_lost(enabler);
+    enabler->counters.audit_lost += !append(enabler, line);
 }
 
 void audit_refused(Enabler *enabler, System *from, const AuditLine *line)
 {
     Allowance *allowance = from ? &from->refusals : &enabler->nameless_refusals;
     if (allowance_take(allowance, REFUSALS_PER_SECOND, enabler->now)) {
-        append(enabler, line);
+        audit_write(enabler, line);
     } else {
         enabler->counters.audit_suppressed++;
         enabler->changed = true;

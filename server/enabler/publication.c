@@ -243,7 +243,7 @@ typedef struct Page {
 
 static void page_add(Page *page, const void *data, size_t size)
 {
-    if (page->status != STATUS_OK) {
+    if (page->status != STATUS_OK || size == 0) {
         return;
     }
     if (size > page->capacity - page->size) {

@@ -112,7 +112,7 @@ struct Enabler {
     ActiveAlarm *alarms;
 
     AuditEntry *audit; /* ring */
-    uint64_t audit_count, audit_stored;
+    uint64_t audit_count, audit_stored, audit_lost_said;
     Allowance nameless_refusals;
 
     char (*removed)[SYSTEM_NAME_SIZE]; /* systems that the store has still to forget */
@@ -224,7 +224,7 @@ NODISCARD Status grants_load(Enabler *enabler);
 /* ---- routing.c ---- */
 
 void handle_subscribe(Enabler *enabler, Request *request);
-void route_sync(Enabler *enabler, System *twin, uint32_t hub, const SyncBatch *batch);
+void route_sync(Enabler *enabler, System *twin, uint32_t hub, const SyncBatch *given);
 void routes_drop_grant(Enabler *enabler, uint32_t grant);
 void routes_drop_consumer(Enabler *enabler, uint32_t consumer);
 void routes_drop_twin(System *twin);

@@ -65,6 +65,7 @@ static Command *new_command(Metaverse *metaverse)
         }
     }
     if (chosen != NULL) {
+        integration->under_way++;
         *chosen = (Command){ .order = ++integration->command_order,
                              .link = NO_LINK,
                              .property = NO_WIRE_PROPERTY,
@@ -142,6 +143,7 @@ static void end(Metaverse *metaverse, Command *command, uint8_t state, const cha
     const World *world = metaverse->world;
     command->stage = STAGE_ENDED;
     command->state = state;
+    metaverse->integration.under_way--;
     command->request = 0;
     set_reason(command, reason);
     count_end(&metaverse->counters, state);
@@ -501,7 +503,7 @@ void actuation_state(Metaverse *metaverse, const ConsumerEvent *event)
 
 void actuation_sweep(Metaverse *metaverse)
 {
-    for (uint32_t i = 0; i < COMMANDS_MAX; i++) {
+    for (uint32_t i = 0; i < COMMANDS_MAX && metaverse->integration.under_way > 0; i++) {
         Command *command = &metaverse->integration.commands[i];
         if (command->stage == STAGE_WAITING && metaverse->now >= command->deadline) {
             Session *session = find_session(metaverse, command->who);

@@ -127,6 +127,7 @@ typedef struct Integration {
 
     Command *commands;
     uint64_t command_order;
+    uint32_t under_way; /* of the commands */
     ServiceAlarm *alarms;
     uint32_t systems_asked; /* sessions that wait for an answer to SYSTEMS */
     ByteBuffer list;        /* entries of an UNBOUND */

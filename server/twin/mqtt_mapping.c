@@ -1,6 +1,5 @@
 #include "server/twin/mqtt_mapping.h"
 
-#include "shared/model/json.h"
 #include "shared/trace/unit.h"
 
 #include <math.h>
@@ -262,9 +261,10 @@ static void read_value(const JsonNode *node, Value *out_value)
     }
 }
 
-static void read_values(Loader *loader, const JsonNode *rule, MqttRule *out_rule)
+static void read_values(const JsonNode *rule, MqttConversion *out_conversion)
 {
     JsonNode values = json_member(rule, "values"), member;
+    Arena *arena = rule->document->arena;
     if (values.value == NULL) {
         return;
     }
@@ -274,15 +274,15 @@ static void read_values(Loader *loader, const JsonNode *rule, MqttRule *out_rule
                   MQTT_VALUES_MAX);
         return;
     }
-    out_rule->values = arena_new_array(loader->arena, MqttValue, count);
-    if (out_rule->values == NULL) {
+    out_conversion->values = arena_new_array(arena, MqttValue, count);
+    if (out_conversion->values == NULL) {
         fail_memory(&values);
         return;
     }
     for (void *i = json_members(&values); json_next(&values, &i, &member);) {
-        MqttValue *value = &out_rule->values[out_rule->value_count++];
+        MqttValue *value = &out_conversion->values[out_conversion->value_count++];
         value->size = strlen(member.key);
-        value->text = arena_copy_text(loader->arena, member.key, value->size);
+        value->text = arena_copy_text(arena, member.key, value->size);
         if (value->text == NULL) {
             fail_memory(&member);
             return;
@@ -291,10 +291,23 @@ static void read_values(Loader *loader, const JsonNode *rule, MqttRule *out_rule
     }
 }
 
+void mqtt_conversion_read(const JsonNode *rule, MqttConversion *out_conversion)
+{
+    JsonNode unit = json_member(rule, "unit");
+    JsonNode scale = json_member(rule, "scale"), offset = json_member(rule, "offset");
+    out_conversion->unit = json_read_text(&unit, 1, 63, NULL);
+    out_conversion->scale = json_read_number(&scale, -1e300, 1e300, 1);
+    out_conversion->offset = json_read_number(&offset, -1e300, 1e300, 0);
+    if (unit.value != NULL && (scale.value != NULL || offset.value != NULL)) {
+        json_fail(&unit, STATUS_MALFORMED, "\"unit\" converts already: no \"scale\" or \"offset\" with it");
+    }
+    read_values(rule, out_conversion);
+}
+
 /* Some thing and property must be where the rule can lead, with a unit that converts. */
 static void check_rule(Loader *loader, const JsonNode *node, const MqttRule *rule)
 {
-    bool thing_found = false, property_found = false, converted = rule->unit == NULL;
+    bool thing_found = false, property_found = false, converted = rule->conversion.unit == NULL;
     for (uint32_t t = 0; t < loader->world->thing_count; t++) {
         const Thing *thing = &loader->world->things[t];
         if (!rule->thing.from_json &&
@@ -310,7 +323,7 @@ static void check_rule(Loader *loader, const JsonNode *node, const MqttRule *rul
                 continue;
             }
             property_found = true;
-            converted = converted || unit_conversion(rule->unit, property->unit, &conversion);
+            converted = converted || unit_conversion(rule->conversion.unit, property->unit, &conversion);
         }
     }
     JsonNode thing = json_member(node, "thing"), property = json_member(node, "property"),
@@ -321,7 +334,7 @@ static void check_rule(Loader *loader, const JsonNode *node, const MqttRule *rul
         json_fail(&property, STATUS_NOT_FOUND, "no thing that this leads to has such a property");
     } else if (!converted) {
         json_fail(&unit, STATUS_INVALID_ARGUMENT, "'%s' converts to no unit of what this leads to",
-                  rule->unit);
+                  rule->conversion.unit);
     }
 }
 
@@ -362,15 +375,7 @@ static void read_rule(Loader *loader, const JsonNode *node, MqttRule *out_rule)
         json_fail(value.value != NULL ? &value : &quality, STATUS_MALFORMED,
                   "only a JSON payload has members");
     }
-    JsonNode unit = json_member(node, "unit");
-    JsonNode scale = json_member(node, "scale"), offset = json_member(node, "offset");
-    out_rule->unit = json_read_text(&unit, 1, 63, NULL);
-    out_rule->scale = json_read_number(&scale, -1e300, 1e300, 1);
-    out_rule->offset = json_read_number(&offset, -1e300, 1e300, 0);
-    if (unit.value != NULL && (scale.value != NULL || offset.value != NULL)) {
-        json_fail(&unit, STATUS_MALFORMED, "\"unit\" converts already: no \"scale\" or \"offset\" with it");
-    }
-    read_values(loader, node, out_rule);
+    mqtt_conversion_read(node, &out_rule->conversion);
     if (loader->document.status == STATUS_OK) {
         check_rule(loader, node, out_rule);
     }
@@ -453,7 +458,7 @@ static void read_status(Loader *loader, const JsonNode *root)
     }
 }
 
-static void read_connection(Loader *loader, const JsonNode *root)
+void mqtt_connection_read(const JsonNode *root, MqttConnection *out_connection)
 {
     static const char *const keys[] = { "protocol", "client_id",    "ca",           "cert",
                                         "key",      "keep_alive_s", "keep_session", "session_expiry_s",
@@ -467,7 +472,7 @@ static void read_connection(Loader *loader, const JsonNode *root)
              ca = json_member(&node, "ca"), cert = json_member(&node, "cert"),
              key = json_member(&node, "key"), keep_alive = json_member(&node, "keep_alive_s"),
              session = json_member(&node, "keep_session"), expiry = json_member(&node, "session_expiry_s");
-    MqttConnection *out = &loader->mapping->connection;
+    MqttConnection *out = out_connection;
     out->protocol = read_whole(&protocol, 4, 5, 4);
     out->client_id = json_read_text(&client_id, 1, 65, NULL);
     out->ca = json_read_text(&ca, 1, 1023, NULL);
@@ -496,7 +501,7 @@ static void read_mapping(Loader *loader)
     read_rules(loader, &root);
     read_commands(loader, &root);
     read_status(loader, &root);
-    read_connection(loader, &root);
+    mqtt_connection_read(&root, &loader->mapping->connection);
 }
 
 Status mqtt_mapping_load(Bytes json, const char *path, const World *world, const char *prefix, Arena *arena,

@@ -2,6 +2,7 @@
  * become messages. Format: server/twin/MQTT.md. Pure. */
 #ifndef SERVER_TWIN_MQTT_MAPPING_H
 #define SERVER_TWIN_MQTT_MAPPING_H
+#include "shared/model/json.h"
 #include "shared/model/world.h"
 #include "shared/mqtt/json_scan.h"
 #include "shared/mqtt/mqtt_link.h"
@@ -45,6 +46,14 @@ typedef struct MqttValue {
     Value value;
 } MqttValue;
 
+/* From a device's terms to those of the Thing Description. */
+typedef struct MqttConversion {
+    const char *unit; /* NULL: the property's own, or scale and offset */
+    double scale, offset;
+    MqttValue *values;
+    uint32_t value_count;
+} MqttConversion;
+
 typedef struct MqttRule {
     MqttTopic topic;
     int qos;
@@ -55,10 +64,7 @@ typedef struct MqttRule {
     uint32_t path_count;
     bool has_time, has_quality; /* else: time of arrival, always good */
     TimeFormat time;
-    const char *unit; /* NULL: the property's own, or scale and offset */
-    double scale, offset;
-    MqttValue *values;
-    uint32_t value_count;
+    MqttConversion conversion;
 } MqttRule;
 
 typedef struct MqttCommands {
@@ -100,6 +106,10 @@ typedef struct MqttMapping {
  * STATUS_OUT_OF_MEMORY. */
 NODISCARD Status mqtt_mapping_load(Bytes json, const char *path, const World *world, const char *prefix,
                                    Arena *arena, MqttMapping **out_mapping, Diag *diag);
+
+/* Parts that other mappings share; errors are kept in the node's document. */
+void mqtt_conversion_read(const JsonNode *rule, MqttConversion *out_conversion);
+void mqtt_connection_read(const JsonNode *root, MqttConnection *out_connection);
 
 /* Whether `topic` is one of these; fills `captures`, borrowed from `topic`. */
 bool mqtt_topic_match(const MqttTopic *pattern, const char *topic, size_t size, PatternCaptures *captures);

@@ -62,8 +62,9 @@ static bool bind(const MqttTopics *topics, const MqttRule *rule, const char *thi
     if (p < 0) {
         return false;
     }
-    UnitConversion conversion = { .scale = rule->scale, .offset = rule->offset };
-    if (rule->unit != NULL && !unit_conversion(rule->unit, model->properties[p].unit, &conversion)) {
+    UnitConversion conversion = { .scale = rule->conversion.scale, .offset = rule->conversion.offset };
+    if (rule->conversion.unit != NULL &&
+        !unit_conversion(rule->conversion.unit, model->properties[p].unit, &conversion)) {
         return false;
     }
     *out_binding = (MqttBinding){ .rule = rule,

@@ -41,9 +41,10 @@ static ScanField plain_field(const MqttBinding *binding, Bytes payload)
 
 static const Value *listed_value(const MqttRule *rule, const char *text, size_t size)
 {
-    for (uint32_t i = 0; i < rule->value_count; i++) {
-        if (rule->values[i].size == size && memcmp(rule->values[i].text, text, size) == 0) {
-            return &rule->values[i].value;
+    for (uint32_t i = 0; i < rule->conversion.value_count; i++) {
+        if (rule->conversion.values[i].size == size &&
+            memcmp(rule->conversion.values[i].text, text, size) == 0) {
+            return &rule->conversion.values[i].value;
         }
     }
     return NULL;
@@ -74,7 +75,7 @@ static const char *encode(const MqttBinding *binding, const ScanField *field, Te
             text[size] = '\0';
         }
         listed = listed_value(binding->rule, text, size);
-    } else if (binding->rule->value_count > 0) {
+    } else if (binding->rule->conversion.value_count > 0) {
         listed = listed_value(binding->rule, field->text, size);
     }
     if (listed == NULL && field->kind == SCAN_NUMBER) {

@@ -355,6 +355,19 @@ TimeNs twin_next_due(const TwinSystem *twin)
     return of_link < due ? of_link : due;
 }
 
+size_t twin_wake_fds(const TwinSystem *twin, int *out_fds, size_t capacity)
+{
+    size_t count = 0;
+    for (uint8_t i = 0; i < twin->feed_count && count < capacity; i++) {
+        const Feed *feed = &twin->feeds[i].feed;
+        int fd = feed->ops->wake_fd == NULL ? -1 : feed->ops->wake_fd(feed->context);
+        if (fd >= 0) {
+            out_fds[count++] = fd;
+        }
+    }
+    return count;
+}
+
 bool twin_ended(const TwinSystem *twin)
 {
     for (uint8_t i = 0; i < twin->feed_count; i++) {

@@ -99,6 +99,9 @@ const TwinLinkCounters *twin_link_counters(const TwinSystem *twin);
  * twin_tick. */
 TimeNs twin_next_due(const TwinSystem *twin);
 
+/* Descriptors of the feeds that are readable when twin_next_due is due; at most `capacity` of them. */
+size_t twin_wake_fds(const TwinSystem *twin, int *out_fds, size_t capacity);
+
 /* True when every feed has ended. */
 bool twin_ended(const TwinSystem *twin);
 

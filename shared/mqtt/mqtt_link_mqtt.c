@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define OUT_RING_BYTES ((size_t)1 << 20)
 #define BURST          256 /* packets read before looking at anything else */
@@ -58,13 +57,6 @@ typedef struct Broker {
     uint32_t subscribed; /* filters that this connection has asked for */
     uint64_t heard;      /* messages; tells whether a read brought one */
 } Broker;
-
-static TimeNs unix_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (TimeNs)now.tv_sec * TIME_SECOND + now.tv_nsec;
-}
 
 static void count(_Atomic uint64_t *counter)
 {
@@ -143,7 +135,7 @@ static void on_message(struct mosquitto *client, void *context, const struct mos
                              .topic_size = strlen(message->topic),
                              .payload = bytes_of(message->payload, (size_t)message->payloadlen),
                              .flags = message->retain ? FLAG_RETAIN : 0,
-                             .time = unix_now() };
+                             .time = clock_wall() };
     if (record.topic_size > MQTT_TOPIC_SIZE_MAX || record.payload.size > MQTT_PAYLOAD_SIZE_MAX) {
         count(&broker->too_large);
         return;
@@ -407,7 +399,7 @@ static void status(void *context, MqttLinkStatus *out_status)
 static TimeNs clock_unix(void *context)
 {
     (void)context;
-    return unix_now();
+    return clock_wall();
 }
 
 static int wake_fd(const void *context)
@@ -586,7 +578,7 @@ Status mqtt_link_open(const MqttLinkConfig *config, MqttLink *out_link, Diag *di
     broker->backoff_max = config->backoff_max == 0 ? MQTT_BACKOFF_MAX : config->backoff_max;
     broker->backoff = broker->backoff_min;
     broker->random =
-        random_seeded(config->seed == 0 ? (uint64_t)clock_monotonic() ^ (uint64_t)unix_now() : config->seed);
+        random_seeded(config->seed == 0 ? (uint64_t)clock_monotonic() ^ (uint64_t)clock_wall() : config->seed);
     broker->owner.fd = broker->courier.fd = -1;
     size_t ring = config->ring_bytes == 0 ? MQTT_RING_BYTES : config->ring_bytes;
     broker->filters = calloc(MQTT_LINK_FILTERS_MAX, sizeof *broker->filters);

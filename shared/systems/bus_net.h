@@ -1,7 +1,7 @@
 /* bus_net.h - the bus between processes, over a Transport: the hub listens, endpoints dial, and dial again.
  * Who a peer is, is its proven key; which names that key may carry is the owner's to say. Over a transport
  * without keys everyone is trusted who knows a name: for tests only. Pure; one owner. The packets are those
- * of bus_frame.h; PROTOCOL.md, "Bus between processes". */
+ * of bus_frame.h; BUS.md. */
 #ifndef SHARED_SYSTEMS_BUS_NET_H
 #define SHARED_SYSTEMS_BUS_NET_H
 #include "shared/systems/bus.h"

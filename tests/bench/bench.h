@@ -22,6 +22,7 @@ typedef struct BenchOptions {
     bool plaintext;         /* --plaintext: without the secure channel */
     bool tickless;          /* --tickless: the server tells samples as they come */
     double deadline_ms;     /* --deadline MS: and holds them back for so long at most */
+    bool mqtt, sparkplug;   /* --mqtt, --sparkplug: through a real broker */
 } BenchOptions;
 
 typedef Status (*BenchRun)(const BenchOptions *options, Diag *diag);
@@ -34,6 +35,8 @@ Status bench_asteroids(const BenchOptions *options, Diag *diag);
 Status bench_snapshot(const BenchOptions *options, Diag *diag);
 /* Samples a second from a feed in memory into things; PERFORMANCE.md, "ingest", in-process part. */
 Status bench_ingest(const BenchOptions *options, Diag *diag);
+/* The same through a Mosquitto that it starts, as JSON or Sparkplug B, beside a bare subscriber. */
+Status bench_ingest_broker(const BenchOptions *options, Diag *diag);
 /* Sealing and opening packets of several sizes, and handshakes. */
 Status bench_secure(const BenchOptions *options, Diag *diag);
 /* Packets between one server and --clients peers over loopback, without a world. */

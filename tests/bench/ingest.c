@@ -45,6 +45,9 @@ static void memory_destroy(void *context)
 
 Status bench_ingest(const BenchOptions *options, Diag *diag)
 {
+    if (options->mqtt || options->sparkplug) {
+        return bench_ingest_broker(options, diag);
+    }
     static const FeedOps ops = { .poll = memory_poll,
                                  .counters = memory_counters,
                                  .destroy = memory_destroy };

@@ -2,7 +2,7 @@
  * the broker: the feed is in the server's process and offers 1,000 samples a second, one each millisecond,
  * over 1,000 things in turn, each stamped with the instant it is for. The server runs in a child process with
  * dtmv-server's own loop, the client in this one; both read the same monotonic clock. */
-#include "server/server.h"
+#include "server/embedded.h"
 #include "shared/base/clock_file.h"
 #include "shared/wire/transport_enet.h"
 #include "shared/wire/transport_secure.h"
@@ -27,7 +27,6 @@
 /* ---- the world, in memory ---- */
 
 typedef struct SmallWorld {
-    Property property;
     ThingModel model;
     Thing *things;
     SpawnPoint spawn;
@@ -36,22 +35,30 @@ typedef struct SmallWorld {
 
 static Status make_world(SmallWorld *out, Arena *arena)
 {
-    out->property = (Property){ .name = "value",
-                                .title = "value",
-                                .unit = "",
-                                .encoding = CHANNEL_STEPS,
-                                .resolution = 1,
-                                .minimum = -1e9,
-                                .maximum = 1e9 };
-    out->model = (ThingModel){
-        .path = "memory", .title = "Memory", .properties = &out->property, .property_count = 1
-    };
+    static const char description[] = "{\"@context\": \"https://www.w3.org/2022/wot/td/v1.1\", \"title\": "
+                                      "\"Memory\", \"security\": [\"none\"], "
+                                      "\"securityDefinitions\": {\"none\": {\"scheme\": \"nosec\"}}, "
+                                      "\"properties\": {\"value\": {\"type\": "
+                                      "\"number\", \"minimum\": -1e9, \"maximum\": 1e9, \"multipleOf\": 1, "
+                                      "\"forms\": [{\"href\": \"value\"}]}}}";
+    Diag diag = { 0 };
+    Status status =
+        thing_model_load(bytes_of(description, sizeof description - 1), "memory", arena, &out->model, &diag);
+    if (status != STATUS_OK) {
+        return status;
+    }
     out->things = arena_new_array(arena, Thing, THINGS);
     if (out->things == NULL) {
         return STATUS_OUT_OF_MEMORY;
     }
     for (int i = 0; i < THINGS; i++) {
-        out->things[i] = (Thing){ .id = "thing", .title = "thing", .model = &out->model };
+        char id[16];
+        int size = snprintf(id, sizeof id, "thing-%d", i);
+        const char *name = arena_copy_text(arena, id, (size_t)size);
+        if (name == NULL) {
+            return STATUS_OUT_OF_MEMORY;
+        }
+        out->things[i] = (Thing){ .id = name, .title = name, .model = &out->model };
     }
     out->world = (World){ .name = "latency",
                           .title = "latency",
@@ -135,16 +142,17 @@ static int run_server(SmallWorld *small, Transport transport, const BenchOptions
     Diag diag = { 0 };
     arena_init(&arena, 0);
     ClockFeed feed = { .next = clock_monotonic() };
-    const ServerConfig config = {
-        .metaverse = { .sessions = 4, .tick_rate_hz = TICK_RATE, .snapshot_rate_hz = TICK_RATE },
-        .tickless = options->tickless,
-        .deadline = time_from_seconds(options->deadline_ms * 1e-3)
-    };
+    const EmbeddedConfig config = { .metaverse = { .sessions = 4 },
+                                    .server = { .tick_rate_hz = TICK_RATE,
+                                                .snapshot_rate_hz = TICK_RATE,
+                                                .tickless = options->tickless,
+                                                .deadline = time_from_seconds(options->deadline_ms * 1e-3),
+                                                .wall_offset = clock_wall() - clock_monotonic() } };
     if (text_table_init(&texts, 16, &arena) != STATUS_OK ||
         twin_create(&small->world, 0, &twin) != STATUS_OK ||
         twin_add_feed(twin, (Feed){ .ops = &ops, .context = &feed }) != STATUS_OK ||
-        server_create(&config, &small->world, &texts, asset_source_memory(&no_files), twin, transport,
-                      &server, &diag) != STATUS_OK) {
+        server_create_embedded(&config, &small->world, &texts, asset_source_memory(&no_files), twin,
+                               transport, &server, &diag) != STATUS_OK) {
         fprintf(stderr, "dtmv-bench: the server cannot be made: %s\n", diag.text);
         return 1;
     }

@@ -177,6 +177,17 @@ static void test_one_after_the_other(void **state)
     assert_true(act_runner_done(&runner));
     assert_false(act_runner_all_confirmed(&runner));
     assert_int_equal(runner.confirmed, 1);
+    assert_null(act_runner_give_up(&runner, "left", 12 * TIME_SECOND));
+    runner = (ActRunner){ .acts = acts, .count = 2, .timeout = TIME_SECOND, .fill = fill, .context = &ids };
+    assert_null(act_runner_update(&runner, session, &world, 0));
+    for (int i = 0; i < 2; i++) {
+        line = line_of(act_runner_give_up(&runner, "left", TIME_SECOND));
+        assert_string_equal(text_in(line, "state"), "failed");
+        assert_string_equal(text_in(line, "reason"), "left");
+        assert_int_equal(json_is_null(json_object_get(line, "command")), i);
+        json_decref(line);
+    }
+    assert_null(act_runner_give_up(&runner, "left", TIME_SECOND));
     free(session);
 }
 

@@ -350,7 +350,7 @@ __attribute__((unused)) static void sync_values(Peer *peer, uint32_t first, size
 __attribute__((unused)) static int set_up(void **state)
 {
     (void)state;
-    now = 50 * TIME_SECOND;
+    now = 300 * TIME_MINUTE;
     wall = WALL;
     next_random = 0;
     assert_int_equal(store_memory_create(&kept_store), STATUS_OK);

@@ -15,8 +15,6 @@ typedef struct SmallWorld {
     World world;
     TextTable texts;
     ThingModel model;
-    Property properties[SMALL_PROPERTIES];
-    Action actions[SMALL_ACTIONS];
     SpawnPoint spawn;
     const char *names[3];
     AssetEntry entries[3];
@@ -25,7 +23,18 @@ typedef struct SmallWorld {
     uint8_t big[200001]; /* 196 chunks, the last one short */
 } SmallWorld;
 
-static const char *const small_states[] = { "off", "on", "fault" };
+static const char small_description[] =
+    "{\"@context\": \"https://www.w3.org/2022/wot/td/v1.1\", \"title\": \"Machine\",\n"
+    "\"securityDefinitions\": {\"none\": {\"scheme\": \"nosec\"}}, \"security\": [\"none\"],\n"
+    "\"properties\": {\n"
+    "  \"temperature\": {\"title\": \"Temperature\", \"type\": \"number\", \"unit\": \"degC\", \"multipleOf\": 0.1,\n"
+    "                  \"dtmv:period\": 10},\n"
+    "  \"state\": {\"title\": \"State\", \"type\": \"string\", \"enum\": [\"off\", \"on\", \"fault\"]},\n"
+    "  \"note\": {\"title\": \"Note\", \"type\": \"string\"}},\n"
+    "\"actions\": {\n"
+    "  \"heat\": {\"title\": \"Heat\", \"dtmv:target\": \"temperature\", \"dtmv:tolerance\": 0.5,\n"
+    "           \"input\": {\"type\": \"number\", \"unit\": \"degC\", \"minimum\": 0, \"maximum\": 100}},\n"
+    "  \"stop\": {\"title\": \"Stop\", \"dtmv:target\": \"state\", \"dtmv:value\": \"off\", \"dtmv:emergency\": true}}}";
 
 static inline void small_world_files(SmallWorld *small)
 {
@@ -53,48 +62,10 @@ static inline bool small_world_init(SmallWorld *small, uint32_t thing_count)
 {
     memset(small, 0, sizeof *small);
     arena_init(&small->arena, 0);
-    small->properties[SMALL_TEMPERATURE] = (Property){ .name = "temperature",
-                                                       .title = "Temperature",
-                                                       .unit = "degC",
-                                                       .type = PROPERTY_NUMBER,
-                                                       .encoding = CHANNEL_STEPS,
-                                                       .minimum = -INFINITY,
-                                                       .maximum = INFINITY,
-                                                       .resolution = 0.1,
-                                                       .period = 10 * TIME_SECOND };
-    small->properties[SMALL_STATE] = (Property){ .name = "state",
-                                                 .title = "State",
-                                                 .unit = "",
-                                                 .type = PROPERTY_TEXT,
-                                                 .encoding = CHANNEL_ENUM,
-                                                 .enum_names = small_states,
-                                                 .enum_count = ARRAY_COUNT(small_states) };
-    small->properties[SMALL_NOTE] = (Property){
-        .name = "note", .title = "Note", .unit = "", .type = PROPERTY_TEXT, .encoding = CHANNEL_TEXT
-    };
-    small->model = (ThingModel){ .path = "empty.td.json",
-                                 .title = "Machine",
-                                 .properties = small->properties,
-                                 .property_count = SMALL_PROPERTIES,
-                                 .actions = small->actions,
-                                 .action_count = SMALL_ACTIONS };
-    small->actions[SMALL_HEAT] = (Action){ .name = "heat",
-                                           .title = "Heat",
-                                           .has_input = true,
-                                           .input_type = PROPERTY_NUMBER,
-                                           .input_minimum = 0,
-                                           .input_maximum = 100,
-                                           .input_unit = "degC",
-                                           .target = SMALL_TEMPERATURE,
-                                           .tolerance = 0.5,
-                                           .timeout = 10 * TIME_SECOND };
-    small->actions[SMALL_STOP] = (Action){ .name = "stop",
-                                           .title = "Stop",
-                                           .input_unit = "",
-                                           .target = SMALL_STATE,
-                                           .has_target_code = true,
-                                           .timeout = 10 * TIME_SECOND,
-                                           .emergency = true };
+    if (thing_model_load(bytes_of(small_description, sizeof small_description - 1), "empty.td.json", &small->arena,
+                         &small->model, NULL) != STATUS_OK) {
+        return false;
+    }
     small->world = (World){ .name = "small",
                             .title = "Small world",
                             .bounds_min = { -50, -50 },

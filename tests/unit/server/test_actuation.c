@@ -151,6 +151,7 @@ static void test_from_a_wish_to_its_confirmation(void **state)
         assert_int_equal(last(both[i])->state, WIRE_COMMAND_CONFIRMED);
     }
     assert_int_equal(metaverse_counters(stage.metaverse)->commands_confirmed, 1);
+    assert_int_equal(stage.metaverse->integration.under_way, 0);
     invoke(ada, 2, 0, 50);
     assert_int_equal(enabler.actuates, 1); /* the grant is kept */
     assert_int_equal(enabler.invoke_count, 2);

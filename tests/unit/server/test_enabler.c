@@ -357,6 +357,62 @@ static void test_describing(void **state)
     }
 }
 
+static void test_describing_what_was_not_published(void **state)
+{
+    (void)state;
+    Peer late = { 0 };
+    attach(&late, SYSTEM_TWIN, "late");
+    say_register(&late);
+    say(&world, MII_DESCRIBE, 4,
+        "{'schema':'mii.describe/1','system':'late','first_model':0,'first_thing':0}");
+    tick();
+    assert_refused(&world, MII_REFUSED, 4, "has not published");
+    poll_peer(&late);
+    forget(&late);
+    detach(&late);
+    free(late.received);
+}
+
+/* Titles are passed on as they came, and models that do not fit one page go in several. */
+static void test_large_models_and_odd_titles(void **state)
+{
+    (void)state;
+    enum { MODELS = 5 };
+    static char padding[200 << 10];
+    memset(padding, 'x', sizeof padding - 1);
+    for (int i = 0; i < MODELS; i++) {
+        say(&plant, DII_PUBLISH, 5,
+            "{'schema':'dii.publish/"
+            "1','first_model':%d,'models':[{'@context':'c','title':'M%d','security':'n',"
+            "'securityDefinitions':{},'description':'%s'}],'first_thing':0,'things':[],'last':false}",
+            i, i, padding);
+        tick();
+    }
+    say(&plant, DII_PUBLISH, 6,
+        "{'schema':'dii.publish/1','first_model':%d,'models':[],'first_thing':0,"
+        "'things':[{'id':'v0','title':'a \\\"b\\\\c','model':4}],'last':true}",
+        MODELS);
+    tick();
+    assert_non_null(last(&plant, DII_PUBLISHED));
+    size_t model = 0, pages = 0;
+    const Received *answer;
+    do {
+        say(&world, MII_DESCRIBE, 4,
+            "{'schema':'mii.describe/1','system':'plant','first_model':%zu,'first_thing':0}", model);
+        tick();
+        answer = last(&world, MII_MODELS);
+        assert_non_null(answer);
+        const json_t *models = json_object_get(answer->body, "models");
+        assert_true(json_array_size(models) > 0);
+        model += json_array_size(models);
+        pages++;
+    } while (json_is_false(json_object_get(answer->body, "last")));
+    assert_int_equal(model, MODELS);
+    assert_true(pages >= 2);
+    const json_t *thing = json_array_get(json_object_get(answer->body, "things"), 0);
+    assert_string_equal(member(thing, "title"), "a \"b\\c");
+}
+
 /* More than fits one page comes whole, page by page. */
 static void test_describing_in_pages(void **state)
 {
@@ -431,6 +487,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_connection_lost_and_gone_for_good, set_up_all, tear_down),
         cmocka_unit_test_setup_teardown(test_discovery, set_up_all, tear_down),
         cmocka_unit_test_setup_teardown(test_describing, set_up_all, tear_down),
+        cmocka_unit_test_setup_teardown(test_describing_what_was_not_published, set_up_all, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_models_and_odd_titles, set_up_all, tear_down),
         cmocka_unit_test_setup_teardown(test_describing_in_pages, set_up_all, tear_down),
         cmocka_unit_test_setup_teardown(test_floods_do_not_fill_the_audit_log, set_up_all, tear_down),
     };

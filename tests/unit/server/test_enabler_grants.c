@@ -156,6 +156,8 @@ static void test_the_twin_system_goes_while_it_is_asked(void **state)
     detach(&plant);
     tick();
     assert_refused(&world, MII_REFUSED, 41, "gone");
+    ask_access(&world); /* and nobody is asked while it is away */
+    assert_refused(&world, MII_REFUSED, 41, "is down");
 }
 
 /* Another twin system cannot answer for the one that was asked. */

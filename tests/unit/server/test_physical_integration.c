@@ -144,6 +144,21 @@ static void test_other_numbers_are_translated(void **state)
     finish();
 }
 
+static void test_another_order_is_translated(void **state)
+{
+    (void)state;
+    begin();
+    enabler.systems[0].backwards = true;
+    start();
+    run(0.5);
+    assert_int_equal(bound(), THINGS);
+    const SyncSample all = sample(0, SMALL_TEMPERATURE, 300, 5);
+    sync_with("plant", &all, 1, true, 8);
+    assert_int_equal(channel(3, SMALL_TEMPERATURE)->code, 300);
+    assert_int_equal(channel(0, SMALL_TEMPERATURE)->quality, QUALITY_NONE);
+    finish();
+}
+
 static void test_what_does_not_agree_stays_unbound(void **state)
 {
     (void)state;
@@ -193,7 +208,7 @@ static void test_models_agree_or_not(void **state)
     char reason[REASON_SHORT];
     ThingModel other = small->model;
     Property properties[SMALL_PROPERTIES];
-    memcpy(properties, small->properties, sizeof properties);
+    memcpy(properties, small->model.properties, sizeof properties);
     other.properties = properties;
     assert_true(thing_models_agree(&small->model, &other, map, reason, sizeof reason));
     assert_int_equal(map[SMALL_NOTE], SMALL_NOTE);
@@ -213,12 +228,12 @@ static void test_models_agree_or_not(void **state)
           .unit = "",
           .type = PROPERTY_TEXT,
           .encoding = CHANNEL_ENUM,
-          .enum_names = small_states,
+          .enum_names = small->model.properties[SMALL_STATE].enum_names,
           .enum_count = 2 },
     };
     static const char *const words[] = { "resolution", "type", "no property", "names", "names" };
     for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
-        memcpy(properties, small->properties, sizeof properties);
+        memcpy(properties, small->model.properties, sizeof properties);
         properties[i < 3 ? SMALL_TEMPERATURE : SMALL_STATE] = wrong[i];
         assert_false(thing_models_agree(&small->model, &other, map, reason, sizeof reason));
         assert_non_null(strstr(reason, words[i]));
@@ -260,10 +275,12 @@ static void test_without_the_enabler_values_age_after_a_grace(void **state)
     const TimeNs source = INT64_C(1000) * TIME_SECOND;
     const SyncSample all[] = { sample(0, SMALL_STATE, 2, source), /* has no period */
                                sample(1, SMALL_TEMPERATURE, 1, source),
-                               sample(2, SMALL_TEMPERATURE, 2, source - 20 * TIME_SECOND) }; /* period 10 s */
-    sync_with("plant", all, 3, true, source);
+                               sample(2, SMALL_TEMPERATURE, 2, source - 20 * TIME_SECOND), /* period 10 s */
+                               sample(3, SMALL_TEMPERATURE, 2, source - 60 * TIME_SECOND) };
+    sync_with("plant", all, 4, true, source);
     bus_local_cut(endpoint, true);
     run(4.9);
+    assert_int_equal(channel(3, SMALL_TEMPERATURE)->quality, QUALITY_GOOD); /* it may be back in a moment */
     assert_int_equal(channel(2, SMALL_TEMPERATURE)->quality, QUALITY_GOOD);
     run(5.3); /* 10.2 s: thing 2 is 30.2 s old */
     assert_int_equal(channel(2, SMALL_TEMPERATURE)->quality, QUALITY_STALE);
@@ -330,6 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_steps_follow_each_other),
         cmocka_unit_test(test_other_numbers_are_translated),
+        cmocka_unit_test(test_another_order_is_translated),
         cmocka_unit_test(test_what_does_not_agree_stays_unbound),
         cmocka_unit_test(test_models_agree_or_not),
         cmocka_unit_test(test_a_system_that_goes_is_stale_at_once_and_comes_back),

@@ -1,5 +1,5 @@
 /* The server as a whole: a recorded trace, through twin and metaverse, to a client's snapshot. */
-#include "server/server.h"
+#include "server/embedded.h"
 #include "tests/unit/server/script_client.h"
 #include "tests/unit/server/trace_fixture.h"
 
@@ -41,7 +41,7 @@ static int set_up(void **state)
     return 0;
 }
 
-static void begin_with(ServerConfig config, const ReplayConfig *replay, SimLink link)
+static void begin_with(EmbeddedConfig config, const ReplayConfig *replay, SimLink link)
 {
     Transport transport;
     TwinSystem *twin;
@@ -53,8 +53,8 @@ static void begin_with(ServerConfig config, const ReplayConfig *replay, SimLink 
     assert_int_equal(twin_create(&run.trace.small.world, 0, &twin), STATUS_OK);
     assert_int_equal(twin_add_feed(twin, run.trace.feed), STATUS_OK);
     run.trace.feed = (Feed){ 0 };
-    assert_int_equal(server_create(&config, &run.trace.small.world, &run.trace.small.texts,
-                                   run.trace.small.assets, twin, transport, &run.server, &diag),
+    assert_int_equal(server_create_embedded(&config, &run.trace.small.world, &run.trace.small.texts,
+                                            run.trace.small.assets, twin, transport, &run.server, &diag),
                      STATUS_OK);
     run.now = SECONDS_START;
     assert_true(client_start(&run.client, run.network, GOAL_LIVE, "Ada"));
@@ -63,7 +63,7 @@ static void begin_with(ServerConfig config, const ReplayConfig *replay, SimLink 
 
 static void begin(const ReplayConfig *replay, SimLink link)
 {
-    begin_with((ServerConfig){ 0 }, replay, link);
+    begin_with((EmbeddedConfig){ 0 }, replay, link);
 }
 
 static void tick(void)
@@ -192,7 +192,8 @@ static void check_promptly(void)
 static void tickless_tells_a_row_when_it_is_due(void **state)
 {
     (void)state;
-    begin_with((ServerConfig){ .tickless = true }, &(ReplayConfig){ .speed = 7 }, (SimLink){ 0 });
+    begin_with((EmbeddedConfig){ .server = { .tickless = true } }, &(ReplayConfig){ .speed = 7 },
+               (SimLink){ 0 });
     run_scheduled(1, NULL);
     late = sights = 0;
     uint64_t before = run.client.snapshots;
@@ -225,7 +226,8 @@ static void the_status_line_says_what_goes_on(void **state)
     char line[512];
     assert_string_equal(
         server_status_line(run.server, run.now, line, sizeof line),
-        "0 people, 3 things, 0 samples (0 dropped, 0 bad), 0 stale, 0 closed for bad messages");
+        "0 people, 0 things, 0 samples (0 dropped, 0 bad), 0 stale, 0 closed for bad messages"); /* not met
+                                                                                                    yet */
     for (int i = 0; i < 181; i++) {
         tick();
     }
@@ -255,8 +257,8 @@ static void shutdown_reaches_the_client(void **state)
     }
     assert_int_equal(run.client.reject.code, REJECT_SHUTDOWN);
     assert_true(server_drained(run.server));
-    assert_int_equal(metaverse_counters(server_metaverse(run.server))->sessions, 0);
-    assert_non_null(server_twin(run.server));
+    assert_int_equal(metaverse_counters(server_parts(run.server)->metaverse)->sessions, 0);
+    assert_non_null(server_parts(run.server)->twin);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

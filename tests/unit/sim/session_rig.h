@@ -4,7 +4,7 @@
 #define TESTS_UNIT_SIM_SESSION_RIG_H
 #include "client/session/session_state.h"
 #include "client/session/values.h"
-#include "server/server.h"
+#include "server/embedded.h"
 #include "shared/wire/transport_secure.h"
 #include "shared/wire/transport_sim.h"
 #include "tests/unit/server/small_world.h"
@@ -165,11 +165,11 @@ static inline void rig_init_with(Rig *rig, SimLink link, uint32_t sessions, uint
     Transport transport;
     TwinSystem *twin;
     Diag diag = { 0 };
-    ServerConfig config = { .metaverse = { .sessions = sessions,
-                                           .resume_time = resume,
-                                           .keys = { .of = rig_key_of, .context = rig },
-                                           .entropy = { .fill = rig_fill, .context = &rig->entropy } },
-                            .tickless = tickless };
+    EmbeddedConfig config = { .metaverse = { .sessions = sessions,
+                                             .resume_time = resume,
+                                             .keys = { .of = rig_key_of, .context = rig },
+                                             .entropy = { .fill = rig_fill, .context = &rig->entropy } },
+                              .server = { .tickless = tickless } };
     if (!small_world_init(&rig->small, RIG_THINGS)) {
         abort();
     }
@@ -181,8 +181,8 @@ static inline void rig_init_with(Rig *rig, SimLink link, uint32_t sessions, uint
     if (sim_network_create(seed, link, &rig->network) != STATUS_OK ||
         rig_transport(rig, RIG_PORT, 0, &rig->server_inner, &transport) != STATUS_OK ||
         twin_create(&rig->small.world, 0, &twin) != STATUS_OK || twin_add_feed(twin, feed) != STATUS_OK ||
-        server_create(&config, &rig->small.world, &rig->small.texts, rig->small.assets, twin, transport,
-                      &rig->server, &diag) != STATUS_OK) {
+        server_create_embedded(&config, &rig->small.world, &rig->small.texts, rig->small.assets, twin,
+                               transport, &rig->server, &diag) != STATUS_OK) {
         abort();
     }
     rig->server_sealed = transport;

@@ -43,7 +43,7 @@ static Session *session(void)
 
 static const MetaverseCounters *counters(void)
 {
-    return metaverse_counters(server_metaverse(rig->server));
+    return metaverse_counters(server_parts(rig->server)->metaverse);
 }
 
 static void check_values(RigClient *client)

@@ -1,0 +1,178 @@
+#include "server/metrics.h"
+
+#define TRACE_MOST 1024
+
+typedef struct Metric {
+    const char *name, *type, *help;
+    double value;
+} Metric;
+
+static void write_all(TextWriter *writer, const Metric *metrics, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        metric_single(writer, metrics[i].name, metrics[i].type, metrics[i].help, metrics[i].value);
+    }
+}
+
+static void write_twin(TextWriter *writer, const TwinSystem *twin)
+{
+    const TwinCounters *c = twin_counters(twin);
+    const Metric metrics[] = {
+        { "dtmv_twin_samples_total", "counter", "Samples that things accepted.", (double)c->samples },
+        { "dtmv_twin_samples_duplicate_total", "counter", "Samples dropped: same time and value.",
+          (double)c->duplicates },
+        { "dtmv_twin_samples_old_total", "counter", "Samples dropped: older than what was known.",
+          (double)c->old },
+        { "dtmv_twin_samples_unknown_total", "counter", "Samples dropped: of no thing or property.",
+          (double)c->unknown },
+        { "dtmv_twin_samples_bad_total", "counter", "Samples of quality bad.", (double)c->bad },
+        { "dtmv_twin_stale_properties", "gauge", "Properties without a fresh value.", c->stale_now },
+        { "dtmv_twin_behind_seconds", "gauge", "Source time due and not delivered.",
+          time_to_seconds(c->behind) },
+    };
+    write_all(writer, metrics, ARRAY_COUNT(metrics));
+}
+
+static void write_metaverse(TextWriter *writer, const Metaverse *metaverse)
+{
+    const MetaverseCounters *c = metaverse_counters(metaverse);
+    const TransportStats stats = metaverse_transport_stats(metaverse);
+    const Metric metrics[] = {
+        { "dtmv_metaverse_people", "gauge", "Sessions in the world.", c->sessions },
+        { "dtmv_metaverse_things_bound", "gauge", "Things bound to twin systems.", c->things_bound },
+        { "dtmv_metaverse_alarms", "gauge", "Alarms of services that are active.", c->service_alarms },
+        { "dtmv_metaverse_joined_total", "counter", "Sessions that came.", (double)c->joined },
+        { "dtmv_metaverse_resumed_total", "counter", "Sessions that came back with their ticket.",
+          (double)c->resumed },
+        { "dtmv_metaverse_refused_total", "counter", "Connections refused.", (double)c->refused },
+        { "dtmv_metaverse_closed_total", "counter", "Sessions closed for bad messages or floods.",
+          (double)(c->malformed + c->not_allowed + c->flooded) },
+        { "dtmv_metaverse_snapshots_total", "counter", "Snapshot packets sent.", (double)c->packets },
+        { "dtmv_metaverse_sent_bytes_total", "counter", "Bytes on the wire to clients.",
+          (double)stats.bytes_sent },
+        { "dtmv_metaverse_received_bytes_total", "counter", "Bytes on the wire from clients.",
+          (double)stats.bytes_received },
+    };
+    write_all(writer, metrics, ARRAY_COUNT(metrics));
+    metric_begin(writer, "dtmv_metaverse_commands_total", "counter",
+                 "Commands of people, by how they ended.");
+    metric_value(writer, "dtmv_metaverse_commands_total", "state", "confirmed", NULL, NULL,
+                 (double)c->commands_confirmed);
+    metric_value(writer, "dtmv_metaverse_commands_total", "state", "refused", NULL, NULL,
+                 (double)c->commands_refused);
+    metric_value(writer, "dtmv_metaverse_commands_total", "state", "failed", NULL, NULL,
+                 (double)c->commands_failed);
+}
+
+static void write_enabler(TextWriter *writer, const Enabler *enabler)
+{
+    const EnablerCounters *c = enabler_counters(enabler);
+    const Metric metrics[] = {
+        { "dtmv_enabler_messages_total", "counter", "Messages taken from the bus.", (double)c->messages },
+        { "dtmv_enabler_refused_total", "counter", "Requests refused, forged ones included.",
+          (double)c->refused },
+        { "dtmv_enabler_samples_total", "counter", "Samples of twin systems.", (double)c->sync_samples },
+        { "dtmv_enabler_routed_total", "counter", "Batches sent to subscribers.", (double)c->syncs_routed },
+        { "dtmv_enabler_grants_total", "counter", "Grants given.", (double)c->grants_given },
+        { "dtmv_enabler_grants_refused_total", "counter", "Grants refused.", (double)c->grants_refused },
+        { "dtmv_enabler_leases_lapsed_total", "counter", "Systems that fell silent.",
+          (double)c->leases_lapsed },
+        { "dtmv_enabler_commands_under_way", "gauge", "Commands without a final state.",
+          enabler_commands_under_way(enabler) },
+        { "dtmv_enabler_audit_total", "counter", "Entries of the audit log.", (double)c->audit_entries },
+        { "dtmv_enabler_audit_lost_total", "counter", "Entries that could not be kept.",
+          (double)c->audit_lost },
+        { "dtmv_enabler_store_failures_total", "counter", "Writes that the store refused.",
+          (double)c->store_failures },
+        { "dtmv_enabler_store_up", "gauge", "1 while the store takes what it is given.",
+          enabler_store_works(enabler) },
+    };
+    write_all(writer, metrics, ARRAY_COUNT(metrics));
+    metric_begin(writer, "dtmv_enabler_commands_total", "counter", "States of commands told, by state.");
+    for (int state = COMMAND_NONE + 1; state < COMMAND_STATE_COUNT; state++) {
+        metric_value(writer, "dtmv_enabler_commands_total", "state", command_state_name((CommandState)state),
+                     NULL, NULL, (double)c->commands[state]);
+    }
+    metric_begin(writer, "dtmv_system_up", "gauge", "1 while a registered system keeps its lease.");
+    EnablerSystem system;
+    for (uint32_t cursor = 0; enabler_next_system(enabler, &cursor, &system);) {
+        metric_value(writer, "dtmv_system_up", "system", system.name, "kind", system_kind_name(system.kind),
+                     system.up);
+    }
+}
+
+static void write_interfaces(TextWriter *writer, const InterfaceTrace *trace)
+{
+    metric_begin(writer, "dtmv_interface_messages_total", "counter", "Messages over MII, DII and SII.");
+    for (unsigned id = 1; id < FAMILY_ID_COUNT; id++) {
+        const FamilyRule *rule = family_rule((uint8_t)id);
+        if (rule != NULL) {
+            metric_value(writer, "dtmv_interface_messages_total", "interface",
+                         interface_name(rule->interface), "message", rule->name,
+                         (double)interface_trace_counters(trace, rule->id)->messages);
+        }
+    }
+    metric_begin(writer, "dtmv_interface_bytes_total", "counter", "Bytes of these messages.");
+    for (unsigned id = 1; id < FAMILY_ID_COUNT; id++) {
+        const FamilyRule *rule = family_rule((uint8_t)id);
+        if (rule != NULL) {
+            metric_value(writer, "dtmv_interface_bytes_total", "interface", interface_name(rule->interface),
+                         "message", rule->name, (double)interface_trace_counters(trace, rule->id)->bytes);
+        }
+    }
+}
+
+void metrics_write(const MetricsSource *source, TextWriter *writer)
+{
+    const ServerParts *parts = server_parts(source->server);
+    if (parts->twin != NULL) {
+        write_twin(writer, parts->twin);
+    }
+    if (parts->metaverse != NULL) {
+        write_metaverse(writer, parts->metaverse);
+    }
+    if (parts->enabler != NULL) {
+        write_enabler(writer, parts->enabler);
+    }
+    if (source->interfaces != NULL) {
+        write_interfaces(writer, source->interfaces);
+    }
+}
+
+size_t metrics_health(const MetricsSource *source, AdminHealth *out, size_t capacity)
+{
+    const ServerParts *parts = server_parts(source->server);
+    EnablerSystem system;
+    size_t count = 0;
+    if (parts->enabler == NULL) {
+        return 0;
+    }
+    if (count < capacity) {
+        bool works = enabler_store_works(parts->enabler);
+        out[count++] = (AdminHealth){ .name = "enabler",
+                                      .kind = system_kind_name(SYSTEM_ENABLER),
+                                      .up = works,
+                                      .detail = works ? "" : "the store does not take what it is given" };
+    }
+    for (uint32_t cursor = 0; count < capacity && enabler_next_system(parts->enabler, &cursor, &system);) {
+        out[count++] = (AdminHealth){ .name = system.name,
+                                      .kind = system_kind_name(system.kind),
+                                      .up = system.up,
+                                      .detail = system.up ? "" : "its lease has lapsed" };
+    }
+    return count;
+}
+
+void metrics_trace(const MetricsSource *source, uint32_t count, TextWriter *writer)
+{
+    static InterfaceRecord records[TRACE_MOST]; /* large; one owner */
+    char line[INTERFACE_LINE_SIZE];
+    if (source->interfaces == NULL) {
+        return;
+    }
+    size_t have = interface_trace_recent(source->interfaces, 0, records, TRACE_MOST);
+    size_t first = have > count ? have - count : 0;
+    for (size_t i = first; i < have; i++) {
+        text_writer_put(writer, "%s%s", i > first ? "," : "", interface_trace_format(&records[i], line));
+    }
+}
