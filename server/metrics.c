@@ -1,6 +1,6 @@
 #include "server/metrics.h"
 
-#define TRACE_MOST 1024
+#include "server/admin/interface_report.h"
 
 typedef struct Metric {
     const char *name, *type, *help;
@@ -101,25 +101,19 @@ static void write_enabler(TextWriter *writer, const Enabler *enabler)
     }
 }
 
-static void write_interfaces(TextWriter *writer, const InterfaceTrace *trace)
+static void write_service(TextWriter *writer, const Service *service)
 {
-    metric_begin(writer, "dtmv_interface_messages_total", "counter", "Messages over MII, DII and SII.");
-    for (unsigned id = 1; id < FAMILY_ID_COUNT; id++) {
-        const FamilyRule *rule = family_rule((uint8_t)id);
-        if (rule != NULL) {
-            metric_value(writer, "dtmv_interface_messages_total", "interface",
-                         interface_name(rule->interface), "message", rule->name,
-                         (double)interface_trace_counters(trace, rule->id)->messages);
-        }
-    }
-    metric_begin(writer, "dtmv_interface_bytes_total", "counter", "Bytes of these messages.");
-    for (unsigned id = 1; id < FAMILY_ID_COUNT; id++) {
-        const FamilyRule *rule = family_rule((uint8_t)id);
-        if (rule != NULL) {
-            metric_value(writer, "dtmv_interface_bytes_total", "interface", interface_name(rule->interface),
-                         "message", rule->name, (double)interface_trace_counters(trace, rule->id)->bytes);
-        }
-    }
+    const ServiceCounters c = service_counters(service);
+    const Metric metrics[] = {
+        { "dtmv_service_systems", "gauge", "Twin systems that the service watches.", c.systems },
+        { "dtmv_service_properties", "gauge", "Properties that it watches.", c.properties },
+        { "dtmv_service_samples_total", "counter", "Samples that it has scored.", (double)c.samples },
+        { "dtmv_service_alarms", "gauge", "Its alarms that are active.", c.active },
+        { "dtmv_service_raised_total", "counter", "Alarms that it has raised.", (double)c.raised },
+        { "dtmv_service_cleared_total", "counter", "Alarms that it has ended.", (double)c.cleared },
+        { "dtmv_service_held_total", "counter", "Ticks in which alarms had to wait.", (double)c.held },
+    };
+    write_all(writer, metrics, ARRAY_COUNT(metrics));
 }
 
 void metrics_write(const MetricsSource *source, TextWriter *writer)
@@ -134,8 +128,11 @@ void metrics_write(const MetricsSource *source, TextWriter *writer)
     if (parts->enabler != NULL) {
         write_enabler(writer, parts->enabler);
     }
+    if (parts->service != NULL) {
+        write_service(writer, parts->service);
+    }
     if (source->interfaces != NULL) {
-        write_interfaces(writer, source->interfaces);
+        interface_report_metrics(source->interfaces, writer);
     }
 }
 
@@ -155,6 +152,9 @@ size_t metrics_health(const MetricsSource *source, AdminHealth *out, size_t capa
                                       .detail = works ? "" : "the store does not take what it is given" };
     }
     for (uint32_t cursor = 0; count < capacity && enabler_next_system(parts->enabler, &cursor, &system);) {
+        if (strncmp(system.name, ADMIN_NAME_PREFIX, sizeof ADMIN_NAME_PREFIX - 1) == 0) {
+            continue; /* whether a service from outside is there says nothing of this server's health */
+        }
         out[count++] = (AdminHealth){ .name = system.name,
                                       .kind = system_kind_name(system.kind),
                                       .up = system.up,
@@ -165,14 +165,7 @@ size_t metrics_health(const MetricsSource *source, AdminHealth *out, size_t capa
 
 void metrics_trace(const MetricsSource *source, uint32_t count, TextWriter *writer)
 {
-    static InterfaceRecord records[TRACE_MOST]; /* large; one owner */
-    char line[INTERFACE_LINE_SIZE];
-    if (source->interfaces == NULL) {
-        return;
-    }
-    size_t have = interface_trace_recent(source->interfaces, 0, records, TRACE_MOST);
-    size_t first = have > count ? have - count : 0;
-    for (size_t i = first; i < have; i++) {
-        text_writer_put(writer, "%s%s", i > first ? "," : "", interface_trace_format(&records[i], line));
+    if (source->interfaces != NULL) {
+        interface_report_trace(source->interfaces, count, writer);
     }
 }
