@@ -86,6 +86,12 @@ bool options_parse(int argc, char *argv[], Options *options, Arena *arena, int *
           .text = &options->service_tokens,
           .value = "FILE",
           .help = "lines of NAME HASH [EXPIRES]: services from outside that need a token" },
+        { .name = "service-rules",
+          .kind = CLI_TEXT,
+          .text = &options->service_rules,
+          .value = "FILE",
+          .help = "rules of the condition monitoring: section [service] of FILE; none: anomalies of all "
+                  "numbers" },
         { .name = "bind",
           .kind = CLI_TEXT,
           .text = &options->bind,

@@ -257,6 +257,18 @@ SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(
                     r'(NaN|[+-]Inf|[+-]?[0-9.]+(?:e[+-]?[0-9]+)?)$')
 
 
+def own_alarm(gateway):
+    """The rule that prepare_server wrote has raised an alarm, and the metaverse system has it."""
+    deadline = time.monotonic() + 20
+    while True:
+        text = gateway.request("GET", "/metrics", key="")[1].decode()
+        if re.search(r"^dtmv_service_raised_total [1-9]", text, re.M) and re.search(r"^dtmv_metaverse_alarms [1-9]", text, re.M):
+            print("the condition monitoring has raised an alarm by its rule")
+            return
+        check(time.monotonic() < deadline, "no alarm of the condition monitoring")
+        time.sleep(0.2)
+
+
 def check_metrics(gateway):
     status, text, answer = gateway.request("GET", "/metrics", key="")
     check(status == 200 and answer.getheader("content-type", "").startswith("text/plain; version=0.0.4"), "metrics")
@@ -458,7 +470,15 @@ def prepare_server(options):
     with open(os.path.join(folder, "tokens"), "w", encoding="ascii") as tokens:
         for name, token, expires in ((options.name, options.token, ""), (options.name + "-2", options.expired, "1600000000")):
             tokens.write(f"http/{name} {hashlib.blake2b(token.encode(), digest_size=32).hexdigest()} {expires}\n")
-    options.program += ["--http", "0", "--port", "0", "--log-level", "warning", "--service-tokens", tokens.name]
+    bad = os.path.join(folder, "bad.ini")
+    with open(bad, "w", encoding="ascii") as rules:
+        rules.write("[service]\nthreshold = hot * power 9 1 0 0\n")
+    ended = subprocess.run(options.program + ["--port", "0", "--service-rules", bad], capture_output=True, text=True, timeout=20)
+    check(ended.returncode in (2, 3) and "bad.ini:2: threshold: the low limit is not below the high one" in ended.stderr,
+          f"bad rules: {ended.returncode} {ended.stderr}")
+    with open(os.path.join(folder, "rules.ini"), "w", encoding="ascii") as rules:
+        rules.write(f"[service]\nthreshold = running {options.thing} {options.property} - {options.limit} 0 1\n")
+    options.program += ["--service-rules", rules.name, "--http", "0", "--port", "0", "--log-level", "warning", "--service-tokens", tokens.name]
 
 
 def main():
@@ -490,6 +510,8 @@ def main():
         stream = service(gateway, options)
         stream.close()
         check_metrics(gateway)
+        if options.server:
+            own_alarm(gateway)
         if not options.example_only:
             hostile(gateway, options)
             check_metrics(gateway)
