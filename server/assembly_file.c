@@ -5,6 +5,7 @@
 #include "server/enabler/store_sqlite.h"
 #include "server/enabler/tokens_file.h"
 #include "server/live_feed_mqtt.h"
+#include "server/service/rules_file.h"
 #include "shared/base/cli.h"
 #include "shared/base/clock_file.h"
 #include "shared/base/log.h"
@@ -373,7 +374,13 @@ static Status create_service(Assembler *a)
         return STATUS_OK;
     }
     ServiceConfig config = { .domain = a->options->domain };
-    Status status = open_endpoint(a, SYSTEM_SERVICE, SERVICE_NAME, &endpoint);
+    Status status = STATUS_OK;
+    if (a->options->service_rules != NULL) {
+        status = monitor_rules_load(a->options->service_rules, a->arena, &config.rules, a->diag);
+    }
+    if (status == STATUS_OK) {
+        status = open_endpoint(a, SYSTEM_SERVICE, SERVICE_NAME, &endpoint);
+    }
     if (status == STATUS_OK) {
         status = service_create(&config, endpoint, &a->hosted->texts, &a->parts.service);
         if (status != STATUS_OK) {

@@ -109,6 +109,21 @@ static void write_enabler(TextWriter *writer, const Enabler *enabler)
     }
 }
 
+static void write_service(TextWriter *writer, const Service *service)
+{
+    const ServiceCounters c = service_counters(service);
+    const Metric metrics[] = {
+        { "dtmv_service_systems", "gauge", "Twin systems that the service watches.", c.systems },
+        { "dtmv_service_properties", "gauge", "Properties that it watches.", c.properties },
+        { "dtmv_service_samples_total", "counter", "Samples that it has scored.", (double)c.samples },
+        { "dtmv_service_alarms", "gauge", "Its alarms that are active.", c.active },
+        { "dtmv_service_raised_total", "counter", "Alarms that it has raised.", (double)c.raised },
+        { "dtmv_service_cleared_total", "counter", "Alarms that it has ended.", (double)c.cleared },
+        { "dtmv_service_held_total", "counter", "Ticks in which alarms had to wait.", (double)c.held },
+    };
+    write_all(writer, metrics, ARRAY_COUNT(metrics));
+}
+
 void metrics_write(const MetricsSource *source, TextWriter *writer)
 {
     const ServerParts *parts = server_parts(source->server);
@@ -120,6 +135,9 @@ void metrics_write(const MetricsSource *source, TextWriter *writer)
     }
     if (parts->enabler != NULL) {
         write_enabler(writer, parts->enabler);
+    }
+    if (parts->service != NULL) {
+        write_service(writer, parts->service);
     }
     if (source->interfaces != NULL) {
         interface_report_metrics(source->interfaces, writer);
@@ -142,6 +160,9 @@ size_t metrics_health(const MetricsSource *source, AdminHealth *out, size_t capa
                                       .detail = works ? "" : "the store does not take what it is given" };
     }
     for (uint32_t cursor = 0; count < capacity && enabler_next_system(parts->enabler, &cursor, &system);) {
+        if (strncmp(system.name, ADMIN_NAME_PREFIX, sizeof ADMIN_NAME_PREFIX - 1) == 0) {
+            continue; /* whether a service from outside is there says nothing of this server's health */
+        }
         out[count++] = (AdminHealth){ .name = system.name,
                                       .kind = system_kind_name(system.kind),
                                       .up = system.up,

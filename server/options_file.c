@@ -98,6 +98,12 @@ bool options_parse(int argc, char *argv[], Options *options, Arena *arena, int *
           .maximum = 1e15,
           .value = "N",
           .help = "of the simulated plant's weather, noise and demand" },
+        { .name = "service-rules",
+          .kind = CLI_TEXT,
+          .text = &options->service_rules,
+          .value = "FILE",
+          .help = "rules of the condition monitoring: section [service] of FILE; none: anomalies of all "
+                  "numbers" },
         { .name = "bind",
           .kind = CLI_TEXT,
           .text = &options->bind,

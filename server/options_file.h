@@ -14,7 +14,7 @@
 typedef struct Options {
     const char *world, *data, *bind, *log_level, *log_format, *log_file, *profile;
     const char *identity, *authorized_keys, *default_role, *feed, *mqtt, *faults;
-    const char *roles, *bus, *db, *domain, *system_keys, *service_tokens, *trace_interfaces;
+    const char *roles, *bus, *db, *domain, *system_keys, *service_tokens, *service_rules, *trace_interfaces;
     int64_t port, tick_rate, snapshot_rate, max_clients, view_distance, client_kbps, resume_seconds, http,
         seed;
     double speed, start_offset, seconds, deadline_ms;

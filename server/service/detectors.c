@@ -148,7 +148,7 @@ static double tail_limit(const Tail *tail, double rarity)
     return tail->share > rarity ? TAIL_START + tail->excess * log(tail->share / rarity) : TAIL_START;
 }
 
-/* `limit`: an excess beyond it counts as one at it, so that anomalies do not make themselves usual. */
+/* What is beyond `limit` counts as often, but not as far: anomalies do not make themselves usual. */
 static void tail_add(Tail *tail, double z, double limit)
 {
     if (tail->count < ANOMALY_MEMORY) {
@@ -157,9 +157,8 @@ static void tail_add(Tail *tail, double z, double limit)
     double count = (double)tail->count;
     tail->share += ((z > TAIL_START ? 1 : 0) - tail->share) / (TAIL_PRIOR + count);
     tail->share = fmax(tail->share, TAIL_SHARE_MIN);
-    if (z > TAIL_START) {
-        double excess = fmin(z, limit) - TAIL_START;
-        tail->excess += (excess - tail->excess) / (EXCESS_PRIOR + count * tail->share);
+    if (z > TAIL_START && z <= limit) {
+        tail->excess += (z - TAIL_START - tail->excess) / (EXCESS_PRIOR + count * tail->share);
     }
 }
 
@@ -180,7 +179,9 @@ static double feature_score(Feature *feature, double value, double rarity, doubl
 void anomaly_detector_init(AnomalyDetector *detector)
 {
     const Tail tail = { .share = TAIL_SHARE, .excess = TAIL_EXCESS };
-    *detector = (AnomalyDetector){ .step = { .tail = tail }, .drift = { .tail = tail }, .first = TIME_NONE };
+    *detector = (AnomalyDetector){ .step = { .tail = tail },
+                                   .drift = { { .tail = tail }, { .tail = tail } },
+                                   .first = TIME_NONE };
 }
 
 static uint32_t hour_of_day(TimeNs time)
@@ -189,28 +190,35 @@ static uint32_t hour_of_day(TimeNs time)
     return (uint32_t)((hours % ANOMALY_HOURS + ANOMALY_HOURS) % ANOMALY_HOURS);
 }
 
-static void mean_error_add(double *mean, double residual, uint32_t samples)
-{
-    double size = fabs(residual);
-    if (samples > 1) {
-        size = fmin(size, 3 * *mean + 1e-12);
-    }
-    *mean += weight(samples, ANOMALY_MEMORY) * (size - *mean);
-}
+typedef enum Baseline { BASELINE_LEVEL, BASELINE_HOUR } Baseline;
 
-/* What the baseline leaves of `value`. Learns from it. */
-static double baseline_residual(AnomalyDetector *detector, TimeNs time, double value)
+/* What both baselines leave of `value`. Learns from it. */
+static void baseline_residuals(AnomalyDetector *detector, TimeNs time, double value, double *out_residuals)
 {
     Spread *hour = &detector->hours[hour_of_day(time)];
     double by_level = detector->level.count > 0 ? value - detector->level.location : 0;
     spread_add(&detector->level, value, ANOMALY_MEMORY);
     double by_hour = by_level - hour->location;
     spread_add(hour, by_level, ANOMALY_HOUR_MEMORY);
-    mean_error_add(&detector->level_error, by_level, detector->samples);
-    mean_error_add(&detector->hour_error, by_hour, detector->samples);
-    bool seasonal = time > detector->first && time_between(detector->first, time) > SEASON_AFTER_NS &&
-                    detector->hour_error < detector->level_error;
-    return seasonal ? by_hour : by_level;
+    out_residuals[BASELINE_LEVEL] = by_level;
+    out_residuals[BASELINE_HOUR] = by_hour;
+}
+
+/* How unusual the short window is, against the baseline for which it is more so. That of the hours has no
+ * say, and learns no spread, before it has seen each hour. */
+static double drift_score(AnomalyDetector *detector, TimeNs time, double value, double rarity, double floor)
+{
+    double residuals[2], scores[2] = { 0, 0 };
+    bool seasonal = time > detector->first && time_between(detector->first, time) > SEASON_AFTER_NS;
+    baseline_residuals(detector, time, value, residuals);
+    for (int i = BASELINE_LEVEL; i <= BASELINE_HOUR; i++) {
+        double *evidence = &detector->evidence[i];
+        *evidence += (residuals[i] - *evidence) * weight(detector->samples, ANOMALY_SHORT_WINDOW);
+        if (rarity > 0 && (i == BASELINE_LEVEL || seasonal)) {
+            scores[i] = feature_score(&detector->drift[i], *evidence, rarity, floor);
+        }
+    }
+    return fmax(scores[BASELINE_LEVEL], scores[BASELINE_HOUR]);
 }
 
 double anomaly_detector_score(AnomalyDetector *detector, const AnomalyParams *params, SampleStep step,
@@ -226,22 +234,19 @@ double anomaly_detector_score(AnomalyDetector *detector, const AnomalyParams *pa
         detector->first = time;
     }
     if (step != SAMPLE_NEXT) {
-        detector->has_recent = false; /* what changed in a gap is no step */
+        detector->recent_count = detector->recent_next = 0; /* what changed in a gap is no step */
     }
-    double residual = baseline_residual(detector, time, value);
-    detector->evidence += (residual - detector->evidence) * weight(detector->samples, ANOMALY_SHORT_WINDOW);
-    double score = 0;
-    if (period_ns > 0) {
-        double rarity = fmin(RARITY_MAX, period_ns / params->false_alarm_ns);
-        double floor = fmax(params->floor, 1e-9 * (1 + fabs(value)));
-        score = feature_score(&detector->drift, detector->evidence, rarity, floor);
-        if (detector->has_recent) {
-            score = fmax(score, feature_score(&detector->step, value - detector->recent, rarity, floor));
-        }
+    double rarity =
+        period_ns > 0 ? fmin(RARITY_MAX, period_ns / params->false_alarm_ns) : 0; /* 0: not known */
+    double floor = fmax(params->floor, 1e-9 * (1 + fabs(value)));
+    double score = drift_score(detector, time, value, rarity, floor);
+    if (rarity > 0 && detector->recent_count == 3) {
+        double step_size = value - median_of_three(detector->recent);
+        score = fmax(score, feature_score(&detector->step, step_size, rarity, floor));
     }
-    detector->recent =
-        detector->has_recent ? detector->recent + (value - detector->recent) / ANOMALY_LAST_WINDOW : value;
-    detector->has_recent = true;
+    detector->recent[detector->recent_next] = value;
+    detector->recent_next = (uint8_t)((detector->recent_next + 1) % 3);
+    detector->recent_count = (uint8_t)(detector->recent_count < 3 ? detector->recent_count + 1 : 3);
     return detector->samples < ANOMALY_WARM_UP ? 0 : score;
 }
 

@@ -91,33 +91,33 @@ typedef struct Feature {
 #define ANOMALY_HOUR_MEMORY  300  /* samples of one hour of the day */
 #define ANOMALY_WARM_UP      150  /* samples without a score */
 #define ANOMALY_SHORT_WINDOW 6    /* samples of the evidence window */
-#define ANOMALY_LAST_WINDOW  3    /* samples of the mean that the next sample is compared with */
 
 typedef struct AnomalyParams {
-    double false_alarm_ns; /* mean time between chance alarms that a well-behaved signal may give; > 0 */
+    double false_alarm_ns; /* of each feature: mean time between its chance alarms on a well-behaved signal; >
+                              0 */
     double floor;          /* a deviation that is no change at all, in the property's unit; ≥ 0 */
 } AnomalyParams;
 
-/* Scores a sample by the rarer of two features: its step from the mean of the last few samples, and the mean
- * residual of a short window against the baseline: the level, or level and hour of the day (UTC), whichever
- * has predicted better lately. In the spirit of anomaly likelihoods over prediction errors (Ahmad, Lavin,
- * Purdy, Agha 2017) and of peaks over threshold on streams (Siffer, Fouque, Termier, Largouet 2017); the
- * parameters above are constants of the method, fitted to no series. */
+/* Scores a sample by the rarest of three features: its step from the median of the three before it, and the
+ * mean residual of a short window against two baselines, the level, and level and hour of the day (UTC). In
+ * the spirit of anomaly likelihoods over prediction errors (Ahmad, Lavin, Purdy, Agha 2017) and of peaks over
+ * threshold on streams (Siffer, Fouque, Termier, Largouet 2017); the parameters above are constants of the
+ * method, fitted to no series. */
 typedef struct AnomalyDetector {
     Spread level, hours[ANOMALY_HOURS];
-    double level_error, hour_error; /* mean absolute residuals, clipped */
-    double recent;                  /* mean of the last few samples */
-    bool has_recent;
-    double evidence; /* mean residual of the short window */
-    Feature step, drift;
+    double recent[3]; /* the last samples since the start or a gap, a ring */
+    uint8_t recent_next, recent_count;
+    Feature step;
+    double evidence[2]; /* mean residual of the short window, against level, and level and hour */
+    Feature drift[2];   /* likewise; each learns what its own baseline leaves */
     uint32_t samples;
     TimeNs first;
 } AnomalyDetector;
 
 void anomaly_detector_init(AnomalyDetector *detector);
 
-/* The score of a sample: 1 is what a well-behaved signal passes once in false_alarm_ns. 0 while warming up
- * and while no period is known (`period_ns` 0). */
+/* The score of a sample: 1 is what a feature of a well-behaved signal passes once in false_alarm_ns. 0 while
+ * warming up and while no period is known (`period_ns` 0). */
 double anomaly_detector_score(AnomalyDetector *detector, const AnomalyParams *params, SampleStep step,
                               double period_ns, TimeNs time, double value);
 

@@ -24,12 +24,12 @@ typedef struct MonitorRule {
 
 typedef struct MonitorRules {
     bool anomaly;            /* watch every number for anomalies */
-    double false_alarm_days; /* of a property: mean time between its chance alarms; > 0 */
+    double false_alarm_days; /* of a feature of a property: mean time between chance alarms; > 0 */
     MonitorRule rules[MONITOR_RULES_MAX];
     uint32_t rule_count;
 } MonitorRules;
 
-/* What holds without configuration: anomalies, a chance alarm in 30 days a property. */
+/* What holds without configuration: anomalies, of each feature of a property a chance alarm in 30 days. */
 void monitor_rules_default(MonitorRules *out_rules);
 
 /* Reads `section` of an INI file over the defaults. Texts live where the configuration does. Keys:

@@ -8,22 +8,26 @@ confirmed (server/admin/GATEWAY.md has the requests). Then it does what it shoul
   http_service.py [options] -- PROGRAM [ARGUMENT...]   starts PROGRAM, which prints "http on HOST:PORT"
   http_service.py [options] --url http://127.0.0.1:PORT
 
-With dtmv-server: a tokens file with a line "http/mean HASH" (printf %s TOKEN | b2sum -l 256), and
-  http_service.py --token TOKEN --system plant --thing ID --property NAME --limit 0 --action NAME --value 1 -- \\
-      dtmv-server --http 0 ...
+With --server, PROGRAM is dtmv-server. By hand: a tokens file with a line "http/mean HASH" (printf %s TOKEN | b2sum -l 256),
+dtmv-server --http 8080 --service-tokens FILE, and
+  http_service.py --token TOKEN --property power --limit 0 --action setSpeed --value 900 --url http://127.0.0.1:8080
 """
 import argparse
+import atexit
 import base64
 import collections
 import concurrent.futures
+import hashlib
 import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -201,6 +205,7 @@ def actuate(gateway, stream, options):
             states.append(message)
     words = [state["state"] for state in states]
     check(words and words[-1] == "confirmed", f"the command came to {words}: {states[-1:]}")
+    trace_holds(gateway, "SII_COMMAND_STATE")
     status, answer = gateway.json("GET", f"/api/commands/{command}")
     check(status == 200 and answer["state"] == "confirmed", f"command: {status} {answer}")
     status, answer = gateway.json("POST", "/api/invoke", invoke)
@@ -213,11 +218,14 @@ def service(gateway, options):
         "name": options.name, "title": "Moving mean", "version": "1", "token": options.token, "provides": ["moving-mean"]})
     check(status == 201, f"registration: {status} {answer}")
     gateway.key = answer["session"]
+    trace_holds(gateway, "SII_REGISTER")
     discover(gateway, options)
+    trace_holds(gateway, "SII_DISCOVER", "SII_DESCRIBE")
     rights = ["read"] + (["actuate"] if options.action else [])
     for right in rights: # separate rights, separate grants
         status, answer = gateway.json("POST", "/api/access", {"system": options.system, "rights": [right]})
         check(status == 200 and answer["rights"] == [right], f"access to {right}: {status} {answer}")
+    trace_holds(gateway, "SII_ACCESS")
     stream = gateway.stream()
     check(stream.status == 101, f"stream: {stream.status}")
     check(stream.receive()["type"] == "open", "the stream does not say that it is open")
@@ -226,31 +234,39 @@ def service(gateway, options):
         actuate(gateway, stream, options)
     status, _ = gateway.json("POST", "/api/alarm", {**alarm, "active": False, "text": "over"})
     check(status == 202, "the alarm could not be ended")
-    trace_holds(gateway, ["SII_REGISTER", "SII_DISCOVER", "SII_DESCRIBE", "SII_ACCESS", "SII_SUBSCRIBE", "SII_ALARM"] +
-                (["SII_INVOKE"] if options.action else []))
+    trace_holds(gateway, "SII_ALARM")
     return stream
 
 
-def trace_holds(gateway, names):
-    """Each message was seen on the bus; the trace keeps the last ones only, so early ones may have left it."""
-    status, text, _ = gateway.request("GET", "/api/trace?count=1000")
-    if status == 404:
-        print("this server keeps no trace: not looked at")
-        return
-    json.loads(text)
-    deadline = time.monotonic() + 5
-    while status == 200 and names[-1].encode() not in text and time.monotonic() < deadline:
-        time.sleep(0.05)
+def trace_holds(gateway, *names):
+    """These messages were seen on the bus. The trace keeps the last thousand or so: to be asked soon after them."""
+    deadline = time.monotonic() + 2
+    while True:
         status, text, _ = gateway.request("GET", "/api/trace?count=1000")
-    missing = [name for name in names if name.encode() not in text]
-    check(status == 200 and not missing, f"the trace ({status}) lacks {missing}")
-    print(f"the trace holds {len(names)} kinds of message")
+        check(status == 200, f"the trace: {status}")
+        seen = {message["message"] for message in json.loads(text)["messages"]}
+        if set(names) <= seen:
+            return
+        check(time.monotonic() < deadline, f"the trace lacks {set(names) - seen}")
+        time.sleep(0.02)
 
 
 # ---- metrics, as a scraper reads them ----
 
 SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\"n])*",?)*\})? '
                     r'(NaN|[+-]Inf|[+-]?[0-9.]+(?:e[+-]?[0-9]+)?)$')
+
+
+def own_alarm(gateway):
+    """The rule that prepare_server wrote has raised an alarm, and the metaverse system has it."""
+    deadline = time.monotonic() + 20
+    while True:
+        text = gateway.request("GET", "/metrics", key="")[1].decode()
+        if re.search(r"^dtmv_service_raised_total [1-9]", text, re.M) and re.search(r"^dtmv_metaverse_alarms [1-9]", text, re.M):
+            print("the condition monitoring has raised an alarm by its rule")
+            return
+        check(time.monotonic() < deadline, "no alarm of the condition monitoring")
+        time.sleep(0.2)
 
 
 def check_metrics(gateway):
@@ -445,6 +461,26 @@ def start(command):
     return fail(f"{command[0]} did not say where it listens: {''.join(lines)}")
 
 
+def prepare_server(options):
+    """A folder for what the server keeps, and tokens: one that is good, one that was."""
+    folder = tempfile.mkdtemp(prefix="dtmv-e2e-http-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["XDG_CONFIG_HOME"] = folder
+    options.expired = "expired-secret"
+    with open(os.path.join(folder, "tokens"), "w", encoding="ascii") as tokens:
+        for name, token, expires in ((options.name, options.token, ""), (options.name + "-2", options.expired, "1600000000")):
+            tokens.write(f"http/{name} {hashlib.blake2b(token.encode(), digest_size=32).hexdigest()} {expires}\n")
+    bad = os.path.join(folder, "bad.ini")
+    with open(bad, "w", encoding="ascii") as rules:
+        rules.write("[service]\nthreshold = hot * power 9 1 0 0\n")
+    ended = subprocess.run(options.program + ["--port", "0", "--service-rules", bad], capture_output=True, text=True, timeout=20)
+    check(ended.returncode in (2, 3) and "bad.ini:2: threshold: the low limit is not below the high one" in ended.stderr,
+          f"bad rules: {ended.returncode} {ended.stderr}")
+    with open(os.path.join(folder, "rules.ini"), "w", encoding="ascii") as rules:
+        rules.write(f"[service]\nthreshold = running {options.thing} {options.property} - {options.limit} 0 1\n")
+    options.program += ["--service-rules", rules.name, "--http", "0", "--port", "0", "--log-level", "warning", "--service-tokens", tokens.name]
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--url")
@@ -458,16 +494,24 @@ def main():
     parser.add_argument("--action", default="", help="nothing is invoked without it")
     parser.add_argument("--value", type=json.loads)
     parser.add_argument("--example-only", action="store_true", help="does nothing bad")
+    parser.add_argument("--server", action="store_true", help="PROGRAM is dtmv-server: with tokens and a folder of its own")
     parser.add_argument("program", nargs="*")
     options = parser.parse_args()
+    if options.server:
+        prepare_server(options)
     program, url = start(options.program) if options.program else (None, options.url)
     check(url, "name a program or give --url")
     try:
         gateway = Gateway(url)
-        check(gateway.request("GET", "/healthz", key="")[0] == 200, "the server is not healthy")
+        deadline = time.monotonic() + 10 # it listens before its systems have registered
+        while (health := gateway.request("GET", "/healthz", key=""))[0] != 200:
+            check(time.monotonic() < deadline, f"the server is not healthy: {health[1]}")
+            time.sleep(0.1)
         stream = service(gateway, options)
         stream.close()
         check_metrics(gateway)
+        if options.server:
+            own_alarm(gateway)
         if not options.example_only:
             hostile(gateway, options)
             check_metrics(gateway)

@@ -178,6 +178,41 @@ static void an_unusual_value_scores_and_usual_ones_do_not(void **state)
     assert_true(chance <= 10); /* 20 runs of 15 days at one in 30 days */
 }
 
+/* What is usual at noon comes at midnight, and comes slowly, so that no step tells of it. */
+static void the_hour_of_the_day_counts(void **state)
+{
+    (void)state;
+    Signal signal;
+    signal_begin(&signal, 6);
+    while (signal.time % (1440 * TIME_MINUTE) > 10 * TIME_MINUTE) {
+        play(&signal, 1, 0);
+    }
+    play(&signal, 288 * 20 + 288 / 2, 0); /* to noon */
+    signal.highest = 0;
+    play(&signal, 288 / 4, 0); /* to where the course is lowest */
+    assert_true(signal.highest < 1);
+    for (int i = 0; i < 24; i++) {
+        play(&signal, 2, (double)i * 0.8);
+    }
+    assert_true(signal.highest >= 1);
+}
+
+static void outliers_do_not_hide_what_follows(void **state)
+{
+    (void)state;
+    Signal signal;
+    signal_begin(&signal, 7);
+    play(&signal, 288 * 5, 0);
+    for (int i = 0; i < 20; i++) {
+        play(&signal, 1, 1e6);
+        play(&signal, 15, 0);
+    }
+    play(&signal, 288, 0);
+    signal.highest = 0;
+    play(&signal, 3, 60);
+    assert_true(signal.highest >= 1);
+}
+
 static void gaps_duplicates_and_wild_stamps_do_no_harm(void **state)
 {
     (void)state;
@@ -223,6 +258,8 @@ int main(void)
         cmocka_unit_test(a_threshold_has_hysteresis),
         cmocka_unit_test(a_latch_holds_and_does_not_chatter),
         cmocka_unit_test(an_unusual_value_scores_and_usual_ones_do_not),
+        cmocka_unit_test(the_hour_of_the_day_counts),
+        cmocka_unit_test(outliers_do_not_hide_what_follows),
         cmocka_unit_test(gaps_duplicates_and_wild_stamps_do_no_harm),
         cmocka_unit_test(a_constant_learns_nothing_strange),
     };
