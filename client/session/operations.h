@@ -6,11 +6,10 @@
 #include "shared/model/world.h"
 #include "shared/wire/messages.h"
 
-#define OPERATIONS_COMMANDS_MAX 128u /* beyond, those that ended first are forgotten, then those of others \
-                                      */
-#define OPERATIONS_ALARMS_MAX  256u
-#define OPERATIONS_UNBOUND_MAX 1024u
-#define OPERATIONS_KEPT        (20 * TIME_SECOND) /* how long a command is listed after its end */
+#define OPERATIONS_COMMANDS_MAX 128u /* beyond, what ended is forgotten, then what is of others */
+#define OPERATIONS_ALARMS_MAX   256u
+#define OPERATIONS_UNBOUND_MAX  1024u
+#define OPERATIONS_KEPT         (20 * TIME_SECOND) /* how long a command is listed after its end */
 
 typedef struct SessionCommand {
     InvokeMessage asked; /* id, thing, action; of an own command also its value */

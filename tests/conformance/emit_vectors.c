@@ -1,6 +1,7 @@
 /* emit_vectors.c - what the program puts on the wire, as JSON lines for verify_protocol.py: the message
  * table, encoded messages and snapshots with their content, damaged ones with the status they must get. With
- * "--corpus FOLDER" it writes the seeds of the fuzzers message, snapshot and replica instead. */
+ * "--corpus FOLDER" it writes the seeds of the fuzzers message, snapshot and replica instead. One
+ * file, and so a long one: every kind of message is filled, printed and damaged by the same few lines. */
 #include "shared/base/log.h"
 #include "shared/wire/clock_sync.h"
 #include "shared/wire/messages.h"
