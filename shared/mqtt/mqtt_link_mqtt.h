@@ -37,7 +37,8 @@ typedef struct MqttLinkConfig {
 /* Starts connecting; whether the broker is there is told by the link's status. STATUS_INVALID_ARGUMENT
  * (config), STATUS_NOT_FOUND (a TLS file that cannot be read), STATUS_OUT_OF_MEMORY, STATUS_IO_ERROR (no
  * thread), with `diag`. The caller owns *out_link (ops->destroy, which sends what is on its way, for 200 ms
- * at most, and says goodbye; the will is not published then). */
+ * at most, and says goodbye; the will is not published then. A name that is being looked up is waited for).
+ */
 NODISCARD Status mqtt_link_open(const MqttLinkConfig *config, MqttLink *out_link, Diag *diag);
 
 #endif
