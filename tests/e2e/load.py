@@ -16,7 +16,7 @@ from harness import check
 
 KEYS = ("clients twins kB_s_client server_cpu_pct us_per_packet ns_per_visible_object tick_ms_p50 tick_ms_p99 rss_mb "
         "verified_clients visible_mean visible_min visible_max input_rate_hz change_rate commit compiler cpu").split()
-PHASES = {"tick", "receive", "sense", "integrate", "step", "replicate", "cells", "fan_out", "encode", "send"}
+PHASES = {"tick", "receive", "sense", "exchange", "integrate", "step", "replicate", "cells", "fan_out", "encode", "send"}
 
 
 def run(bench, folder, name, *options):
