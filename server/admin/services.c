@@ -56,6 +56,11 @@ void outside_systems(Admin *admin, Session *session, const HttpRequest *request,
 void outside_models(Admin *admin, Session *session, const HttpRequest *request, const char *name)
 {
     uint64_t number = 0;
+    if (system_name_valid(name) && !outside_grant(admin, session, name, RIGHT_READ)) {
+        admin_reply_error(admin, request->exchange, 403,
+                          "there is no grant to read %s: ask for access first (POST /api/access)", name);
+        return;
+    }
     Status status = consumer_describe(session->consumer, name, &number);
     await(admin, session, request, EXCHANGE_MODELS, status, number);
 }
@@ -287,7 +292,8 @@ void outside_invoke(Admin *admin, Session *session, const HttpRequest *request, 
     const SessionGrant *grant = outside_grant(admin, session, wanted.system, RIGHT_ACTUATE);
     if (!grant) {
         admin_reply_error(admin, request->exchange, 403,
-                          "there is no grant to actuate %s: ask for access first", wanted.system);
+                          "there is no grant to actuate %s: ask for access first (POST /api/access)",
+                          wanted.system);
         return;
     }
     command = new_command(admin, session, &wanted);

@@ -176,8 +176,8 @@ static void follow(Admin *admin, Session *session, const char *name)
     if (system->stage == FOLLOW_DESCRIBING) {
         return;
     }
-    if (system->models) {
-        subscribe(admin, session, system);
+    if (system->models || !outside_grant(admin, session, name, RIGHT_READ)) {
+        subscribe(admin, session, system); /* or says what is missing: without a grant there are no models */
         return;
     }
     Status status = consumer_describe(session->consumer, name, &system->request);

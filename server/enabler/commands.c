@@ -186,6 +186,7 @@ typedef struct Invocation {
     uint32_t thing_index;
     const ThingModel *model;
     const Action *does;
+    char range[REASON_TEXT_SIZE]; /* why the value is refused, when it is out of range */
 } Invocation;
 
 static void read_invocation(const JsonNode *root, Invocation *out)
@@ -228,6 +229,27 @@ static const char *right_refused(Enabler *enabler, const Request *request, const
     return grant_covers(grant, invocation->thing) ? NULL : "the grant does not cover that thing";
 }
 
+/* "140 % is outside 0..100 %", or "-3 is below 0" where there is one limit only. */
+static const char *say_range(Invocation *invocation)
+{
+    const Action *action = invocation->does;
+    const char *unit = action->input_unit ? action->input_unit : "";
+    const char *space = unit[0] ? " " : "";
+    double value = invocation->value.number, low = action->input_minimum, high = action->input_maximum;
+    if (value >= low && value <= high) {
+        snprintf(invocation->range, sizeof invocation->range, "%.10g%s%s is no whole number", value, space,
+                 unit);
+    } else if (isfinite(low) && isfinite(high)) {
+        snprintf(invocation->range, sizeof invocation->range, "%.10g%s%s is outside %.10g..%.10g%s%s", value,
+                 space, unit, low, high, space, unit);
+    } else {
+        snprintf(invocation->range, sizeof invocation->range, "%.10g%s%s is %s %.10g%s%s", value, space, unit,
+                 value < low ? "below" : "above", value < low ? low : high, space, unit);
+    }
+    trim_text(invocation->range);
+    return invocation->range;
+}
+
 /* NULL, or why there is no such deed; finds what it is about. */
 static const char *deed_refused(Enabler *enabler, Invocation *invocation)
 {
@@ -251,7 +273,7 @@ static const char *deed_refused(Enabler *enabler, Invocation *invocation)
     case STATUS_OK:
         return NULL;
     case STATUS_OUT_OF_RANGE:
-        return "the value is outside what the action takes";
+        return say_range(invocation);
     default:
         return invocation->does->has_input ? "the action needs a value of its type"
                                            : "the action takes no value";
@@ -276,6 +298,9 @@ static const char *state_refused(const Invocation *invocation)
         }
     }
     const Interlock *blocked = action_blocked(invocation->model, invocation->does, now);
+    if (blocked && !twin->values_known && now[blocked->property].quality == QUALITY_NONE) {
+        return "the values of the digital twin system are not known yet: try again in a moment";
+    }
     return blocked ? blocked->text : NULL;
 }
 

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#define MODELS_LISTED_MAX 256u /* of one system: what surely goes into one body */
+
 #define PAGE_SIZE ((size_t)512 << 10) /* with the largest model still below BUS_BODY_MAX */
 
 _Static_assert(PAGE_SIZE + PUBLICATION_MODEL_SIZE + 4096 < BUS_BODY_MAX, "a page must fit a message");
@@ -30,7 +32,7 @@ static json_t *entry_of(const System *system)
 static json_t *models_of(const System *system)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < system->live.model_count; i++) {
+    for (uint32_t i = 0; i < system->live.model_count && i < MODELS_LISTED_MAX; i++) {
         const ThingModel *model = &system->live.models[i];
         (void)json_array_append_new(list, json_pack("{s:s,s:I,s:I}", "title", model->title, "properties",
                                                     (json_int_t)model->property_count, "actions",

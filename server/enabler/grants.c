@@ -263,7 +263,8 @@ static void give_grant(Enabler *enabler, PendingAccess *pending, uint32_t rights
         enabler->next_expiry = grant->stored.expires;
     }
     enabler->counters.grants_given++;
-    enabler->systems[pending->system].values_wanted |= (rights & RIGHT_ACTUATE) != 0;
+    System *twin = &enabler->systems[pending->system];
+    twin->values_wanted = twin->values_wanted || ((rights & RIGHT_ACTUATE) != 0 && !twin->values_known);
     audit_grant(enabler, &grant->stored, "access", "allowed", reason);
     answer_grant(enabler, &enabler->systems[pending->consumer], pending->request, grant);
     release_question(enabler, pending);
@@ -378,6 +379,10 @@ void grant_end(Enabler *enabler, Grant *grant, const char *what, const char *rea
     grant->dirty = enabler->grants_changed = true;
     grant->stored.ended = true;
     routes_drop_grant(enabler, (uint32_t)(grant - enabler->grants));
+    System *twin = system_find(enabler, grant->stored.system);
+    if (twin && twin->values_wanted) {
+        twin->values_wanted = grants_any(enabler, NULL, grant->stored.system, RIGHT_ACTUATE);
+    }
     audit_grant(enabler, &grant->stored, what, "done", reason);
     const System *consumer = system_find(enabler, grant->stored.consumer);
     if (!consumer) {

@@ -172,7 +172,7 @@ static void begin_anew(Enabler *enabler, System *system, bool same_session)
         commands_fail(enabler, system->stored.name, "the digital twin system has started anew");
         system->published = false;
     }
-    routes_wait(system);
+    routes_wait(enabler, system);
 }
 
 static void take_registration(Enabler *enabler, const Request *request, Registration *wanted, System *system)
@@ -275,11 +275,9 @@ static Status go_live(Enabler *enabler, System *system)
         routes_drop_twin(system);
         system->publication_dirty = true;
         commands_fail(enabler, system->stored.name, "the digital twin system has published other models");
-    } else {
-        routes_wait(system);
     }
+    routes_wait(enabler, system);
     system->published = true;
-    system->values_wanted = grants_any(enabler, NULL, system->stored.name, RIGHT_ACTUATE);
     set_schema(enabler, system, true);
     if (system->up && changed) {
         tell_state(enabler, system, false, "it has published other models");
@@ -350,7 +348,7 @@ static void go_down(Enabler *enabler, System *system, const char *reason)
     if (system->stored.kind == SYSTEM_TWIN) {
         commands_fail(enabler, system->stored.name, reason);
         grants_forget_questions(enabler, system_index(enabler, system));
-        routes_wait(system);
+        routes_wait(enabler, system);
     }
     tell_state(enabler, system, false, reason);
 }

@@ -49,11 +49,13 @@ void routes_drop_twin(System *twin)
     }
 }
 
-void routes_wait(System *twin)
+void routes_wait(Enabler *enabler, System *twin)
 {
     for (uint32_t i = 0; i < twin->subscription_count; i++) {
         twin->subscriptions[i].waiting = true;
     }
+    twin->values_known = false;
+    twin->values_wanted = grants_any(enabler, NULL, twin->stored.name, RIGHT_ACTUATE);
     twin->snapshot_asked = TIME_NONE;
 }
 
@@ -275,18 +277,19 @@ void route_sync(Enabler *enabler, System *twin, const SyncBatch *given)
     const SyncBatch *batch = check_samples(enabler, twin, given);
     if (!batch) {
         enabler->counters.syncs_dropped++;
-        routes_wait(twin);
+        routes_wait(enabler, twin);
         return;
     }
     keep_values(twin, batch);
     if (batch->snapshot) {
+        twin->values_known = true;
         twin->values_wanted = false;
         twin->snapshot_asked = TIME_NONE;
     }
     send_all(enabler, twin, batch);
 }
 
-/* Asks twin systems for all values where someone waits for them. */
+/* Asks twin systems for all values where someone waits for them, or their interlocks have to be judged. */
 void routing_tick(Enabler *enabler)
 {
     for (uint32_t i = 0; i < enabler->config.systems_max; i++) {

@@ -43,6 +43,7 @@ typedef struct System {
     TimeNs source_clock;
     Subscription *subscriptions;
     uint32_t subscription_count, subscription_capacity;
+    bool values_known;  /* `values` are all there are: a snapshot has come, and nothing was missed since */
     bool values_wanted; /* for the interlocks of those who may actuate, whether anybody subscribes or not */
     TimeNs snapshot_asked; /* monotonic; TIME_NONE: none is on its way */
 } System;
@@ -213,10 +214,11 @@ void handle_describe(Enabler *enabler, Request *request);
 
 void handle_access(Enabler *enabler, Request *request);
 void handle_authenticated(Enabler *enabler, Request *request);
+/* Whether `consumer` (NULL: anybody) has a good grant with `right` for `system`, or for some of its things.
+ */
+bool grants_any(const Enabler *enabler, const char *consumer, const char *system, uint32_t right);
 /* The grant called `id` when `consumer` holds it for `system` with `right`, and it is good now; NULL and why
  * not in *out_reason (static). */
-/* Whether `consumer` (NULL: anybody) has a good grant with `right` for `system`. */
-bool grants_any(const Enabler *enabler, const char *consumer, const char *system, uint32_t right);
 Grant *grant_find(Enabler *enabler, const char *id, const System *consumer, const char *system,
                   uint32_t right, const char **out_reason);
 bool grant_covers(const Grant *grant, const char *thing);
@@ -235,8 +237,8 @@ void route_sync(Enabler *enabler, System *twin, const SyncBatch *given);
 void routes_drop_grant(Enabler *enabler, uint32_t grant);
 void routes_drop_consumer(Enabler *enabler, uint32_t consumer);
 void routes_drop_twin(System *twin);
-/* Every subscriber needs all values again. */
-void routes_wait(System *twin);
+/* Every subscriber, and the enabler where somebody may actuate, needs all values again. */
+void routes_wait(Enabler *enabler, System *twin);
 void routing_tick(Enabler *enabler);
 /* NULL: not subscribed. */
 const Subscription *route_of(const System *twin, uint32_t consumer);

@@ -378,6 +378,9 @@ static void on_systems(Metaverse *metaverse, const ConsumerEvent *event)
             return;
         }
     }
+    if (event->request != integration->discovery) {
+        return; /* an answer that is not waited for any more, about one system maybe: no list of all */
+    }
     integration->discovery = 0;
     integration->service_count = 0;
     for (uint32_t i = 0; i < event->system_count; i++) {
@@ -414,7 +417,7 @@ static void on_revoked(Metaverse *metaverse, const ConsumerEvent *event)
 {
     for (uint32_t i = 0; i < LINKS_MAX; i++) {
         SystemLink *link = &metaverse->integration.links[i];
-        if (link->stage >= LINK_SUBSCRIBING && strcmp(link->grant, event->grant.grant) == 0) {
+        if (link->stage >= LINK_DESCRIBING && strcmp(link->grant, event->grant.grant) == 0) {
             link->rights = 0;
             make_stale(metaverse, link);
             step_failed(metaverse, link,

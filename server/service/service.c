@@ -13,10 +13,9 @@
 #define DISCOVER_EVERY (30 * TIME_SECOND) /* a missed SYSTEM_STATE is made good for so soon */
 #define RENEW_BEFORE   (60 * TIME_SECOND)
 
-/* How far a twin system has come on its way to being watched; each but the last is left by asking for the
- * next thing, and by its answer. */
-/* What is known of a twin system: that it is there, that we may read, its models; then it is watched.
- * RENEWING: watched, while another grant is asked for. */
+/* How far a twin system has come on its way to being watched: it is there, it may be read, its models are
+ * known; each but WATCHED is left by asking for the next thing, and by its answer. RENEWING: watched, while
+ * another grant is asked for. */
 typedef enum Stage { STAGE_SEEN, STAGE_GRANTED, STAGE_DESCRIBED, STAGE_WATCHED, STAGE_RENEWING } Stage;
 
 typedef struct TwinSeen {

@@ -282,7 +282,10 @@ static void take_published(TwinLink *link, const BusMessage *message, const Json
     json_known_keys(root, keys);
     if (root->document->status == STATUS_OK && message->correlation == link->publish_correlation &&
         link->registered && !link->publishing) {
-        link->counters.publications += !link->published;
+        if (!link->published) { /* what was asked before is asked of another publication */
+            link->asked = link->snapshot_wanted = false;
+            link->counters.publications++;
+        }
         link->published = true;
     }
 }

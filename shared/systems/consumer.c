@@ -205,7 +205,7 @@ Status consumer_inspect(Consumer *consumer, const char *system, uint64_t *out_re
     if (!system_name_valid(system)) {
         return STATUS_INVALID_ARGUMENT;
     }
-    Status status = new_request(consumer, MII_DISCOVER, "", &request);
+    Status status = new_request(consumer, MII_DISCOVER, system, &request);
     if (status != STATUS_OK) {
         return status;
     }

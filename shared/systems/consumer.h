@@ -30,7 +30,7 @@ typedef struct SystemEntry { /* of a discovery */
     SystemKind kind;
     bool up;
     uint32_t things;
-    uint32_t models; /* kinds of things; 0 unless inspected */
+    uint32_t models; /* kinds of things, as far as they are listed; 0 unless inspected */
 } SystemEntry;
 
 /* What a twin system has published, kept by the consumer while it lives; replaced by a later CONSUMER_MODELS.
@@ -45,7 +45,7 @@ typedef struct SystemModels {
 #define CONSUMER_EVENT_TABLE(X)                                                                 \
     X(REGISTERED) /* also after the enabler or the bus was away: subscribe again */             \
     X(LOST)       /* the enabler is away; values are as they were */                            \
-    X(SYSTEMS)    /* answer of consumer_discover */                                             \
+    X(SYSTEMS)    /* answer of consumer_discover and consumer_inspect */                        \
     X(MODELS)     /* answer of consumer_describe, all pages */                                  \
     X(GRANT)      /* answer of consumer_access */                                               \
     X(REFUSED)    /* answer of any of them, with reason */                                      \
@@ -109,7 +109,8 @@ bool consumer_registered(const Consumer *consumer);
  * STATUS_CAPACITY (too many unanswered). */
 NODISCARD Status consumer_discover(Consumer *consumer, const char *domain, SystemKind kind,
                                    uint64_t *out_request);
-/* The second stage: what models `system` has. The answer is SYSTEMS with that one. */
+/* The second stage: what models `system` has. The answer is SYSTEMS with that one, and no other. Also
+ * STATUS_INVALID_ARGUMENT (no name of a system). */
 NODISCARD Status consumer_inspect(Consumer *consumer, const char *system, uint64_t *out_request);
 /* Delivers the models, to those who have been granted to read. */
 NODISCARD Status consumer_describe(Consumer *consumer, const char *system, uint64_t *out_request);

@@ -188,6 +188,10 @@ static bool read_systems(Consumer *consumer, const JsonNode *root, Request *requ
         JsonNode element = json_element(&systems, i);
         read_entry(&element, &entries[i]);
     }
+    bool inspected = request->system[0] != '\0';
+    if (inspected && (count != 1 || strcmp(entries[0].name, request->system) != 0)) {
+        json_fail(root, STATUS_MALFORMED, "an answer about another system");
+    }
     event->type = CONSUMER_SYSTEMS;
     event->request = request->number;
     event->systems = entries;

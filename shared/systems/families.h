@@ -57,9 +57,9 @@ typedef enum Interface {
     X(33, MII_REGISTERED, "mii.registered/1", MII, ENABLER, METAVERSE)                                       \
     X(34, MII_REFUSED, "mii.refused/1", MII, ENABLER, METAVERSE)                                             \
     X(35, MII_HEARTBEAT, "mii.heartbeat/1", MII, METAVERSE, ENABLER)                                         \
-    X(36, MII_DISCOVER, "mii.discover/1", MII, METAVERSE, ENABLER) /* 3, first stage: systems of a domain */ \
+    X(36, MII_DISCOVER, "mii.discover/1", MII, METAVERSE, ENABLER) /* 3, two stages: a domain's, then one */ \
     X(37, MII_SYSTEMS, "mii.systems/1", MII, ENABLER, METAVERSE)                                             \
-    X(38, MII_DESCRIBE, "mii.describe/1", MII, METAVERSE, ENABLER) /* 3, second: the models of one */        \
+    X(38, MII_DESCRIBE, "mii.describe/1", MII, METAVERSE, ENABLER) /* 5: asks for the models of one */       \
     X(39, MII_MODELS, "mii.models/1", MII, ENABLER, METAVERSE)     /* 5 */                                   \
     X(40, MII_ACCESS, "mii.access/1", MII, METAVERSE, ENABLER)     /* 4, for a user */                       \
     X(41, MII_GRANT, "mii.grant/1", MII, ENABLER, METAVERSE)                                                 \

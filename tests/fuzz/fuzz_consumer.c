@@ -90,6 +90,7 @@ static void ask(Fixture *f)
     (void)!consumer_access(f->consumer, "a", RIGHT_READ, &(SystemUser){ "u", "", "viewer" }, &request);
     (void)!consumer_subscribe(f->consumer, "a", COMMAND, &request);
     (void)!consumer_invoke(f->consumer, &invoke, &request);
+    (void)!consumer_inspect(f->consumer, "a", &request);
 }
 
 static void say(Fixture *f, FamilyId id, uint64_t correlation, Bytes members)

@@ -91,6 +91,7 @@ typedef struct Fixture {
     TwinSystem *twin;
     Device device;
     TimeNs now;
+    unsigned snapshots_asked;
 } Fixture;
 
 /* A final state that is told stays. */
@@ -124,6 +125,8 @@ static void tick(Fixture *f)
             hear_state(f, event.message.body);
         }
         require(event.type != BUS_REFUSED);
+        /* Nothing is sent that nobody has asked for. */
+        require(event.type != BUS_MESSAGE || event.message.id != DII_SYNC || f->snapshots_asked > 0);
     }
     require(twin_reported(f->twin, 0, 0)->code == 123);
 }
@@ -139,6 +142,7 @@ static void say(Fixture *f, FamilyId id, uint64_t correlation, Bytes members)
                            .to = "plant",
                            .correlation = correlation,
                            .body = bytes_of(body, (size_t)head + members.size + 1) };
+    f->snapshots_asked += id == DII_SNAPSHOT;
     (void)!bus_send(f->hub, &message);
 }
 

@@ -1,7 +1,8 @@
 /* Any sequence of messages from two twin systems, two metaverse systems and a service, with time, lost
  * connections, revocations and restarts between them, in a few shapes that get far and as raw bodies that
  * need not be JSON. Whatever comes: a command has one final state and is passed on once, by a grant to
- * actuate; nobody gets a sample that a grant to read, good at that moment, does not cover. */
+ * actuate; nobody gets a sample that a grant to read, good at that moment, does not cover, nor the models of
+ * a system without such a grant; and no values are asked for before somebody may read or actuate. */
 #include "server/enabler/enabler.h"
 #include "server/enabler/store_memory.h"
 #include "shared/model/json.h"
@@ -44,6 +45,7 @@ typedef struct SeenCommand {
 typedef struct Peer {
     Bus bus;
     uint64_t question; /* of the last DII_AUTHENTICATE */
+    bool asked;        /* for all values, since the last poll_all */
 } Peer;
 
 typedef struct Model {
@@ -186,6 +188,18 @@ static void see_sync(const Model *model, const BusMessage *message, size_t peer)
     }
 }
 
+/* Somebody has a good grant with one of `rights` for `system`; `consumer` NULL: whoever. */
+static bool may(const Model *model, const char *consumer, const char *system, uint32_t rights)
+{
+    bool any = model->grant_count == GRANTS_MAX;
+    for (size_t i = 0; i < model->grant_count && !any; i++) {
+        const SeenGrant *grant = &model->grants[i];
+        any = good(model, grant, rights) && strcmp(grant->system, system) == 0 &&
+              (!consumer || strcmp(grant->consumer, consumer) == 0);
+    }
+    return any;
+}
+
 static void see(Model *model, const BusMessage *message, size_t peer)
 {
     if (message->sync) {
@@ -198,6 +212,13 @@ static void see(Model *model, const BusMessage *message, size_t peer)
     switch (message->id) {
     case DII_AUTHENTICATE:
         model->peers[peer].question = message->correlation;
+        break;
+    case DII_SNAPSHOT:
+        model->peers[peer].asked = true;
+        break;
+    case MII_MODELS:
+    case SII_MODELS:
+        require(may(model, roles[peer].name, text_of(body, "system"), RIGHT_READ));
         break;
     case DII_COMMAND:
         see_command(model, body, peer);
@@ -225,6 +246,10 @@ static void poll_all(Model *model)
                 see(model, &event.message, i);
             }
         }
+    }
+    for (size_t i = 0; i < PEERS; i++) { /* the grant may have been told after the question, to another */
+        require(!model->peers[i].asked || may(model, NULL, roles[i].name, RIGHT_READ | RIGHT_ACTUATE));
+        model->peers[i].asked = false;
     }
 }
 
@@ -395,6 +420,18 @@ static void say_alarm(Model *model, size_t peer, uint8_t choice)
         choice & 3, choice & 4 ? "true" : "false");
 }
 
+/* Either stage of what is known of a system: what models it has, and the models. */
+static void say_question(Model *model, size_t peer, uint8_t choice)
+{
+    const char *system = roles[choice & 3].name;
+    if (choice & 4) {
+        say_text(model, peer, as_of(peer, MII_DISCOVER), 8, ",\"system\":\"%s\"", system);
+    } else {
+        say_text(model, peer, as_of(peer, MII_DESCRIBE), 9,
+                 ",\"system\":\"%s\",\"first_model\":0,\"first_thing\":0", system);
+    }
+}
+
 /* A message of any family, with bytes of the input for a body, or members for an object that is otherwise
  * right. */
 static void say_raw(Model *model, size_t peer, Input *input)
@@ -469,7 +506,11 @@ static void step(Model *model, Input *input)
         say_state(model, twin, choice, take(input));
         break;
     case 8:
-        say_alarm(model, 4, choice);
+        if (choice & 8) {
+            say_question(model, consumer, choice);
+        } else {
+            say_alarm(model, 4, choice);
+        }
         break;
     case 9:
         say_raw(model, peer, input);

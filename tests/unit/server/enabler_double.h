@@ -27,12 +27,13 @@ static const char double_td[] =
 
 typedef struct EnablerDouble {
     Bus hub;
-    const char *token;   /* that a registration must bring; NULL: none is looked at */
-    bool silent;         /* answers nothing */
-    bool refuse_access;  /* no grants */
-    bool other_things;   /* publishes a second pump */
-    bool twin_down;      /* the plant is not there */
-    int64_t grant_until; /* Unix ns */
+    const char *token;             /* that a registration must bring; NULL: none is looked at */
+    bool silent;                   /* answers nothing */
+    bool refuse_access;            /* no grants */
+    bool other_things;             /* publishes a second pump */
+    bool twin_down;                /* the plant is not there */
+    int64_t grant_until;           /* Unix ns */
+    char reader[SYSTEM_NAME_SIZE]; /* who has been granted to read last */
     char subscriber[SYSTEM_NAME_SIZE];
     bool snapshot_due;
     int64_t speed;
@@ -88,6 +89,10 @@ static void double_systems(EnablerDouble *self, const BusMessage *message)
 
 static void double_models(EnablerDouble *self, const BusMessage *message)
 {
+    if (strcmp(self->reader, message->from) != 0) {
+        double_refuse(self, message, "its models are for those who may read");
+        return;
+    }
     BodyWriter writer = body_begin(SII_MODELS);
     json_t *things = json_pack("[{s:s,s:s,s:i}]", "id", "pump-1", "title", "Pump 1", "model", 0);
     if (self->other_things) {
@@ -110,6 +115,10 @@ static void double_grant(EnablerDouble *self, const BusMessage *message, json_t 
     if (self->refuse_access) {
         double_refuse(self, message, "no access for that user");
         return;
+    }
+    const char *right = json_string_value(json_array_get(json_object_get(body, "rights"), 0));
+    if (right && strcmp(right, "read") == 0) {
+        snprintf(self->reader, sizeof self->reader, "%s", message->from);
     }
     BodyWriter writer = body_begin(SII_GRANT);
     body_text(&writer, "grant", DOUBLE_GRANT);

@@ -51,13 +51,15 @@ __attribute__((unused)) static const char plant_model[] =
     "\"pressure\":{\"type\":\"number\",\"multipleOf\":0.1,\"dtmv:period\":1},"
     "\"mode\":{\"type\":\"string\",\"enum\":[\"AUTO\",\"HAND\"]}},"
     "\"actions\":{"
-    "\"set\":{\"input\":{\"type\":\"number\",\"minimum\":0,\"maximum\":100},\"dtmv:target\":\"position\","
+    "\"set\":{\"input\":{\"type\":\"number\",\"minimum\":0,\"maximum\":100,\"unit\":\"%\"},\"dtmv:target\":"
+    "\"position\","
     "\"dtmv:timeout\":3},"
     "\"start\":{\"dtmv:target\":\"running\",\"dtmv:value\":true,\"dtmv:interlocks\":[{\"property\":"
     "\"pressure\","
     "\"maximum\":6,\"text\":\"the pressure is too high\"}]},"
     "\"stop\":{\"dtmv:target\":\"running\",\"dtmv:value\":false,\"dtmv:emergency\":true},"
     "\"select\":{\"input\":{\"type\":\"string\"},\"dtmv:target\":\"mode\"},"
+    "\"step\":{\"input\":{\"type\":\"integer\",\"minimum\":1}},"
     "\"note\":{\"input\":{\"type\":\"string\"}}}}";
 
 enum { POSITION, RUNNING, PRESSURE, MODE };

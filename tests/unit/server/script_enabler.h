@@ -48,12 +48,15 @@ typedef struct ScriptEnabler {
     Bus hub;
     ScriptSystem systems[SCRIPT_SYSTEMS];
     uint32_t system_count;
-    bool described_first; /* models were asked for before access */
-    bool silent;          /* answers nothing */
-    bool holds_grants;    /* lets access requests wait until script_grant */
-    double grant_s;       /* life of grants; 0: an hour */
-    uint32_t registrations, discoveries, describes, reads, actuates, subscribes, refusals;
-    uint32_t grants; /* given, ever: their ids count */
+    bool silent;       /* answers nothing */
+    bool holds_grants; /* lets access requests wait until script_grant */
+    bool holds_models; /* does not answer DESCRIBE */
+    char steps[16]; /* the first ones asked for: a letter each, of DISCOVER, inspect (DISCOVER of a system),
+                     * ACCESS to read, MODELS (DESCRIBE), SUBSCRIBE */
+    double grant_s; /* life of grants; 0: an hour */
+    uint32_t registrations, discoveries, inspections, describes, reads, actuates, subscribes, refusals;
+    uint32_t grants;                   /* given, ever: their ids count */
+    bool read_granted[SCRIPT_SYSTEMS]; /* who may not read is told no models */
     char metaverse[SYSTEM_NAME_SIZE];
     char last_grant[GRANT_ID_SIZE];
     ScriptInvoke invokes[SCRIPT_INVOKES];
@@ -132,11 +135,34 @@ static inline void script_systems(ScriptEnabler *enabler, const char *domain, ui
     script_send(enabler, &writer, NULL, correlation);
 }
 
+static inline bool script_may_read(const ScriptEnabler *enabler, const char *name)
+{
+    const ScriptSystem *system = script_system(enabler, name);
+    return system != NULL && enabler->read_granted[system - enabler->systems];
+}
+
+/* The second stage: one system, and what models it has. */
+static inline void script_inspect(ScriptEnabler *enabler, const char *name, uint64_t correlation)
+{
+    const ScriptSystem *system = script_system(enabler, name);
+    if (system == NULL) {
+        script_refuse(enabler, correlation, "no such system");
+        return;
+    }
+    BodyWriter writer = body_begin(MII_SYSTEMS);
+    body_set(&writer, "systems",
+             json_pack("[{s:s,s:s,s:s,s:s,s:s,s:i,s:[],s:[{s:s,s:i,s:i}]}]", "name", system->name, "title",
+                       system->name, "kind", system_kind_name(system->kind), "domain", system->domain,
+                       "state", system->up ? "up" : "down", "things", (int)system->count, "provides",
+                       "models", "title", "Machine", "properties", 3, "actions", 2));
+    script_send(enabler, &writer, NULL, correlation);
+}
+
 static inline void script_models(ScriptEnabler *enabler, const char *name, uint64_t correlation)
 {
     const ScriptSystem *system = script_system(enabler, name);
-    if (system == NULL || !system->up) {
-        script_refuse(enabler, correlation, "no such system");
+    if (system == NULL || !system->up || !script_may_read(enabler, name)) {
+        script_refuse(enabler, correlation, "no such system, or no grant to read");
         return;
     }
     json_t *things = json_array();
@@ -179,10 +205,13 @@ static inline void script_access(ScriptEnabler *enabler, const json_t *root, uin
     const char *role = json_string_value(json_object_get(user, "role"));
     const char *name = json_string_value(json_object_get(user, "name"));
     bool actuate = strcmp(json_string_value(json_array_get(rights, 0)), "actuate") == 0;
-    enabler->described_first = enabler->reads == 0 && !actuate && enabler->describes > 0;
     enabler->reads += !actuate;
     enabler->actuates += actuate;
     if (!actuate) {
+        const ScriptSystem *asked = script_system(enabler, system);
+        if (asked != NULL) {
+            enabler->read_granted[asked - enabler->systems] = true;
+        }
         script_grant(enabler, system, name, RIGHT_READ, correlation);
     } else if (strcmp(role, "viewer") == 0) {
         script_refuse(enabler, correlation, "viewers may not operate");
@@ -209,10 +238,25 @@ static inline void script_note_invoke(ScriptEnabler *enabler, const json_t *root
     snprintf(invoke->system, sizeof invoke->system, "%s", json_string_value(json_object_get(root, "system")));
 }
 
+static inline void script_note_step(ScriptEnabler *enabler, FamilyId id, bool inspects)
+{
+    char letter = id == MII_DISCOVER    ? (inspects ? 'i' : 'd')
+                  : id == MII_ACCESS    ? 'a'
+                  : id == MII_DESCRIBE  ? 'm'
+                  : id == MII_SUBSCRIBE ? 's'
+                                        : '\0';
+    size_t length = strlen(enabler->steps);
+    if (letter != '\0' && length + 1 < sizeof enabler->steps) {
+        enabler->steps[length] = letter;
+        enabler->steps[length + 1] = '\0';
+    }
+}
+
 static inline void script_answer(ScriptEnabler *enabler, const BusMessage *message)
 {
     json_t *root = json_loadb((const char *)message->body.data, message->body.size, 0, NULL);
     const char *system = json_string_value(json_object_get(root, "system"));
+    script_note_step(enabler, message->id, system != NULL);
     if (message->id == MII_REGISTER) {
         BodyWriter writer = body_begin(MII_REGISTERED);
         body_number(&writer, "lease_s", 10);
@@ -221,11 +265,19 @@ static inline void script_answer(ScriptEnabler *enabler, const BusMessage *messa
         script_send(enabler, &writer, NULL, message->correlation);
     } else if (message->id == MII_DISCOVER) {
         const char *domain = json_string_value(json_object_get(root, "domain"));
+        if (system != NULL) {
+            enabler->inspections++;
+            script_inspect(enabler, system, message->correlation);
+            json_decref(root);
+            return;
+        }
         enabler->discoveries++;
         script_systems(enabler, domain == NULL ? "" : domain, message->correlation);
     } else if (message->id == MII_DESCRIBE) {
         enabler->describes++;
-        script_models(enabler, system, message->correlation);
+        if (!enabler->holds_models) {
+            script_models(enabler, system, message->correlation);
+        }
     } else if (message->id == MII_ACCESS) {
         script_access(enabler, root, message->correlation);
     } else if (message->id == MII_SUBSCRIBE) {

@@ -265,6 +265,10 @@ static void it_discovers_and_describes(void **state)
     assert_string_equal(json_string_value(json_object_get(plant, "name")), "plant");
     assert_string_equal(json_string_value(json_object_get(plant, "state")), "up");
     json_decref(root);
+    assert_int_equal(ask(&rig, "GET", "/api/systems/plant/models", ""), 403);
+    assert_non_null(strstr(rig.http.body, "ask for access first (POST /api/access)"));
+    assert_int_equal(rig.enabler.described, 0);
+    assert_int_equal(ask(&rig, "POST", "/api/access", "{\"system\":\"plant\",\"rights\":[\"read\"]}"), 200);
     assert_int_equal(ask(&rig, "GET", "/api/systems/plant/models", ""), 200);
     (void)answer_text(&rig, &root, "x");
     json_t *model = json_array_get(json_object_get(root, "models"), 0);
@@ -374,7 +378,8 @@ static void a_socket_gets_samples_and_states(void **state)
     assert_int_equal(rig.http.open_status, 0);
     assert_true(sent(&rig, "{\"type\":\"open\",\"system\":\"http/mean\"}"));
     say(&rig, 9, "{\"type\":\"subscribe\",\"system\":\"plant\"}");
-    assert_true(sent(&rig, "there is no grant to read it"));
+    assert_true(sent(&rig, "there is no grant to read it: ask for access first"));
+    assert_int_equal(rig.enabler.described, 0);
     assert_int_equal(
         ask(&rig, "POST", "/api/access", "{\"system\":\"plant\",\"rights\":[\"read\",\"actuate\"]}"), 200);
     say(&rig, 9, "{\"type\":\"subscribe\",\"system\":\"plant\"}");

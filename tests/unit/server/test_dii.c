@@ -210,6 +210,8 @@ static void published(Fixture *f)
     say(f, DII_PUBLISHED, hear(f, DII_PUBLISH), "\"things\":3,\"models\":1");
     tick(f, 0);
     assert_true(twin_published(f->twin));
+    say(f, DII_SNAPSHOT, 0, "");
+    tick(f, 0);
     hear(f, DII_SYNC);
 }
 
@@ -248,26 +250,31 @@ static void it_registers_publishes_and_sends_what_there_is(void **state)
     say(&f, DII_PUBLISHED, correlation, "\"things\":3,\"models\":1");
     tick(&f, 0);
     assert_true(twin_published(f.twin));
+    sample(&f, 0, POSITION, 515, 3);
+    tick(&f, TIME_MS);
+    assert_int_equal(count(&f, DII_SYNC), 0); /* nobody has asked for it */
+    say(&f, DII_SNAPSHOT, 0, "");
+    tick(&f, TIME_MS);
     hear(&f, DII_SYNC);
     const SyncBatch *batch = f.heard.message.sync;
-    assert_true(batch->snapshot && batch->count == 1 && batch->samples[0].code == 510 &&
-                batch->source_clock == 2);
+    assert_true(batch->snapshot && batch->count == 1 && batch->samples[0].code == 515 &&
+                batch->source_clock == 3);
 
     tick(&f, TIME_MS);
     assert_int_equal(count(&f, DII_SYNC), 0); /* nothing is new */
-    sample(&f, 0, POSITION, 520, 3);
+    sample(&f, 0, POSITION, 520, 4);
     tick(&f, TIME_MS);
     hear(&f, DII_SYNC);
     batch = f.heard.message.sync;
     assert_true(!batch->snapshot && batch->count == 1 && batch->samples[0].code == 520 &&
-                batch->samples[0].sequence == 3);
+                batch->samples[0].sequence == 4);
 
     say(&f, DII_SNAPSHOT, 0, "");
     tick(&f, TIME_MS);
     hear(&f, DII_SYNC);
     batch = f.heard.message.sync;
     assert_true(batch->snapshot && batch->count == 1 && batch->samples[0].code == 520 &&
-                batch->samples[0].sequence == 3);
+                batch->samples[0].sequence == 4);
 
     assert_int_equal(count(&f, DII_HEARTBEAT), 0);
     tick(&f, 2 * TIME_SECOND);

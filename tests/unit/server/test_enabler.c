@@ -330,9 +330,122 @@ static void test_discovery(void **state)
     assert_refused(&world, MII_REFUSED, 99, "kind");
 }
 
+/* The second stage: what a system has, without any grant. */
+static void test_inspecting(void **state)
+{
+    (void)state;
+    say(&world, MII_DISCOVER, 1, "{'schema':'mii.discover/1','system':'plant'}");
+    say(&monitor, SII_DISCOVER, 2, "{'schema':'sii.discover/1','system':'plant'}");
+    tick();
+    const Received *const answers[] = { last(&world, MII_SYSTEMS), last(&monitor, SII_SYSTEMS) };
+    for (size_t i = 0; i < ARRAY_COUNT(answers); i++) {
+        assert_non_null(answers[i]);
+        assert_int_equal(answers[i]->correlation, i + 1);
+        assert_int_equal(json_array_size(json_object_get(answers[i]->body, "systems")), 1);
+        const json_t *entry = system_in(answers[i], 0);
+        assert_string_equal(member(entry, "name"), "plant");
+        assert_int_equal(json_integer_value(json_object_get(entry, "things")), 3);
+        const json_t *models = json_object_get(entry, "models");
+        json_t *wanted = json_pack("[{s:s,s:i,s:i}]", "title", "Valve", "properties", 4, "actions", 6);
+        assert_true(json_equal(models, wanted)); /* metadata: nothing of the things themselves */
+        json_decref(wanted);
+    }
+    say(&world, MII_DISCOVER, 3, "{'schema':'mii.discover/1','system':'monitor'}"); /* what a service has */
+    tick();
+    assert_string_equal(member(system_in(last(&world, MII_SYSTEMS), 0), "kind"), "service");
+    assert_int_equal(json_array_size(json_object_get(system_in(last(&world, MII_SYSTEMS), 0), "models")), 0);
+    say(&world, MII_DISCOVER, 4, "{'schema':'mii.discover/1'}");
+    tick();
+    assert_null(json_object_get(system_in(last(&world, MII_SYSTEMS), 0), "models")); /* the first stage */
+}
+
+static void test_inspecting_what_is_not_listed(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "nobody", "other", "world" }; /* metaverse systems are not listed */
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        say(&world, MII_DISCOVER, i + 1, "{'schema':'mii.discover/1','system':'%s'}", names[i]);
+        tick();
+        assert_refused(&world, MII_REFUSED, i + 1, "there is no system");
+        assert_string_equal(text_of(last(&world, MII_REFUSED), "code"), "NOT_FOUND");
+        assert_audited("world", "mii.discover/1", "refused", names[i]);
+    }
+    say(&world, MII_DISCOVER, 9, "{'schema':'mii.discover/1','system':7}");
+    tick();
+    assert_refused(&world, MII_REFUSED, 9, "text");
+    assert_null(last(&world, MII_SYSTEMS));
+}
+
+/* However many kinds of things there are, and however their titles have to be escaped, the answer comes. */
+static void test_inspecting_many_models(void **state)
+{
+    (void)state;
+    enum { MODELS = 600, PER_PAGE = 200 };
+    static char models[200 << 10], title[2 * 250 + 1];
+    for (size_t i = 0; i + 2 < sizeof title; i += 2) {
+        memcpy(title + i, "\\'", 2); /* a quotation mark, which JSON escapes */
+    }
+    for (int page = 0; page < MODELS / PER_PAGE; page++) {
+        size_t used = 0;
+        for (int i = 0; i < PER_PAGE; i++) {
+            used +=
+                (size_t)snprintf(models + used, sizeof models - used,
+                                 "%s{'@context':'c','title':'%s','security':'n','securityDefinitions':{}}",
+                                 i ? "," : "", title);
+        }
+        say(&plant, DII_PUBLISH, 5,
+            "{'schema':'dii.publish/1','first_model':%d,'models':[%s],'first_thing':0,'things':[],'last':%s}",
+            page * PER_PAGE, models, page == MODELS / PER_PAGE - 1 ? "true" : "false");
+        tick();
+    }
+    assert_int_equal(integer_of(last(&plant, DII_PUBLISHED), "models"), MODELS);
+    say(&world, MII_DISCOVER, 6, "{'schema':'mii.discover/1','system':'plant'}");
+    tick();
+    assert_non_null(last(&world, MII_SYSTEMS));
+    assert_int_equal(json_array_size(json_object_get(system_in(last(&world, MII_SYSTEMS), 0), "models")),
+                     256);
+}
+
+static void describe_plant(Peer *peer, uint64_t correlation)
+{
+    say(peer, as_of(peer, MII_DESCRIBE), correlation,
+        "{'schema':'%s','system':'plant','first_model':0,'first_thing':0}", SCHEMA(peer, MII_DESCRIBE));
+    tick();
+}
+
+/* The models are for those who may read, as long as they may. */
+static void test_describing_needs_a_grant_to_read(void **state)
+{
+    (void)state;
+    describe_plant(&world, 1);
+    assert_refused(&world, MII_REFUSED, 1, "ask for access first");
+    assert_string_equal(text_of(last(&world, MII_REFUSED), "code"), "NOT_ALLOWED");
+    assert_audited("world", "mii.describe/1", "refused", "ask for access first");
+    assert_non_null(get_grant(&world, "ada", "operator", "['actuate']", BOTH, ""));
+    describe_plant(&world, 2);
+    assert_refused(&world, MII_REFUSED, 2, "ask for access first"); /* another right */
+    const char *some = get_grant(&world, "ada", "operator", "['read']", BOTH, ",'things':['v1']");
+    describe_plant(&world, 3);
+    assert_int_equal(last(&world, MII_MODELS)->correlation, 3);
+    assert_int_equal(json_array_size(json_object_get(last(&world, MII_MODELS)->body, "things")), 3);
+    forget_all();
+    describe_plant(&other, 4);
+    assert_refused(&other, MII_REFUSED, 4, "ask for access first"); /* it is the world's */
+    assert_int_equal(enabler_revoke(enabler, some, "admin", "test"), STATUS_OK);
+    describe_plant(&world, 5);
+    assert_refused(&world, MII_REFUSED, 5, "ask for access first");
+    assert_non_null(get_grant(&monitor, "m", "viewer", "['read']", BOTH, ",'seconds':1"));
+    describe_plant(&monitor, 6);
+    assert_non_null(last(&monitor, SII_MODELS));
+    tick_after(2 * TIME_SECOND);
+    describe_plant(&monitor, 7);
+    assert_refused(&monitor, SII_REFUSED, 7, "ask for access first");
+}
+
 static void test_describing(void **state)
 {
     (void)state;
+    assert_non_null(get_grant(&world, "ada", "viewer", "['read']", "['read']", ""));
     say(&world, MII_DESCRIBE, 4,
         "{'schema':'mii.describe/1','system':'plant','first_model':0,'first_thing':0}");
     tick();
@@ -363,10 +476,19 @@ static void test_describing_what_was_not_published(void **state)
     Peer late = { 0 };
     attach(&late, SYSTEM_TWIN, "late");
     say_register(&late);
-    say(&world, MII_DESCRIBE, 4,
+    say(&world, MII_DISCOVER, 3, "{'schema':'mii.discover/1','system':'late'}");
+    tick();
+    assert_string_equal(member(system_in(last(&world, MII_SYSTEMS), 0), "state"), "down");
+    assert_int_equal(json_array_size(json_object_get(system_in(last(&world, MII_SYSTEMS), 0), "models")), 0);
+    say(&world, MII_ACCESS, 4,
+        "{'schema':'mii.access/1','system':'late','rights':['read'],"
+        "'user':{'name':'a','key':'','role':'admin','system':'world'}}");
+    tick();
+    assert_refused(&world, MII_REFUSED, 4, "is down");
+    say(&world, MII_DESCRIBE, 5,
         "{'schema':'mii.describe/1','system':'late','first_model':0,'first_thing':0}");
     tick();
-    assert_refused(&world, MII_REFUSED, 4, "has not published");
+    assert_refused(&world, MII_REFUSED, 5, "ask for access first");
     poll_peer(&late);
     forget(&late);
     detach(&late);
@@ -394,6 +516,7 @@ static void test_large_models_and_odd_titles(void **state)
         MODELS);
     tick();
     assert_non_null(last(&plant, DII_PUBLISHED));
+    assert_non_null(get_grant(&world, "ada", "viewer", "['read']", "['read']", ""));
     size_t model = 0, pages = 0;
     const Received *answer;
     do {
@@ -433,6 +556,7 @@ static void test_describing_in_pages(void **state)
         tick();
     }
     assert_int_equal(integer_of(last(&plant, DII_PUBLISHED), "things"), PAGES * PER_PAGE);
+    assert_non_null(get_grant(&world, "ada", "viewer", "['read']", "['read']", ""));
     size_t model = 0, thing = 0, pages = 0;
     for (bool done = false; !done; pages++) {
         say(&world, MII_DESCRIBE, 4,
@@ -486,6 +610,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lease, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_connection_lost_and_gone_for_good, set_up_all, tear_down),
         cmocka_unit_test_setup_teardown(test_discovery, set_up_all, tear_down),
+        cmocka_unit_test_setup_teardown(test_inspecting, set_up_all, tear_down),
+        cmocka_unit_test_setup_teardown(test_inspecting_what_is_not_listed, set_up_all, tear_down),
+        cmocka_unit_test_setup_teardown(test_inspecting_many_models, set_up_all, tear_down),
+        cmocka_unit_test_setup_teardown(test_describing_needs_a_grant_to_read, set_up_all, tear_down),
         cmocka_unit_test_setup_teardown(test_describing, set_up_all, tear_down),
         cmocka_unit_test_setup_teardown(test_describing_what_was_not_published, set_up_all, tear_down),
         cmocka_unit_test_setup_teardown(test_large_models_and_odd_titles, set_up_all, tear_down),

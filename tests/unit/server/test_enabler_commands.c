@@ -250,10 +250,16 @@ static void test_values(void **state)
     static const struct {
         const char *action, *value, *reason;
     } wrong[] = {
-        { "set", ",'value':100.5", "outside" },         { "set", ",'value':-1", "outside" },
-        { "set", ",'value':1e308", "outside" },         { "set", ",'value':'1'", "of its type" },
-        { "set", ",'value':true", "of its type" },      { "set", "", "of its type" },
-        { "start", ",'value':true", "takes no value" }, { "select", ",'value':'OTHER'", "can have" },
+        { "set", ",'value':100.5", "100.5 % is outside 0..100 %" },
+        { "set", ",'value':-1", "-1 % is outside 0..100 %" },
+        { "set", ",'value':1e308", "1e+308 % is outside 0..100 %" },
+        { "step", ",'value':-2", "-2 is below 1" },
+        { "step", ",'value':2.5", "2.5 is no whole number" },
+        { "set", ",'value':'1'", "of its type" },
+        { "set", ",'value':true", "of its type" },
+        { "set", "", "of its type" },
+        { "start", ",'value':true", "takes no value" },
+        { "select", ",'value':'OTHER'", "can have" },
         { "set", ",'value':90", "can have" }, /* within what the action takes, not what the property can be */
     };
     for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {

@@ -120,6 +120,8 @@ static void report(const char *id, const char *command_state)
 static void test_systems_come_back_as_down(void **state)
 {
     (void)state;
+    assert_non_null(get_grant(&world, "ada", "viewer", "['read']", "['read']", ""));
+    tick();
     restart();
     say_register(&world);
     say(&world, MII_DISCOVER, 2, "{'schema':'mii.discover/1'}");
@@ -197,6 +199,27 @@ static void test_grants_stay_good(void **state)
     assert_true(grant.restricted);
     assert_int_equal(grant.rights, RIGHT_READ);
     assert_false(enabler_next_grant(enabler, &cursor, &grant));
+}
+
+/* Who may actuate by a stored grant finds interlocks that are judged: values are asked for when the twin
+ * system has published again, though nobody has subscribed yet. */
+static void test_stored_grants_want_values(void **state)
+{
+    (void)state;
+    assert_non_null(get_grant(&world, "ada", "operator", "['actuate']", BOTH, ""));
+    sync_values(&plant, 0, 3, POSITION, 10, true);
+    tick();
+    restart();
+    forget_all();
+    say_register(&plant);
+    tick();
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 0); /* not before it has published */
+    publish(&plant);
+    tick();
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 1);
+    sync_values(&plant, 0, 3, POSITION, 10, true);
+    tick_after(2100 * TIME_MS);
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 1);
 }
 
 static void test_commands_are_not_done_twice(void **state)
@@ -498,10 +521,15 @@ static void test_with_a_consumer(void **state)
     assert_int_equal(event.request, request);
     assert_int_equal(event.system_count, 1);
     assert_string_equal(event.systems[0].name, "plant");
+    assert_int_equal(event.systems[0].models, 0);
+    assert_int_equal(consumer_inspect(consumer, "plant", &request), STATUS_OK);
+    assert_true(consumer_sees(CONSUMER_SYSTEMS));
+    assert_int_equal(event.request, request);
+    assert_int_equal(event.system_count, 1);
+    assert_int_equal(event.systems[0].models, 1);
     assert_int_equal(consumer_describe(consumer, "plant", &request), STATUS_OK);
-    assert_true(consumer_sees(CONSUMER_MODELS));
-    assert_int_equal(event.models->thing_count, 3);
-    assert_int_equal(event.models->things[0].model->property_count, 4);
+    assert_true(consumer_sees(CONSUMER_REFUSED));
+    assert_int_equal(event.request, request);
     SystemUser user = { .name = "ada", .key = "", .role = "operator" };
     forget_all();
     assert_int_equal(consumer_access(consumer, "plant", RIGHT_READ | RIGHT_ACTUATE, &user, &request),
@@ -513,6 +541,10 @@ static void test_with_a_consumer(void **state)
     assert_int_equal(event.grant.rights, RIGHT_READ | RIGHT_ACTUATE);
     char grant[GRANT_ID_SIZE];
     snprintf(grant, sizeof grant, "%s", event.grant.grant);
+    assert_int_equal(consumer_describe(consumer, "plant", &request), STATUS_OK);
+    assert_true(consumer_sees(CONSUMER_MODELS));
+    assert_int_equal(event.models->thing_count, 3);
+    assert_int_equal(event.models->things[0].model->property_count, 4);
     assert_int_equal(consumer_subscribe(consumer, "plant", grant, &request), STATUS_OK);
     tick();
     sync_values(&plant, 0, 3, POSITION, 10, true);
@@ -554,6 +586,7 @@ int main(void)
         ON_BOTH(test_systems_come_back_as_down),
         ON_BOTH(test_what_does_not_come_back_is_forgotten),
         ON_BOTH(test_grants_stay_good),
+        ON_BOTH(test_stored_grants_want_values),
         ON_BOTH(test_commands_are_not_done_twice),
         ON_BOTH(test_a_command_whose_twin_system_never_comes_back),
         ON_BOTH(test_the_audit_log_goes_on),

@@ -231,6 +231,72 @@ static void test_a_snapshot_that_does_not_come_is_asked_for_again(void **state)
     assert_int_equal(count_of(&plant, DII_SNAPSHOT), 1);
 }
 
+static void come_again(void)
+{
+    forget_all();
+    attach(&plant, SYSTEM_TWIN, "plant");
+    say_register(&plant);
+    publish(&plant);
+    tick();
+}
+
+/* Interlocks are judged by values, whether anybody subscribes or not: they are asked for, and once. */
+static void test_values_are_wanted_by_who_may_actuate(void **state)
+{
+    (void)state;
+    assert_non_null(get_grant(&world, "ada", "operator", "['read']", BOTH, ""));
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 0); /* a grant to read alone wants nothing */
+    const char *first = get_grant(&world, "ada", "operator", "['actuate']", BOTH, "");
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 1);
+    tick_after(2100 * TIME_MS);
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 2); /* it did not come */
+    sync_values(&plant, 0, 3, POSITION, 10, true);
+    assert_int_equal(count_of(&world, MII_SYNC), 0); /* nobody has subscribed */
+    forget_all();
+    tick_after(2100 * TIME_MS);
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 0);
+    const char *second = get_grant(&other, "bob", "operator", "['actuate']", BOTH, ",'things':['v1']");
+    tick();
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 0); /* they are known */
+
+    publish(&plant); /* anew, and the same */
+    tick();
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 1);
+    sync_values(&plant, 0, 3, POSITION, 10, true);
+    detach(&plant);
+    tick_after(2100 * TIME_MS); /* nothing is asked of who is not there */
+    come_again();
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 1);
+    forget_all();
+    assert_int_equal(enabler_revoke(enabler, first, "admin", "test"), STATUS_OK);
+    tick_after(2100 * TIME_MS);
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 1); /* a grant for some things is left */
+    assert_int_equal(enabler_revoke(enabler, second, "admin", "test"), STATUS_OK);
+    forget_all();
+    tick_after(2100 * TIME_MS);
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 0); /* nobody may actuate any more */
+    detach(&plant);
+    tick();
+    come_again();
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 0);
+}
+
+/* Other models right after a snapshot was asked for: those values are asked for at once, not with the
+ * patience that the first question has. */
+static void test_other_models_want_their_values_at_once(void **state)
+{
+    (void)state;
+    assert_non_null(get_grant(&world, "ada", "operator", "['actuate']", BOTH, ""));
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 1);
+    forget_all();
+    say(&plant, DII_PUBLISH, 3,
+        "{'schema':'dii.publish/1','first_model':0,'models':[%s],'first_thing':0,"
+        "'things':[{'id':'v0','title':'','model':0}],'last':true}",
+        plant_model);
+    tick();
+    assert_int_equal(count_of(&plant, DII_SNAPSHOT), 1);
+}
+
 static void test_restricted_to_things(void **state)
 {
     (void)state;
@@ -625,6 +691,8 @@ int main(void)
         CASE(test_first_a_snapshot_then_updates),
         CASE(test_who_is_there_gets_a_snapshot_as_plain_values),
         CASE(test_a_snapshot_that_does_not_come_is_asked_for_again),
+        CASE(test_values_are_wanted_by_who_may_actuate),
+        CASE(test_other_models_want_their_values_at_once),
         CASE(test_restricted_to_things),
         CASE(test_only_with_a_right_to_read),
         CASE(test_expiry_ends_it),

@@ -98,10 +98,12 @@ static void test_the_steps_follow_each_other(void **state)
     start();
     run(0.5);
     assert_int_equal(enabler.registrations, 1);
+    assert_string_equal(enabler.steps, "diams"); /* in the order of the procedure */
     assert_int_equal(enabler.discoveries, 1);
+    assert_int_equal(enabler.inspections, 1);
     assert_int_equal(enabler.describes, 1);
     assert_int_equal(enabler.reads, 1);
-    assert_false(enabler.described_first); /* access is step 4 of the procedure, models are step 5 */
+    assert_int_equal(integration_link(stage.metaverse, "plant")->entry.models, 1);
     assert_int_equal(enabler.actuates, 0);
     assert_int_equal(enabler.subscribes, 1);
     assert_int_equal(bound(), THINGS);
@@ -347,6 +349,54 @@ static void test_a_grant_is_renewed_and_a_revoked_one_asked_for_again(void **sta
     finish();
 }
 
+/* An answer about one system that is not waited for any more is no list of all that there are. */
+static void test_a_late_answer_about_one_system_takes_no_other_down(void **state)
+{
+    (void)state;
+    begin();
+    enabler.systems[0].count = 2;
+    enabler.systems[1] = enabler.systems[0];
+    enabler.systems[1].name = "annex";
+    enabler.systems[1].first = 2;
+    enabler.system_count = 2;
+    start();
+    run(0.6);
+    assert_int_equal(bound(), THINGS);
+    const SyncSample all = sample(1, SMALL_TEMPERATURE, 7, 5);
+    sync_with("annex", &all, 1, true, 6);
+    assert_int_equal(channel(3, SMALL_TEMPERATURE)->quality, QUALITY_GOOD);
+    script_system_state(&enabler, "plant", true);
+    script_system_state(&enabler, "plant", true); /* each begins anew: two questions, one is waited for */
+    run(0.2);
+    assert_int_equal(enabler.inspections, 4);
+    assert_int_equal(channel(3, SMALL_TEMPERATURE)->quality, QUALITY_GOOD);
+    assert_int_equal(integration_link(stage.metaverse, "annex")->stage, LINK_LIVE);
+    assert_int_equal(integration_link(stage.metaverse, "plant")->stage, LINK_SUBSCRIBING);
+    finish();
+}
+
+static void test_a_grant_that_is_revoked_before_the_models_came(void **state)
+{
+    (void)state;
+    begin();
+    enabler.holds_models = true;
+    start();
+    run(0.5);
+    assert_int_equal(integration_link(stage.metaverse, "plant")->stage, LINK_DESCRIBING);
+    BodyWriter writer = body_begin(MII_REVOKED);
+    body_text(&writer, "grant", enabler.last_grant);
+    body_text(&writer, "reason", "not any more");
+    script_send(&enabler, &writer, NULL, 0);
+    tick();
+    assert_int_equal(integration_link(stage.metaverse, "plant")->stage, LINK_IDLE);
+    enabler.holds_models = false;
+    run(2.5); /* everything is asked for anew, long before an answer would be given up */
+    assert_int_equal(enabler.reads, 2);
+    assert_int_equal(enabler.subscribes, 1);
+    assert_int_equal(bound(), THINGS);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +409,8 @@ int main(void)
         cmocka_unit_test(test_without_the_enabler_values_age_after_a_grace),
         cmocka_unit_test(test_refusals_are_tried_again_and_domains_kept),
         cmocka_unit_test(test_a_grant_is_renewed_and_a_revoked_one_asked_for_again),
+        cmocka_unit_test(test_a_late_answer_about_one_system_takes_no_other_down),
+        cmocka_unit_test(test_a_grant_that_is_revoked_before_the_models_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -299,10 +299,13 @@ static void a_service_from_outside_acts_and_is_confirmed(void **state)
     begin(&chain);
     run(&chain, 2);
     sign_in(&chain);
+    assert_int_equal(ask(&chain, "GET", "/api/systems/plant/models", ""), 403);
+    assert_non_null(strstr(chain.http.body, "ask for access first"));
+    assert_int_equal(ask(&chain, "POST", "/api/access", "{\"system\":\"nobody\",\"rights\":[\"read\"]}"),
+                     403);
+    assert_int_equal(ask(&chain, "POST", "/api/access", "{\"system\":\"plant\",\"rights\":[\"read\"]}"), 200);
     assert_int_equal(ask(&chain, "GET", "/api/systems/plant/models", ""), 200);
     assert_non_null(strstr(chain.http.body, "\"setSpeed\""));
-    assert_int_equal(ask(&chain, "GET", "/api/systems/nobody/models", ""), 404);
-    assert_int_equal(ask(&chain, "POST", "/api/access", "{\"system\":\"plant\",\"rights\":[\"read\"]}"), 200);
     assert_int_equal(ask(&chain, "POST", "/api/invoke", invoke), 403);
     assert_int_equal(ask(&chain, "POST", "/api/access", "{\"system\":\"plant\",\"rights\":[\"actuate\"]}"),
                      200);

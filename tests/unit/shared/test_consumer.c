@@ -256,6 +256,48 @@ static void discovery(void **state)
     finish(&f);
 }
 
+/* The second stage: what models one system has; an answer about anything else is none. */
+static void one_system_is_inspected(void **state)
+{
+    (void)state;
+#define ENTRY(name, models)                                                               \
+    "{\"name\":\"" name                                                                   \
+    "\",\"title\":\"P\",\"kind\":\"twin\",\"domain\":\"\",\"state\":\"up\",\"things\":7," \
+    "\"provides\":[]" models "}"
+#define VALVES                                                           \
+    ",\"models\":[{\"title\":\"Valve\",\"properties\":4,\"actions\":2}," \
+    "{\"title\":\"\",\"properties\":0,\"actions\":0}]"
+    static const char *const wrong[] = {
+        "\"systems\":[]",
+        "\"systems\":[" ENTRY("annex", VALVES) "]",
+        "\"systems\":[" ENTRY("plant", VALVES) "," ENTRY("annex", VALVES) "]",
+        "\"systems\":[" ENTRY("plant", ",\"models\":7") "]",
+        "\"systems\":[" ENTRY("plant", ",\"models\":[{\"title\":\"Valve\",\"properties\":4}]") "]",
+        "\"systems\":[" ENTRY("plant", ",\"models\":[{\"title\":\"V\",\"properties\":-1,\"actions\":2}]") "]",
+    };
+    Fixture f;
+    uint64_t request;
+    begin(&f);
+    assert_int_equal(consumer_inspect(f.consumer, "", &request), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(consumer_inspect(f.consumer, "plant", &request), STATUS_OK);
+    uint64_t correlation = hear(&f, MII_DISCOVER);
+    assert_true(said(&f, "\"system\":\"plant\"") && !said(&f, "domain"));
+    assert_string_equal(f.heard.message.subject, "plant");
+    say(&f, MII_SYSTEMS, correlation, "\"systems\":[" ENTRY("plant", VALVES) "]");
+    assert_int_equal(poll_at(&f, 0), CONSUMER_SYSTEMS);
+    assert_int_equal(f.event.request, request);
+    assert_int_equal(f.event.system_count, 1);
+    assert_int_equal(f.event.systems[0].models, 2);
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
+        assert_int_equal(consumer_inspect(f.consumer, "plant", &request), STATUS_OK);
+        say(&f, MII_SYSTEMS, hear(&f, MII_DISCOVER), wrong[i]);
+        assert_int_equal(poll_at(&f, 0), CONSUMER_REFUSED);
+        assert_int_equal(f.event.request, request);
+        assert_string_equal(f.event.system, "plant");
+    }
+    finish(&f);
+}
+
 static void models_come_in_pages(void **state)
 {
     (void)state;
@@ -657,6 +699,7 @@ int main(void)
         cmocka_unit_test(it_comes_back_after_the_enabler_was_away),
         cmocka_unit_test(a_heartbeat_that_is_refused_registers_again),
         cmocka_unit_test(discovery),
+        cmocka_unit_test(one_system_is_inspected),
         cmocka_unit_test(models_come_in_pages),
         cmocka_unit_test(malformed_answers_are_refusals),
         cmocka_unit_test(what_is_not_answered_is_refused),

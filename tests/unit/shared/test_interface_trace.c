@@ -163,11 +163,12 @@ static void steps_of_the_procedure(void **state)
         FamilyId id;
         uint8_t step;
     } cases[] = {
-        { DII_REGISTER, 1 }, { DII_PUBLISH, 1 },      { SII_REGISTER, 2 },  { MII_DISCOVER, 3 },
-        { MII_DESCRIBE, 3 }, { SII_DESCRIBE, 3 },     { MII_ACCESS, 4 },    { DII_AUTHENTICATE, 4 },
-        { MII_GRANT, 4 },    { MII_MODELS, 5 },       { MII_SUBSCRIBE, 6 }, { DII_SYNC, 6 },
-        { SII_SYNC, 6 },     { MII_INVOKE, 7 },       { DII_COMMAND, 7 },   { SII_COMMAND_STATE, 7 },
-        { MII_REGISTER, 0 }, { MII_SYSTEM_STATE, 0 }, { SII_ALARM, 0 },     { (FamilyId)99, 0 },
+        { DII_REGISTER, 1 }, { DII_PUBLISH, 1 },      { SII_REGISTER, 2 }, { MII_DISCOVER, 3 },
+        { MII_SYSTEMS, 3 },  { SII_DISCOVER, 3 },     { MII_ACCESS, 4 },   { DII_AUTHENTICATE, 4 },
+        { MII_GRANT, 4 },    { MII_DESCRIBE, 5 },     { SII_DESCRIBE, 5 }, { MII_MODELS, 5 },
+        { SII_MODELS, 5 },   { MII_SUBSCRIBE, 6 },    { DII_SNAPSHOT, 6 }, { DII_SYNC, 6 },
+        { SII_SYNC, 6 },     { MII_INVOKE, 7 },       { DII_COMMAND, 7 },  { SII_COMMAND_STATE, 7 },
+        { MII_REGISTER, 0 }, { MII_SYSTEM_STATE, 0 }, { SII_ALARM, 0 },    { (FamilyId)99, 0 },
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         assert_int_equal(interface_trace_step(cases[i].id), cases[i].step);
