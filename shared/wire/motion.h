@@ -18,7 +18,7 @@
 #define MOTION_NEIGHBOURS 64 /* entities coded last that the next one is compared with */
 #define MOTION_NO_CARRIER UINT32_MAX
 #define MOTION_MOVERS     256   /* that may wake others, of those that move the first */
-#define MOTION_CELLS      32768 /* bits of a filter for where some mover is near */
+#define MOTION_SLABS      32    /* of each coordinate: which movers may be near */
 #define MOTION_STIRS      8     /* how near the nearest mover is, from nearest to out of reach */
 
 typedef struct Quaternion {
@@ -72,7 +72,7 @@ typedef struct Motion {
     uint32_t mover_count;
     int32_t carrier_place[3]; /* where it is expected, if it moves */
     bool carrier_moves;
-    uint32_t cells[MOTION_CELLS / 32];
+    uint64_t slabs[3][MOTION_SLABS][MOTION_MOVERS / 64]; /* a bit for each mover that reaches into it */
     int32_t lowest[3];      /* of the baseline's entities, each coordinate */
     int32_t surprise[2][2]; /* how spreads went wrong lately: of positions and rotations, alone and carried */
     uint32_t trace_count;   /* of all, the last MOTION_NEIGHBOURS are kept */

@@ -1,23 +1,20 @@
 /* motion_stir.c - what may wake what rests: how near something is expected to move. */
 #include "shared/wire/motion_math.h"
 
-#define CELL_BITS  10   /* a cell of the movers' filter is 1024 wide, more than they reach */
+#define SLAB_BITS  10   /* a slab is 1024 wide; every MOTION_SLABS-th is the same one */
 #define STIR_REACH 800u /* a mover farther than this wakes nothing */
 
-static uint32_t cell_of(uint32_t x, uint32_t y, uint32_t z)
+static void mark_reach(Motion *motion, uint32_t mover)
 {
-    const uint32_t mask = UINT32_MAX >> CELL_BITS;
-    uint32_t mixed = (x & mask) * 73856093u ^ (y & mask) * 19349663u ^ (z & mask) * 83492791u;
-    return (mixed ^ mixed >> 15) % MOTION_CELLS;
-}
-
-static void mark_around(Motion *motion, const int32_t *at)
-{
-    uint32_t x = (uint32_t)at[0] >> CELL_BITS, y = (uint32_t)at[1] >> CELL_BITS,
-             z = (uint32_t)at[2] >> CELL_BITS;
-    for (uint32_t i = 0; i < 27; i++) {
-        uint32_t cell = cell_of(x + i % 3 - 1, y + i / 3 % 3 - 1, z + i / 9 - 1);
-        motion->cells[cell / 32] |= 1u << cell % 32;
+    for (int k = 0; k < 3; k++) {
+        uint32_t at = (uint32_t)motion->movers[mover][k];
+        uint32_t first = (at - STIR_REACH) >> SLAB_BITS, last = (at + STIR_REACH) >> SLAB_BITS;
+        for (uint32_t slab = first;; slab++) {
+            motion->slabs[k][slab % MOTION_SLABS][mover / 64] |= UINT64_C(1) << mover % 64;
+            if (slab % MOTION_SLABS == last % MOTION_SLABS) {
+                break;
+            }
+        }
     }
 }
 
@@ -38,8 +35,7 @@ void motion_survey(Motion *motion)
         if (i == motion->carrier) {
             motion->carrier_moves = true;
         } else {
-            mark_around(motion, at);
-            motion->mover_count++;
+            mark_reach(motion, motion->mover_count++);
         }
     }
 }
@@ -53,20 +49,22 @@ static uint64_t distance_squared(const EntityState *base, const int32_t *at)
 /* The squared distance to the nearest mover, or what is farther than any reach. */
 static uint32_t nearest_mover(const Motion *motion, const EntityState *base)
 {
-    const uint32_t x = (uint32_t)base->x_mm + STIR_REACH, y = (uint32_t)base->y_mm + STIR_REACH,
-                   z = (uint32_t)base->z_mm + STIR_REACH;
+    const uint32_t x = (uint32_t)base->x_mm, y = (uint32_t)base->y_mm, z = (uint32_t)base->z_mm;
+    const uint64_t *const near[3] = { motion->slabs[0][(x >> SLAB_BITS) % MOTION_SLABS],
+                                      motion->slabs[1][(y >> SLAB_BITS) % MOTION_SLABS],
+                                      motion->slabs[2][(z >> SLAB_BITS) % MOTION_SLABS] };
     uint32_t nearest = UINT32_MAX;
-    for (uint32_t i = 0; i < motion->mover_count; i++) {
-        const int32_t *at = motion->movers[i];
-        uint32_t dx = x - (uint32_t)at[0], dy = y - (uint32_t)at[1], dz = z - (uint32_t)at[2];
-        if ((dx > 2 * STIR_REACH) | (dy > 2 * STIR_REACH) | (dz > 2 * STIR_REACH)) {
-            continue;
+    for (uint32_t word = 0; word * 64 < motion->mover_count; word++) {
+        for (uint64_t some = near[0][word] & near[1][word] & near[2][word]; some; some &= some - 1) {
+            const int32_t *at = motion->movers[word * 64 + (uint32_t)__builtin_ctzll(some)];
+            uint32_t dx = x - (uint32_t)at[0], dy = y - (uint32_t)at[1], dz = z - (uint32_t)at[2];
+            if ((dx + STIR_REACH > 2 * STIR_REACH) | (dy + STIR_REACH > 2 * STIR_REACH) |
+                (dz + STIR_REACH > 2 * STIR_REACH)) {
+                continue;
+            }
+            uint32_t square = dx * dx + dy * dy + dz * dz;
+            nearest = square < nearest ? square : nearest;
         }
-        dx -= STIR_REACH; /* squares do not mind that it wraps */
-        dy -= STIR_REACH;
-        dz -= STIR_REACH;
-        uint32_t square = dx * dx + dy * dy + dz * dz;
-        nearest = square < nearest ? square : nearest;
     }
     return nearest;
 }
@@ -74,12 +72,7 @@ static uint32_t nearest_mover(const Motion *motion, const EntityState *base)
 unsigned motion_stir(const Motion *motion, const EntityState *base)
 {
     static const uint32_t reach[MOTION_STIRS - 1] = { 200, 250, 300, 350, 400, 500, STIR_REACH };
-    uint64_t nearest = UINT64_MAX;
-    uint32_t cell = cell_of((uint32_t)base->x_mm >> CELL_BITS, (uint32_t)base->y_mm >> CELL_BITS,
-                            (uint32_t)base->z_mm >> CELL_BITS);
-    if (motion->cells[cell / 32] >> cell % 32 & 1) {
-        nearest = nearest_mover(motion, base);
-    }
+    uint64_t nearest = nearest_mover(motion, base);
     if (motion->carrier_moves) { /* it is large, or nothing would move along with it */
         uint64_t square = distance_squared(base, motion->carrier_place) / 16;
         nearest = square < nearest ? square : nearest;
