@@ -3,6 +3,8 @@
 #include "shared/wire/motion_math.h"
 #include "shared/wire/motion_table.h"
 
+#include <assert.h>
+
 #define WEIGHT_BITS   9
 #define NEAR          8192 /* farther from the carrier nothing is carried */
 #define REACH         500  /* farther than this, nothing is a neighbour */
@@ -818,6 +820,56 @@ static void clear(Motion *motion)
     memset(motion, 0, offsetof(Motion, traces));
 }
 
+/* Whether two hold the same at the same place; the number of the channels may differ in where they are. */
+static inline uint64_t unlike(const EntityState *a, const EntityState *b)
+{
+    static_assert(sizeof *a == 32 && offsetof(EntityState, first_channel) == 8 &&
+                      offsetof(EntityState, x_mm) == 12,
+                  "all of an entity but the second word and a half of its four");
+    uint64_t p[4], q[4];
+    memcpy(p, a, sizeof p);
+    memcpy(q, b, sizeof q);
+    return (p[0] ^ q[0]) | (p[2] ^ q[2]) | (p[3] ^ q[3]) | (uint32_t)(a->x_mm ^ b->x_mm);
+}
+
+unsigned motion_look_lately(const Motion *motion, uint32_t index)
+{
+    const EntityState *base = &motion->baseline->entities[index];
+    const EntityState *recent = motion_find(motion->past[MOTION_RECENT], index, base->handle);
+    if (!recent) {
+        return 0;
+    }
+    if (!motion_same_place(base, recent)) {
+        return 3;
+    }
+    const EntityState *old = motion_find(motion->past[MOTION_OLD], index, base->handle);
+    return old && !motion_same_place(base, old) ? 2 : 1;
+}
+
+/* Looks once at all; most of them rest, which is soon seen. Looks for the lowest places, too. */
+static void glance(Motion *motion)
+{
+    const Snapshot *baseline = motion->baseline, *recent = motion->past[MOTION_RECENT],
+                   *old = motion->past[MOTION_OLD];
+    uint32_t both = recent && old ? recent->entity_count : 0;
+    both = both > 0 && old->entity_count < both ? old->entity_count : both;
+    int32_t x = INT32_MAX, y = INT32_MAX, z = INT32_MAX;
+    for (uint32_t i = 0; i < baseline->entity_count; i++) {
+        const EntityState *base = &baseline->entities[i];
+        x = base->x_mm < x ? base->x_mm : x;
+        y = base->y_mm < y ? base->y_mm : y;
+        z = base->z_mm < z ? base->z_mm : z;
+        if (i < MOTION_GLANCED) {
+            bool rests = i < both && (unlike(base, &recent->entities[i]) | unlike(base, &old->entities[i])) == 0;
+            motion->lately[i] = rests ? 1 : (uint8_t)motion_look_lately(motion, i);
+        }
+    }
+    motion->glanced = baseline->entity_count < MOTION_GLANCED ? baseline->entity_count : MOTION_GLANCED;
+    motion->lowest[0] = x;
+    motion->lowest[1] = y;
+    motion->lowest[2] = z;
+}
+
 void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, const SnapshotBase *base)
 {
     uint32_t since = base->baseline ? base->baseline->sequence : 0;
@@ -835,16 +887,7 @@ void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, con
         motion->ages[j] = motion->past[j] ? (int32_t)(since - motion->past[j]->sequence) : 1;
         motion->ratios[j] = (motion->lead << 16) / motion->ages[j];
     }
-    int32_t x = INT32_MAX, y = INT32_MAX, z = INT32_MAX;
-    for (uint32_t i = 0; i < base->baseline->entity_count; i++) {
-        const EntityState *entity = &base->baseline->entities[i];
-        x = entity->x_mm < x ? entity->x_mm : x;
-        y = entity->y_mm < y ? entity->y_mm : y;
-        z = entity->z_mm < z ? entity->z_mm : z;
-    }
-    motion->lowest[0] = x;
-    motion->lowest[1] = y;
-    motion->lowest[2] = z;
+    glance(motion);
     for (unsigned i = 0; i < MOTION_NEIGHBOURS / 4; i++) {
         motion->places[i].carried = lanes_of(MOTION_NO_TRACE);
     }
@@ -890,7 +933,7 @@ uint32_t motion_find_carrier(const Motion *motion)
     }
     for (uint32_t c = 0; c < count && c < CANDIDATES; c++) {
         Motion trial;
-        clear(&trial);
+        memset(&trial, 0, offsetof(Motion, slabs));
         trial.baseline = motion->baseline;
         trial.past[MOTION_OLD] = motion->past[MOTION_OLD];
         trial.steps = motion->steps;

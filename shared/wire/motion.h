@@ -18,7 +18,8 @@
 #define MOTION_NEIGHBOURS 64 /* entities coded last that the next one is compared with */
 #define MOTION_NO_CARRIER UINT32_MAX
 #define MOTION_MOVERS     256   /* that may wake others, of those that move the first */
-#define MOTION_SLABS      32    /* of each coordinate: which movers may be near */
+#define MOTION_SLABS      64    /* of each coordinate: which movers may be near */
+#define MOTION_GLANCED    4096  /* entities of the baseline that are looked at but once how they moved */
 #define MOTION_STIRS      8     /* how near the nearest mover is, from nearest to out of reach */
 
 typedef struct Quaternion {
@@ -72,6 +73,7 @@ typedef struct Motion {
     uint32_t mover_count;
     int32_t carrier_place[3]; /* where it is expected, if it moves */
     bool carrier_moves;
+    uint32_t glanced;                    /* entities that `lately` says something of */
     uint64_t slabs[3][MOTION_SLABS][MOTION_MOVERS / 64]; /* a bit for each mover that reaches into it */
     int32_t lowest[3];      /* of the baseline's entities, each coordinate */
     int32_t surprise[2][2]; /* how spreads went wrong lately: of positions and rotations, alone and carried */
@@ -81,6 +83,7 @@ typedef struct Motion {
     RangeBit largest[3][16];
     RangeBit moved[4][2], turned[4][2][2]; /* by motion_recent, lively; turned also by moved */
     int32_t movers[MOTION_MOVERS][3];      /* where those are expected that move, without the carrier */
+    uint8_t lately[MOTION_GLANCED];        /* as motion_recent says it */
 } Motion;
 
 /* `sequence` is that of the snapshot coded; `base` has a baseline. */
@@ -119,20 +122,12 @@ static inline bool motion_same_place(const EntityState *a, const EntityState *b)
     return (place | (a->rotation ^ b->rotation)) == 0;
 }
 
-/* How the baseline's entity at `index` has moved lately: 0 unknown, 1 not at all, 2 no more, 3 still. Inline
- * because most entities of a large world rest, and this is most of what they cost. */
+/* How the baseline's entity at `index` has moved lately: 0 unknown, 1 not at all, 2 no more, 3 still. */
+unsigned motion_look_lately(const Motion *motion, uint32_t index);
+
 static inline unsigned motion_recent(const Motion *motion, uint32_t index)
 {
-    const EntityState *base = &motion->baseline->entities[index];
-    const EntityState *recent = motion_find(motion->past[MOTION_RECENT], index, base->handle);
-    if (!recent) {
-        return 0;
-    }
-    if (!motion_same_place(base, recent)) {
-        return 3;
-    }
-    const EntityState *old = motion_find(motion->past[MOTION_OLD], index, base->handle);
-    return old && !motion_same_place(base, old) ? 2 : 1;
+    return index < motion->glanced ? motion->lately[index] : motion_look_lately(motion, index);
 }
 
 /* An entity is lively if its first channel is not 0. */

@@ -1,7 +1,7 @@
 /* motion_stir.c - what may wake what rests: how near something is expected to move. */
 #include "shared/wire/motion_math.h"
 
-#define SLAB_BITS  10   /* a slab is 1024 wide; every MOTION_SLABS-th is the same one */
+#define SLAB_BITS  9    /* a slab is 512 wide; every MOTION_SLABS-th is the same one */
 #define STIR_REACH 800u /* a mover farther than this wakes nothing */
 
 static void mark_reach(Motion *motion, uint32_t mover)
@@ -40,14 +40,8 @@ void motion_survey(Motion *motion)
     }
 }
 
-static uint64_t distance_squared(const EntityState *base, const int32_t *at)
-{
-    int64_t x = between(base->x_mm, at[0]), y = between(base->y_mm, at[1]), z = between(base->z_mm, at[2]);
-    return (uint64_t)(x * x) + (uint64_t)(y * y) + (uint64_t)(z * z);
-}
-
 /* The squared distance to the nearest mover, or what is farther than any reach. */
-static uint32_t nearest_mover(const Motion *motion, const EntityState *base)
+static inline uint32_t nearest_mover(const Motion *motion, const EntityState *base)
 {
     const uint32_t x = (uint32_t)base->x_mm, y = (uint32_t)base->y_mm, z = (uint32_t)base->z_mm;
     const uint64_t *const near[3] = { motion->slabs[0][(x >> SLAB_BITS) % MOTION_SLABS],
@@ -72,16 +66,22 @@ static uint32_t nearest_mover(const Motion *motion, const EntityState *base)
 unsigned motion_stir(const Motion *motion, const EntityState *base)
 {
     static const uint32_t reach[MOTION_STIRS - 1] = { 200, 250, 300, 350, 400, 500, STIR_REACH };
-    uint64_t nearest = nearest_mover(motion, base);
+    uint32_t nearest = nearest_mover(motion, base);
     if (motion->carrier_moves) { /* it is large, or nothing would move along with it */
-        uint64_t square = distance_squared(base, motion->carrier_place) / 16;
-        nearest = square < nearest ? square : nearest;
+        const uint32_t most = 4 * STIR_REACH;
+        const int32_t *at = motion->carrier_place;
+        uint32_t dx = (uint32_t)base->x_mm - (uint32_t)at[0], dy = (uint32_t)base->y_mm - (uint32_t)at[1],
+                 dz = (uint32_t)base->z_mm - (uint32_t)at[2];
+        if ((dx + most <= 2 * most) & (dy + most <= 2 * most) & (dz + most <= 2 * most)) {
+            uint32_t square = (dx * dx + dy * dy + dz * dz) / 16;
+            nearest = square < nearest ? square : nearest;
+        }
     }
-    if (nearest >= (uint64_t)STIR_REACH * STIR_REACH) {
+    if (nearest >= STIR_REACH * STIR_REACH) {
         return MOTION_STIRS - 1;
     }
     unsigned stir = 0;
-    while (nearest >= (uint64_t)reach[stir] * reach[stir]) {
+    while (nearest >= reach[stir] * reach[stir]) {
         stir++;
     }
     return stir;
