@@ -30,6 +30,10 @@ typedef struct Vector {
     int64_t v[3];
 } Vector;
 
+typedef struct Matrix {
+    int64_t m[3][3];
+} Matrix;
+
 /* An entity that was coded: where it was in the baseline and what was missed. Positions in 1/64, rotations
  * as a quarter of the angle, in 1/65536, along the axis. */
 typedef struct MotionTrace {
@@ -68,7 +72,11 @@ typedef struct Motion {
     Vector carrier_step;     /* from the baseline to now */
     Quaternion carrier_turn; /* the same, and from the past ones to the baseline */
     Quaternion carrier_turned[1 + MOTION_PAST];
-    Vector carrier_angle; /* carrier_turn as a quarter angle */
+    Quaternion carrier_through[1 + MOTION_PAST]; /* from the past ones to now */
+    Matrix carrier_swing;                        /* carrier_turn and carrier_turned, of which [0] is not used */
+    Matrix carrier_swung[1 + MOTION_PAST];
+    Vector carrier_angle;    /* carrier_turn as a quarter angle */
+    int32_t carrier_pace[2]; /* sizes of step and angle */
     MotionDrift drift;
     uint32_t mover_count;
     int32_t carrier_place[3]; /* where it is expected, if it moves */

@@ -5,6 +5,8 @@
 #include "shared/wire/motion.h"
 #include "shared/wire/quantise.h"
 
+#include <string.h>
+
 #define ONE_BITS  16
 #define ONE       (1 << ONE_BITS)
 #define FINE_BITS 6     /* positions within a prediction are in 1/64 */
@@ -31,6 +33,28 @@ static inline int32_t logarithm(uint64_t value)
     uint64_t x = (value < UINT32_MAX ? value : UINT32_MAX) + 1;
     int32_t whole = 63 - __builtin_clzll(x);
     return whole * 16 + (int32_t)((x << 4 >> whole) & 15);
+}
+
+typedef int32_t Four __attribute__((vector_size(16)));
+
+#define LOG_MOST ((1 << 24) - 2) /* larger ones count as this */
+
+/* The same of four at once, none negative nor above LOG_MOST: a float's exponent and first bits are just that,
+ * and to turn such a number into one is exact. */
+static inline Four logarithms(Four values)
+{
+    typedef float Floats __attribute__((vector_size(16)));
+    Floats floats = __builtin_convertvector(values + 1, Floats);
+    Four bits;
+    memcpy(&bits, &floats, sizeof bits);
+    return (bits >> 19) - (127 << 4);
+}
+
+/* A magnitude for it. */
+static inline int32_t size_for_log(int64_t value)
+{
+    int64_t size = value < 0 ? -value : value;
+    return size < LOG_MOST ? (int32_t)size : LOG_MOST;
 }
 
 /* Square roots of the middles of 2^24 i to 2^24 (i + 1), for i from 64. */
@@ -163,18 +187,24 @@ static inline Vector cross(const int64_t *a, const int64_t *b)
     return (Vector){ { a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0] } };
 }
 
-/* `arm` turned; in 1/64 as the arm is. */
-static inline Vector swing(const Quaternion *turn, const Vector *arm)
+/* A rotation as a matrix, in 1/65536. */
+static inline Matrix matrix_of(const Quaternion *turn)
 {
-    Vector twice = cross(turn->v, arm->v);
+    const int64_t x = turn->v[0], y = turn->v[1], z = turn->v[2], w = turn->v[3];
+    const int b = ONE_BITS - 1; /* twice each product */
+    return (Matrix){ { { ONE - ((y * y + z * z) >> b), (x * y - z * w) >> b, (x * z + y * w) >> b },
+                       { (x * y + z * w) >> b, ONE - ((x * x + z * z) >> b), (y * z - x * w) >> b },
+                       { (x * z - y * w) >> b, (y * z + x * w) >> b, ONE - ((x * x + y * y) >> b) } } };
+}
+
+static inline Vector transform(const Matrix *matrix, const Vector *v)
+{
+    Vector to;
     for (int k = 0; k < 3; k++) {
-        twice.v[k] = (2 * twice.v[k]) >> ONE_BITS;
+        const int64_t *m = matrix->m[k];
+        to.v[k] = (m[0] * v->v[0] + m[1] * v->v[1] + m[2] * v->v[2] + ONE / 2) >> ONE_BITS;
     }
-    Vector again = cross(turn->v, twice.v);
-    for (int k = 0; k < 3; k++) {
-        again.v[k] = arm->v[k] + ((turn->v[3] * twice.v[k] + again.v[k]) >> ONE_BITS);
-    }
-    return again;
+    return to;
 }
 
 static inline Vector difference(const Vector *a, const Vector *b)
@@ -182,11 +212,19 @@ static inline Vector difference(const Vector *a, const Vector *b)
     return (Vector){ { a->v[0] - b->v[0], a->v[1] - b->v[1], a->v[2] - b->v[2] } };
 }
 
+#define GONE_MOST (1 << 24) /* in 1/64: nobody goes farther in a moment */
+
 static inline Vector displacement(const EntityState *to, const EntityState *from)
 {
-    return (Vector){ { between(to->x_mm, from->x_mm) * (1 << FINE_BITS),
-                       between(to->y_mm, from->y_mm) * (1 << FINE_BITS),
-                       between(to->z_mm, from->z_mm) * (1 << FINE_BITS) } };
+    return (Vector){ { clamp(between(to->x_mm, from->x_mm) * (1 << FINE_BITS), GONE_MOST),
+                       clamp(between(to->y_mm, from->y_mm) * (1 << FINE_BITS), GONE_MOST),
+                       clamp(between(to->z_mm, from->z_mm) * (1 << FINE_BITS), GONE_MOST) } };
+}
+
+static inline Vector place_of(const EntityState *entity)
+{
+    return (Vector){ { (int64_t)entity->x_mm * (1 << FINE_BITS), (int64_t)entity->y_mm * (1 << FINE_BITS),
+                       (int64_t)entity->z_mm * (1 << FINE_BITS) } };
 }
 
 static inline int64_t size_of(const Vector *vector)
@@ -197,7 +235,7 @@ static inline int64_t size_of(const Vector *vector)
 /* What was gone since the past one at `j`, as far as the lead goes. */
 static inline int64_t over_lead(const Motion *motion, int64_t value, unsigned j)
 {
-    return (clamp(value, 1 << 30) * motion->ratios[j]) >> 16;
+    return (value * motion->ratios[j]) >> 16;
 }
 
 #endif

@@ -11,22 +11,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shared/wire/motion_subject.h"
+
 static void see_value(unsigned kind, unsigned class, const int64_t *features, const int32_t *clues,
                       int32_t value, int64_t mean);
-static void see_turn(unsigned class, const int64_t angle[3], const int64_t *features);
 static void see_largest(unsigned place, int64_t gap, int hit);
 
 #define MOTION_TABLE static
-#define MOTION_OBSERVE(kind, class, features, clues, value, mean) \
-    see_value(kind, class, features, clues, value, mean)
-#define MOTION_OBSERVE_LARGEST(place, gap, hit) see_largest(place, gap, hit)
-#define MOTION_OBSERVE_TURN(motion, subject, now, features)               \
-    do {                                                                  \
-        Quaternion turn_seen = turn_between(now, &(subject)->rotation);   \
-        Vector angle_seen = angle_of(&turn_seen);                         \
-        see_turn((subject)->turn_class, angle_seen.v, &(features)[0][0]); \
+#define MOTION_OBSERVE(kind, class, features, clues, value, mean, spread)                    \
+    do {                                                                                     \
+        int32_t clues_seen[MOTION_CLUES];                                                    \
+        memcpy(clues_seen, (clues)->shared, sizeof(clues)->shared);                          \
+        for (unsigned own_seen = 0; own_seen < CLUES_OWN; own_seen++) {                      \
+            clues_seen[CLUES_SHARED + own_seen] = (clues)->own[own_seen][k];                 \
+        }                                                                                    \
+        memcpy(&clues_seen[CLUE_MISSED], rest, sizeof rest);                                 \
+        see_value(kind, class, features, clues_seen, value, mean);                           \
     } while (0)
-#include "shared/wire/motion.c" /* on purpose: its tables shall be variable */
+#define MOTION_OBSERVE_LARGEST(place, gap, hit)                see_largest(place, gap, hit)
+#define MOTION_OBSERVE_TURN(motion, subject, now, expectation) see_rotation(subject, now, expectation)
+struct Expectation;
+static void see_rotation(const Subject *subject, const Quaternion *now,
+                         const struct Expectation *expectation);
+#include "shared/wire/motion_transform.c" /* on purpose: its tables shall be variable */
 
 #define ROUNDS     8
 #define SHAPES     4
@@ -100,16 +107,45 @@ static void see_value(unsigned kind, unsigned class, const int64_t *features, co
     seen->spread = (float)guess(weights, seen->clues);
 }
 
-static void see_turn(unsigned class, const int64_t angle[3], const int64_t *features)
+static void see_turn(unsigned class, double value, const int64_t *features, double scale)
 {
     const Series *last = &values[1][class];
-    for (int k = 0; learning && k < 3; k++) {
-        Turn *seen = more(&turns[class], sizeof *seen);
-        for (int i = 0; i < MOTION_FEATURES; i++) {
-            seen->features[i] = (float)features[k * MOTION_FEATURES + i] / 64;
+    Turn *seen = more(&turns[class], sizeof *seen);
+    for (int i = 0; i < MOTION_FEATURES; i++) {
+        seen->features[i] = (float)((double)features[i] * scale);
+    }
+    seen->value = (float)(value * scale);
+    seen->spread = last->count ? ((const Value *)last->items)[last->count - 1].spread : 0;
+}
+
+/* What is carried is expected by components, of 511 steps; others by angles. */
+static void see_rotation(const Subject *subject, const Quaternion *now, const Expectation *expectation)
+{
+    Quaternion is = *now;
+    unsigned largest = 0;
+    for (unsigned k = 0; k < 4; k++) {
+        largest = magnitude(is.v[k]) > magnitude(is.v[largest]) ? k : largest;
+    }
+    if (!learning) {
+        return;
+    }
+    if (!subject->carried) {
+        Quaternion turn = turn_between(&is, &subject->rotation);
+        Vector angle = angle_of(&turn);
+        for (unsigned k = 0; k < 3; k++) {
+            see_turn(subject->turn_class, (double)angle.v[k], expectation->features[k], 1 / 64.0);
         }
-        seen->value = (float)angle[k] / 64;
-        seen->spread = last->count ? ((const Value *)last->items)[last->count - 1].spread : 0;
+        return;
+    }
+    turn_signs(&is, &expectation->taken);
+    for (unsigned k = 0; k < 4; k++) {
+        int64_t features[MOTION_FEATURES] = { expectation->off[0].v[k], expectation->off[1].v[k] };
+        for (unsigned i = 0; i < 4; i++) {
+            features[2 + i] = turn_a_little(&expectation->taken, &expectation->turns[i]).v[k];
+        }
+        if (k != largest) {
+            see_turn(subject->turn_class, (double)(is.v[k] - expectation->taken.v[k]), features, 1 / 181.0);
+        }
     }
 }
 
