@@ -9,8 +9,9 @@
 #include "shared/wire/snapshot.h"
 
 #define MOTION_CLASSES    21
-#define MOTION_FEATURES   13                   /* what a mean is made of */
-#define MOTION_CLUES      19                   /* and a spread */
+#define MOTION_FEATURES   14                   /* what a mean is made of */
+#define MOTION_CLUES      23                   /* and a spread */
+#define MOTION_BENDS      24                   /* whole logarithms that a clue may have */
 #define MOTION_PAST       (2 + SNAPSHOT_OLDER) /* recent, old, older ones */
 #define MOTION_RECENT     0
 #define MOTION_OLD        1

@@ -10,6 +10,8 @@
 #define THIN          60               /* neighbours that weigh less say less */
 #define LINE_REACH    (1 << 17)        /* a line is not looked for in what went farther */
 #define MEAN_BITS     36               /* of a reciprocal of weights */
+#define HALF_EDGE     102              /* of a cube that may stand on a corner */
+#define SUNK_MOST     (1 << 18)
 
 /* ---- history ---- */
 
@@ -387,6 +389,23 @@ static unsigned classify_free(const Motion *motion, const Subject *subject, int6
     return first + (unsigned)((unsteadiness >= 573) + (unsteadiness >= 1966) + (unsteadiness >= 6554));
 }
 
+/* The floor is where it would be if the lowest entity were a cube that lies on it, and this one another that
+ * stands on an edge or a corner. */
+static int32_t look_how_sunk(const Motion *motion, const Subject *subject)
+{
+    const unsigned d = (unsigned)subject->down;
+    const Quaternion *q = subject->carried ? &subject->taken : &subject->rotation;
+    int64_t gone = subject->swung.v[d];
+    if (!subject->carried) {
+        gone = over_lead(motion, subject->went[MOTION_RECENT].v[d], MOTION_RECENT);
+        gone -= subject->class >= CLASS_FALLING || subject->turn_class >= CLASS_FALLING ? motion->lead * LEVEL : 0;
+    }
+    const Matrix matrix = matrix_of(q);
+    int64_t stands = magnitude(matrix.m[d][0]) + magnitude(matrix.m[d][1]) + magnitude(matrix.m[d][2]) - ONE;
+    int64_t height = (int64_t)(subject->clearance < 1 << 24 ? subject->clearance : 1 << 24) * (1 << FINE_BITS) + gone;
+    return (int32_t)clamp((stands * HALF_EDGE >> (ONE_BITS - FINE_BITS)) - height, SUNK_MOST);
+}
+
 /* Piece by piece: most of it is only looked at where it was filled. */
 static inline void subject_init(Subject *subject, const EntityState *base)
 {
@@ -448,8 +467,11 @@ void motion_look(const Motion *motion, uint32_t index, Subject *subject)
     }
     subject->turn_class = subject->class;
     subject->carried = is_carried(subject->class);
-    if (!subject->carried) {
+    if (subject->carried) {
+        subject->taken = multiply(&motion->carrier_turn, &subject->rotation);
+    } else {
         look_at_free(motion, index, subject, path);
     }
+    subject->sunk = look_how_sunk(motion, subject);
     look_around(motion, subject);
 }

@@ -4,6 +4,8 @@
 #define SHARED_WIRE_MOTION_SUBJECT_H
 #include "shared/wire/motion_math.h"
 
+#define LEVEL (6 << FINE_BITS) /* what falls goes lower by about as much, times the lead */
+
 enum {
     CLASS_CARRIER,
     CLASS_UNKNOWN,
@@ -19,7 +21,7 @@ enum {
 typedef struct Subject {
     const EntityState *base, *past[MOTION_PAST];
     int32_t at[3];
-    Quaternion rotation;
+    Quaternion rotation, taken; /* the latter, of what is carried: by the carrier */
     Quaternion turns[2];        /* from recent and old to the baseline; not of what is carried */
     Vector went[MOTION_PAST];   /* from the past ones to the baseline */
     Vector turned[MOTION_PAST]; /* the same, as angles; not of what is carried */
@@ -38,6 +40,7 @@ typedef struct Subject {
     unsigned class, turn_class;
     int down;
     uint32_t clearance; /* above the lowest there is */
+    int32_t sunk;       /* in 1/64: how far a cube would sink into the floor, or hang above it if less than 0 */
 } Subject;
 
 /* Looks at the baseline's entity at `index`. */

@@ -3,8 +3,6 @@
 #include "shared/wire/motion_table.h"
 
 #define WEIGHT_BITS 9
-#define LEVEL       (6 << FINE_BITS) /* a body falls as much faster in each sequence's time, squared and so on */
-#define HALF_EDGE   102              /* of a cube that may stand on a corner */
 
 /* The tool that fits the tables looks in here. */
 #ifndef MOTION_OBSERVE
@@ -26,15 +24,18 @@ static inline unsigned group_of(unsigned class)
 
 /* Clues: [0] is 16; up to CLUES_SHARED an entity's; CLUES_OWN of each coordinate; then how much of the others
  * was missed, and how spreads went wrong lately. */
-enum { CLUES_SHARED = 12, CLUES_OWN = 4, CLUE_MISSED = 16, CLUE_SURPRISE = 17, CLUE_DOWN = 18 };
+enum { CLUES_SHARED = 16, CLUES_OWN = 4, CLUE_MISSED = 20, CLUE_SURPRISE = 21, CLUE_DOWN = 22 };
 
 typedef struct Clues {
     Four shared[CLUES_SHARED / 4]; /* sizes at first */
     Four own[CLUES_OWN];           /* by coordinate in each */
 } Clues;
 
-/* Turns the sizes into logarithms; [0] begins as 0. Returns what they say together. */
-static inline int32_t weigh_clues(Clues *clues, const int16_t *weights)
+typedef int8_t Bends[MOTION_CLUES][MOTION_BENDS];
+
+/* Turns the sizes into logarithms; [0] begins as 0. Returns what they say together: a weight times each, and
+ * what of it is not straight, in 1/64. */
+static inline int32_t weigh_clues(Clues *clues, const int16_t *weights, const Bends bends)
 {
     int32_t all[CLUES_SHARED], sum = 64;
     for (unsigned i = 0; i < CLUES_SHARED / 4; i++) {
@@ -46,17 +47,18 @@ static inline int32_t weigh_clues(Clues *clues, const int16_t *weights)
     clues->shared[0][0] = 16;
     memcpy(all, clues->shared, sizeof all);
     for (unsigned i = 0; i < CLUES_SHARED; i++) {
-        sum += weights[i] * all[i];
+        sum += weights[i] * all[i] + bends[i][all[i] >> 4] * 16;
     }
     return sum;
 }
 
-static inline unsigned spread_of(const Clues *clues, const int16_t *weights, int32_t shared, int k,
-                                 const int32_t rest[3])
+static inline unsigned spread_of(const Clues *clues, const int16_t *weights, const Bends bends, int32_t shared,
+                                 int k, const int32_t rest[3])
 {
-    int32_t sum = shared;
+    int32_t sum = shared + bends[CLUE_MISSED][rest[0] >> 4] * 16;
     for (unsigned i = 0; i < CLUES_OWN; i++) {
-        sum += weights[CLUES_SHARED + i] * clues->own[i][k];
+        int32_t clue = clues->own[i][k];
+        sum += weights[CLUES_SHARED + i] * clue + bends[CLUES_SHARED + i][clue >> 4] * 16;
     }
     for (unsigned i = 0; i < 3; i++) {
         sum += weights[CLUE_MISSED + i] * rest[i];
@@ -106,6 +108,7 @@ static void expect_carried(const Motion *motion, const Subject *subject, int64_t
         f[6] = subject->slid[MOTION_OLDER].v[k];
         f[7] = k == subject->down ? motion->lead * LEVEL : 0;
         f[8] = k == subject->down ? below_floor(motion, subject, subject->swung.v[k]) : 0;
+        f[9] = k == subject->down && subject->sunk > 0 ? subject->sunk : 0;
         clues->own[0][k] = size_for_log(subject->slid[MOTION_RECENT].v[k]);
         clues->own[1][k] = size_for_log(subject->slid[MOTION_OLD].v[k]);
         clues->own[2][k] = size_for_log(subject->arm.v[k]);
@@ -133,6 +136,7 @@ static void expect_free(const Motion *motion, const Subject *subject, int64_t fe
         f[10] = subject->near_by.v[k];
         f[11] = k == subject->down ? motion->lead * LEVEL : 0;
         f[12] = k == subject->down ? below_floor(motion, subject, quick) : 0;
+        f[13] = k == subject->down && subject->sunk > 0 ? subject->sunk : 0;
         clues->own[0][k] = size_for_log(quick - slow);
         clues->own[1][k] = size_for_log(slow);
         clues->own[2][k] = size_for_log(subject->swung.v[k] - quick);
@@ -151,7 +155,10 @@ void motion_code_position(Motion *motion, RangeCoder *coder, const Subject *subj
                       size_for_log(size_of(&subject->neighbours)), size_for_log(subject->clearance) },
                     { size_for_log(size_of(&subject->arm) >> 4),
                       size_for_log(size_of(&subject->slid[MOTION_OLDER])), motion->carrier_pace[0],
-                      motion->carrier_pace[1] } },
+                      motion->carrier_pace[1] },
+                    { subject->sunk > 0 ? subject->sunk : 0, subject->sunk < 0 ? -subject->sunk : 0,
+                      size_for_log(size_of(&subject->neighbours_turn)),
+                      size_for_log(size_of(&subject->drift)) } },
         .own = { { 0 } },
     };
     if (subject->carried) {
@@ -161,12 +168,13 @@ void motion_code_position(Motion *motion, RangeCoder *coder, const Subject *subj
     }
     const int16_t *spreads = motion_position_spread[subject->class], *means = motion_position_mean[subject->class];
     const ResidualShape *shape = &motion_position_shape[group_of(subject->class)];
-    const int32_t shared = weigh_clues(&clues, spreads);
+    const Bends *bends = &motion_position_bend[subject->carried];
+    const int32_t shared = weigh_clues(&clues, spreads, *bends);
     int32_t *surprise = &motion->surprise[0][subject->carried], missed = 0;
     for (int k = 0; k < 3; k++) {
         int64_t mean = mean_of(means, features[k]);
         const int32_t rest[3] = { logarithm((uint32_t)missed), *surprise >> 4, k == subject->down ? 16 : 0 };
-        unsigned spread = spread_of(&clues, spreads, shared, k, rest);
+        unsigned spread = spread_of(&clues, spreads, *bends, shared, k, rest);
         int32_t gone = (int32_t)((uint32_t)position[k] - (uint32_t)subject->at[k]);
         MOTION_OBSERVE(0, subject->class, features[k], &clues, gone, mean, spread);
         gone = residual_code(coder, shape, mean, spread, gone);
@@ -245,7 +253,7 @@ static void expect_carried_rotation(const Motion *motion, const Subject *subject
 {
     const int16_t *weights = motion_rotation_mean[subject->turn_class];
     int64_t sizes[2] = { 0 };
-    expected->taken = multiply(&motion->carrier_turn, &subject->rotation);
+    expected->taken = subject->taken;
     for (unsigned j = 0; j <= MOTION_OLD; j++) {
         Quaternion *off = &expected->off[j];
         *off = (Quaternion){ { 0 } };
@@ -350,7 +358,9 @@ void motion_code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
                       subject->carried ? (int32_t)motion->drift.count : (int32_t)subject->unsteadiness >> 2,
                       size_for_log(subject->clearance), 0 },
                     { 0, size_for_log(size_of(&subject->arm) >> 4),
-                      size_for_log(size_of(&subject->neighbours_turn)), motion->carrier_pace[1] } },
+                      size_for_log(size_of(&subject->neighbours_turn)), motion->carrier_pace[1] },
+                    { subject->sunk > 0 ? subject->sunk : 0, subject->sunk < 0 ? -subject->sunk : 0,
+                      motion->carrier_pace[0], size_for_log(size_of(&subject->drift)) } },
         .own = { { 0 } },
     };
     Expectation expectation;
@@ -368,7 +378,8 @@ void motion_code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
     }
     const int16_t *spreads = motion_rotation_spread[subject->turn_class];
     const ResidualShape *shape = &motion_rotation_shape[group_of(subject->turn_class)];
-    const int32_t shared = weigh_clues(&clues, spreads);
+    const Bends *bends = &motion_rotation_bend[subject->carried];
+    const int32_t shared = weigh_clues(&clues, spreads, *bends);
     const int64_t scale = sign * (int64_t)motion->steps * HALF_SQRT;
     int32_t *surprise = &motion->surprise[1][subject->carried], missed = 0;
     uint64_t codes[3];
@@ -379,7 +390,7 @@ void motion_code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
         int64_t mean = ((expected->v[k] * scale) >> (32 - FINE_BITS)) +
                        (int64_t)motion->steps * (1 << (FINE_BITS - 1));
         const int32_t rest[3] = { logarithm((uint32_t)missed), *surprise >> 4, 0 };
-        unsigned spread = spread_of(&clues, spreads, shared, (int)k, rest);
+        unsigned spread = spread_of(&clues, spreads, *bends, shared, (int)k, rest);
         int32_t code = quat_component(actual, place);
         MOTION_OBSERVE(1, subject->turn_class, NULL, &clues, code, mean, spread);
         code = residual_code(coder, shape, mean, spread, code);
