@@ -124,16 +124,18 @@ static void clear(Motion *motion)
     memset(motion, 0, offsetof(Motion, traces));
 }
 
-/* Whether two hold the same at the same place; the number of the channels may differ in where they are. */
-static inline uint64_t unlike(const EntityState *a, const EntityState *b)
+/* Four of the eight words of an entity. */
+static inline Four words_of(const EntityState *entity, size_t from)
 {
-    static_assert(sizeof *a == 32 && offsetof(EntityState, first_channel) == 8 &&
-                      offsetof(EntityState, x_mm) == 12,
-                  "all of an entity but the second word and a half of its four");
-    uint64_t p[4], q[4];
-    memcpy(p, a, sizeof p);
-    memcpy(q, b, sizeof q);
-    return (p[0] ^ q[0]) | (p[2] ^ q[2]) | (p[3] ^ q[3]) | (uint32_t)(a->x_mm ^ b->x_mm);
+    Four words;
+    memcpy(&words, (const uint8_t *)entity + from, sizeof words);
+    return words;
+}
+
+static inline Four lower_of(Four a, Four b)
+{
+    Four less = a < b;
+    return (a & less) | (b & ~less);
 }
 
 unsigned motion_look_lately(const Motion *motion, uint32_t index)
@@ -153,25 +155,38 @@ unsigned motion_look_lately(const Motion *motion, uint32_t index)
 /* Looks once at all; most of them rest, which is soon seen. Looks for the lowest places, too. */
 static void glance(Motion *motion)
 {
+    static_assert(sizeof(EntityState) == 32 && offsetof(EntityState, first_channel) == 8 &&
+                      offsetof(EntityState, x_mm) == 12,
+                  "all of an entity but the third word of its eight tells whether it rests");
     const Snapshot *baseline = motion->baseline, *recent = motion->past[MOTION_RECENT],
                    *old = motion->past[MOTION_OLD];
+    const uint32_t count = baseline->entity_count;
+    const uint32_t glanced = count < MOTION_GLANCED ? count : MOTION_GLANCED;
     uint32_t both = recent && old ? recent->entity_count : 0;
     both = both > 0 && old->entity_count < both ? old->entity_count : both;
-    int32_t x = INT32_MAX, y = INT32_MAX, z = INT32_MAX;
-    for (uint32_t i = 0; i < baseline->entity_count; i++) {
-        const EntityState *base = &baseline->entities[i];
-        x = base->x_mm < x ? base->x_mm : x;
-        y = base->y_mm < y ? base->y_mm : y;
-        z = base->z_mm < z ? base->z_mm : z;
-        if (i < MOTION_GLANCED) {
-            bool rests = i < both && (unlike(base, &recent->entities[i]) | unlike(base, &old->entities[i])) == 0;
-            motion->lately[i] = rests ? 1 : (uint8_t)motion_look_lately(motion, i);
+    both = both < glanced ? both : glanced;
+    const Four head = { -1, -1, 0, -1 }; /* not where its channels are */
+    Four lowest = { INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX };
+    for (uint32_t i = 0; i < both; i++) {
+        const EntityState *base = &baseline->entities[i], *r = &recent->entities[i], *o = &old->entities[i];
+        const Four first = words_of(base, 0), last = words_of(base, 16);
+        lowest = lower_of(lowest, words_of(base, 12));
+        Four off = ((first ^ words_of(r, 0)) | (first ^ words_of(o, 0))) & head;
+        off |= (last ^ words_of(r, 16)) | (last ^ words_of(o, 16));
+        uint64_t halves[2];
+        memcpy(halves, &off, sizeof halves);
+        motion->lately[i] = (halves[0] | halves[1]) == 0 ? 1 : (uint8_t)motion_look_lately(motion, i);
+    }
+    for (uint32_t i = both; i < count; i++) {
+        lowest = lower_of(lowest, words_of(&baseline->entities[i], 12));
+        if (i < glanced) {
+            motion->lately[i] = (uint8_t)motion_look_lately(motion, i);
         }
     }
-    motion->glanced = baseline->entity_count < MOTION_GLANCED ? baseline->entity_count : MOTION_GLANCED;
-    motion->lowest[0] = x;
-    motion->lowest[1] = y;
-    motion->lowest[2] = z;
+    motion->glanced = glanced;
+    for (int k = 0; k < 3; k++) {
+        motion->lowest[k] = lowest[k];
+    }
 }
 
 void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, const SnapshotBase *base)

@@ -82,6 +82,7 @@ typedef struct Motion {
     uint32_t mover_count;
     int32_t carrier_place[3]; /* where it is expected, if it moves */
     bool carrier_moves;
+    uint32_t reached_from[3], reached[3]; /* the box of all movers and what they reach */
     uint32_t glanced;                    /* entities that `lately` says something of */
     uint64_t slabs[3][MOTION_SLABS][MOTION_MOVERS / 64]; /* a bit for each mover that reaches into it */
     int32_t lowest[3];      /* of the baseline's entities, each coordinate */

@@ -18,8 +18,25 @@ static void mark_reach(Motion *motion, uint32_t mover)
     }
 }
 
+/* The box of all movers and their reach. */
+static void bound_reach(Motion *motion)
+{
+    for (int k = 0; k < 3; k++) {
+        int32_t least = 0, most = 0;
+        for (uint32_t i = 1; i < motion->mover_count; i++) {
+            int32_t off = (int32_t)((uint32_t)motion->movers[i][k] - (uint32_t)motion->movers[0][k]);
+            least = off < least ? off : least;
+            most = off > most ? off : most;
+        }
+        bool wide = (int64_t)most - least > INT32_MAX;
+        motion->reached_from[k] = (uint32_t)motion->movers[0][k] + (uint32_t)least - STIR_REACH;
+        motion->reached[k] = wide ? UINT32_MAX : (uint32_t)most - (uint32_t)least + 2 * STIR_REACH;
+    }
+}
+
 void motion_survey(Motion *motion)
 {
+
     for (uint32_t i = 0; i < motion->baseline->entity_count && motion->mover_count < MOTION_MOVERS; i++) {
         if (motion_recent(motion, i) != 3) {
             continue;
@@ -37,6 +54,9 @@ void motion_survey(Motion *motion)
         } else {
             mark_reach(motion, motion->mover_count++);
         }
+    }
+    if (motion->mover_count > 0) {
+        bound_reach(motion);
     }
 }
 
@@ -66,7 +86,13 @@ static inline uint32_t nearest_mover(const Motion *motion, const EntityState *ba
 unsigned motion_stir(const Motion *motion, const EntityState *base)
 {
     static const uint32_t reach[MOTION_STIRS - 1] = { 200, 250, 300, 350, 400, 500, STIR_REACH };
-    uint32_t nearest = nearest_mover(motion, base);
+    const uint32_t *from = motion->reached_from, *reached = motion->reached;
+    uint32_t nearest = UINT32_MAX;
+    if (motion->mover_count > 0 && ((uint32_t)base->x_mm - from[0] <= reached[0]) &
+                                       ((uint32_t)base->y_mm - from[1] <= reached[1]) &
+                                       ((uint32_t)base->z_mm - from[2] <= reached[2])) {
+        nearest = nearest_mover(motion, base);
+    }
     if (motion->carrier_moves) { /* it is large, or nothing would move along with it */
         const uint32_t most = 4 * STIR_REACH;
         const int32_t *at = motion->carrier_place;

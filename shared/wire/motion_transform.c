@@ -33,33 +33,55 @@ typedef struct Clues {
 
 typedef int8_t Bends[MOTION_CLUES][MOTION_BENDS];
 
-/* Turns the sizes into logarithms; [0] begins as 0. Returns what they say together: a weight times each, and
- * what of it is not straight, in 1/64. */
-static inline int32_t weigh_clues(Clues *clues, const int16_t *weights, const Bends bends)
+/* What clues say of a spread: a weight times each, and what of it is not straight, in 1/64. */
+typedef struct Weighed {
+    int32_t of[4]; /* each coordinate */
+} Weighed;
+
+/* Turns the sizes into logarithms; [0] begins as 0. */
+static inline Weighed weigh_clues(Clues *clues, const int16_t *weights, const Bends bends)
 {
-    int32_t all[CLUES_SHARED], sum = 64;
+    int32_t whole[CLUES_SHARED], whole_own[CLUES_OWN][4], bent = 0;
+    Four sum = { 0 }, own = { 0 };
     for (unsigned i = 0; i < CLUES_SHARED / 4; i++) {
-        clues->shared[i] = logarithms(clues->shared[i]);
+        Four logs = logarithms(clues->shared[i]);
+        if (i == 0) {
+            logs[0] = 16;
+        }
+        clues->shared[i] = logs;
+        const int16_t *w = &weights[i * 4];
+        sum += logs * (Four){ w[0], w[1], w[2], w[3] };
+        logs >>= 4;
+        memcpy(&whole[i * 4], &logs, sizeof logs);
     }
     for (unsigned i = 0; i < CLUES_OWN; i++) {
-        clues->own[i] = logarithms(clues->own[i]);
+        Four logs = logarithms(clues->own[i]);
+        clues->own[i] = logs;
+        const int16_t w = weights[CLUES_SHARED + i];
+        own += logs * (Four){ w, w, w, w };
+        logs >>= 4;
+        memcpy(whole_own[i], &logs, sizeof logs);
     }
-    clues->shared[0][0] = 16;
-    memcpy(all, clues->shared, sizeof all);
-    for (unsigned i = 0; i < CLUES_SHARED; i++) {
-        sum += weights[i] * all[i] + bends[i][all[i] >> 4] * 16;
+    for (unsigned i = 1; i < CLUES_SHARED; i++) {
+        bent += bends[i][whole[i]];
     }
-    return sum;
+    int32_t all = 64 + sum[0] + sum[1] + sum[2] + sum[3] + bent * 16;
+    Weighed weighed;
+    own += (Four){ all, all, all, all };
+    memcpy(weighed.of, &own, sizeof own);
+    for (unsigned k = 0; k < 4; k++) {
+        bent = 0;
+        for (unsigned i = 0; i < CLUES_OWN; i++) {
+            bent += bends[CLUES_SHARED + i][whole_own[i][k]];
+        }
+        weighed.of[k] += bent * 16;
+    }
+    return weighed;
 }
 
-static inline unsigned spread_of(const Clues *clues, const int16_t *weights, const Bends bends, int32_t shared,
-                                 int k, const int32_t rest[3])
+static inline unsigned spread_of(int32_t weighed, const int16_t *weights, const Bends bends, const int32_t rest[3])
 {
-    int32_t sum = shared + bends[CLUE_MISSED][rest[0] >> 4] * 16;
-    for (unsigned i = 0; i < CLUES_OWN; i++) {
-        int32_t clue = clues->own[i][k];
-        sum += weights[CLUES_SHARED + i] * clue + bends[CLUES_SHARED + i][clue >> 4] * 16;
-    }
+    int32_t sum = weighed + bends[CLUE_MISSED][rest[0] >> 4] * 16;
     for (unsigned i = 0; i < 3; i++) {
         sum += weights[CLUE_MISSED + i] * rest[i];
     }
@@ -169,12 +191,12 @@ void motion_code_position(Motion *motion, RangeCoder *coder, const Subject *subj
     const int16_t *spreads = motion_position_spread[subject->class], *means = motion_position_mean[subject->class];
     const ResidualShape *shape = &motion_position_shape[group_of(subject->class)];
     const Bends *bends = &motion_position_bend[subject->carried];
-    const int32_t shared = weigh_clues(&clues, spreads, *bends);
+    const Weighed weighed = weigh_clues(&clues, spreads, *bends);
     int32_t *surprise = &motion->surprise[0][subject->carried], missed = 0;
     for (int k = 0; k < 3; k++) {
         int64_t mean = mean_of(means, features[k]);
         const int32_t rest[3] = { logarithm((uint32_t)missed), *surprise >> 4, k == subject->down ? 16 : 0 };
-        unsigned spread = spread_of(&clues, spreads, *bends, shared, k, rest);
+        unsigned spread = spread_of(weighed.of[k], spreads, *bends, rest);
         int32_t gone = (int32_t)((uint32_t)position[k] - (uint32_t)subject->at[k]);
         MOTION_OBSERVE(0, subject->class, features[k], &clues, gone, mean, spread);
         gone = residual_code(coder, shape, mean, spread, gone);
@@ -379,7 +401,7 @@ void motion_code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
     const int16_t *spreads = motion_rotation_spread[subject->turn_class];
     const ResidualShape *shape = &motion_rotation_shape[group_of(subject->turn_class)];
     const Bends *bends = &motion_rotation_bend[subject->carried];
-    const int32_t shared = weigh_clues(&clues, spreads, *bends);
+    const Weighed weighed = weigh_clues(&clues, spreads, *bends);
     const int64_t scale = sign * (int64_t)motion->steps * HALF_SQRT;
     int32_t *surprise = &motion->surprise[1][subject->carried], missed = 0;
     uint64_t codes[3];
@@ -390,7 +412,7 @@ void motion_code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
         int64_t mean = ((expected->v[k] * scale) >> (32 - FINE_BITS)) +
                        (int64_t)motion->steps * (1 << (FINE_BITS - 1));
         const int32_t rest[3] = { logarithm((uint32_t)missed), *surprise >> 4, 0 };
-        unsigned spread = spread_of(&clues, spreads, *bends, shared, (int)k, rest);
+        unsigned spread = spread_of(weighed.of[k], spreads, *bends, rest);
         int32_t code = quat_component(actual, place);
         MOTION_OBSERVE(1, subject->turn_class, NULL, &clues, code, mean, spread);
         code = residual_code(coder, shape, mean, spread, code);
