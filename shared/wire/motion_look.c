@@ -170,6 +170,9 @@ static inline unsigned fit_line(const Motion *motion, Subject *subject, const bo
         points++;
     }
     *out_to = at_lead(&line, motion->lead, turns ? 1 : 1 << FINE_BITS);
+    for (int k = 0; k < 3; k++) {
+        out_to->v[k] = clamp(out_to->v[k], 1 << 30);
+    }
     return points;
 }
 

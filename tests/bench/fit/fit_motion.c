@@ -35,7 +35,7 @@ static void see_rotation(const Subject *subject, const Quaternion *now,
                          const struct Expectation *expectation);
 #include "shared/wire/motion_transform.c" /* on purpose: its tables shall be variable */
 
-#define ROUNDS     9
+#define ROUNDS     7
 #define SHAPES     4
 #define COMPONENTS 7
 #define FEW        60 /* samples that are too few to learn from */
@@ -259,7 +259,7 @@ static void fit_spread(int16_t *row, const Series *series, const double *share)
 {
     double weights[MOTION_CLUES], best[MOTION_CLUES], least = 1e300, damping = 1e-3;
     static double kept[UNKNOWNS][UNKNOWNS + 1];
-    size_t stride = series->count / 12000 + 1;
+    size_t stride = series->count / 60000 + 1;
     stride += stride % 3 == 0; /* or it would see one coordinate only */
     for (int i = 0; i < MOTION_CLUES; i++) {
         best[i] = weights[i] = row[i] / 64.0;
@@ -369,7 +369,7 @@ static void fit_shape(ResidualShape *shape, unsigned kind, unsigned group)
         double sums[COMPONENTS] = { 0 }, total = 0;
         for (unsigned class = 0; class < MOTION_CLASSES; class ++) {
             const Series *series = &values[kind][class];
-            size_t stride = series->count / 20000 + 1;
+            size_t stride = series->count / 60000 + 1;
             stride += stride % 3 == 0;
             for (size_t n = 0; group_of(class) == group && n < series->count; n += stride) {
                 const Value *value = (const Value *)series->items + n;
