@@ -208,7 +208,8 @@ void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, con
     }
     glance(motion);
     for (unsigned i = 0; i < MOTION_NEIGHBOURS / 4; i++) {
-        motion->places[i].carried = (MotionLanes){ MOTION_NO_TRACE, MOTION_NO_TRACE, MOTION_NO_TRACE, MOTION_NO_TRACE };
+        motion->places[i].carried =
+            (MotionLanes){ MOTION_NO_TRACE, MOTION_NO_TRACE, MOTION_NO_TRACE, MOTION_NO_TRACE };
     }
     for (unsigned i = 0; i < 3; i++) {
         for (unsigned gap = 0; gap < 16; gap++) {

@@ -18,10 +18,10 @@
 #define MOTION_OLDER      2
 #define MOTION_NEIGHBOURS 64 /* entities coded last that the next one is compared with */
 #define MOTION_NO_CARRIER UINT32_MAX
-#define MOTION_MOVERS     256   /* that may wake others, of those that move the first */
-#define MOTION_SLABS      64    /* of each coordinate: which movers may be near */
-#define MOTION_GLANCED    4096  /* entities of the baseline that are looked at but once how they moved */
-#define MOTION_STIRS      8     /* how near the nearest mover is, from nearest to out of reach */
+#define MOTION_MOVERS     256  /* that may wake others, of those that move the first */
+#define MOTION_SLABS      64   /* of each coordinate: which movers may be near */
+#define MOTION_GLANCED    4096 /* entities of the baseline that are looked at but once how they moved */
+#define MOTION_STIRS      8    /* how near the nearest mover is, from nearest to out of reach */
 
 typedef struct Quaternion {
     int64_t v[4]; /* x, y, z, w in 1/65536 */
@@ -44,6 +44,11 @@ typedef struct MotionTrace {
     Vector residual;
     int32_t position_error, rotation_error; /* sums of magnitudes of residuals, in 1/64 */
 } MotionTrace;
+
+/* What of clues is not straight, in 1/64 of a power of two. */
+typedef struct MotionBends {
+    int8_t of[MOTION_CLUES][MOTION_BENDS];
+} MotionBends;
 
 /* Where four of them were, side by side, for a quick look which are near. */
 typedef uint32_t MotionLanes __attribute__((vector_size(16)));
@@ -74,7 +79,7 @@ typedef struct Motion {
     Quaternion carrier_turn; /* the same, and from the past ones to the baseline */
     Quaternion carrier_turned[1 + MOTION_PAST];
     Quaternion carrier_through[1 + MOTION_PAST]; /* from the past ones to now */
-    Matrix carrier_swing;                        /* carrier_turn and carrier_turned, of which [0] is not used */
+    Matrix carrier_swing; /* carrier_turn and carrier_turned, of which [0] is not used */
     Matrix carrier_swung[1 + MOTION_PAST];
     Vector carrier_angle;    /* carrier_turn as a quarter angle */
     int32_t carrier_pace[2]; /* sizes of step and angle */
@@ -82,10 +87,10 @@ typedef struct Motion {
     uint32_t mover_count;
     int32_t carrier_place[3]; /* where it is expected, if it moves */
     bool carrier_moves;
-    uint32_t reached_from[3], reached[3]; /* the box of all movers and what they reach */
-    uint32_t glanced;                    /* entities that `lately` says something of */
+    uint32_t reached_from[3], reached[3];                /* the box of all movers and what they reach */
+    uint32_t glanced;                                    /* entities that `lately` says something of */
     uint64_t slabs[3][MOTION_SLABS][MOTION_MOVERS / 64]; /* a bit for each mover that reaches into it */
-    int32_t lowest[3];      /* of the baseline's entities, each coordinate */
+    int32_t lowest[3];                                   /* of the baseline's entities, each coordinate */
     int32_t surprise[2][2]; /* how spreads went wrong lately: of positions and rotations, alone and carried */
     uint32_t trace_count;   /* of all, the last MOTION_NEIGHBOURS are kept */
     MotionTrace traces[MOTION_NEIGHBOURS];

@@ -5,7 +5,7 @@
 #define NEAR          8192 /* farther from the carrier nothing is carried */
 #define REACH         500  /* farther than this, nothing is a neighbour */
 #define REACH_SQUARED (REACH * REACH)
-#define FAR_AWAY      90000 /* squared distance that counts as no neighbour */
+#define FAR_AWAY      90000            /* squared distance that counts as no neighbour */
 #define FALL          (8 << FINE_BITS) /* lower by this than it went is falling */
 #define THIN          60               /* neighbours that weigh less say less */
 #define LINE_REACH    (1 << 17)        /* a line is not looked for in what went farther */
@@ -137,7 +137,8 @@ static bool keeps_straight(const Motion *motion, Subject *subject)
 {
     Vector gone[2];
     return subject->past[0] && subject->past[1] && motion->ages[1] > motion->ages[0] &&
-           gone_since(motion, subject, 0, false, &gone[0]) && gone_since(motion, subject, 1, false, &gone[1]) &&
+           gone_since(motion, subject, 0, false, &gone[0]) &&
+           gone_since(motion, subject, 1, false, &gone[1]) &&
            are_straight(motion->ages[0], &gone[0], motion->ages[1], &gone[1], 1);
 }
 
@@ -149,7 +150,8 @@ static inline unsigned fit_line(const Motion *motion, Subject *subject, const bo
     const int32_t *ages = motion->ages;
     Vector gone[2];
     if (!subject->past[0] || !subject->past[1] || ages[1] <= ages[0] ||
-        !gone_since(motion, subject, 0, turns, &gone[0]) || !gone_since(motion, subject, 1, turns, &gone[1]) ||
+        !gone_since(motion, subject, 0, turns, &gone[0]) ||
+        !gone_since(motion, subject, 1, turns, &gone[1]) ||
         !are_straight(ages[0], &gone[0], ages[1], &gone[1], step)) {
         return 0;
     }
@@ -212,7 +214,8 @@ int32_t motion_rigidity(const Motion *motion, uint32_t index)
     Subject subject = { .base = &motion->baseline->entities[index] };
     const Vector at = place_of(subject.base), arm = difference(&at, &motion->carrier_at[0]);
     look_back(motion, index, &subject, 0, MOTION_OLD + 1);
-    if (!motion->carrying || !subject.past[MOTION_OLD] || !is_near(&arm) || keeps_straight(motion, &subject)) {
+    if (!motion->carrying || !subject.past[MOTION_OLD] || !is_near(&arm) ||
+        keeps_straight(motion, &subject)) {
         return LOG_MOST;
     }
     const Vector slid = slid_since(motion, MOTION_OLD, &at, &subject.went[MOTION_OLD], &arm);
@@ -335,7 +338,8 @@ static void look_around(const Motion *motion, Subject *subject)
         subject->distance = square < subject->distance ? square : subject->distance;
     }
     if (weights > 0) { /* at most 2^21, and what is meant at most 2^22 */
-        int64_t part = (INT64_C(1) << MEAN_BITS) / weights, thin = (INT64_C(1) << MEAN_BITS) / (weights + THIN);
+        int64_t part = (INT64_C(1) << MEAN_BITS) / weights,
+                thin = (INT64_C(1) << MEAN_BITS) / (weights + THIN);
         for (int k = 0; k < 3; k++) {
             subject->neighbours.v[k] = (sum.v[k] >> 4) * part >> (MEAN_BITS - 4);
             subject->neighbours_turn.v[k] = (turns.v[k] >> 4) * part >> (MEAN_BITS - 4);
@@ -401,11 +405,13 @@ static int32_t look_how_sunk(const Motion *motion, const Subject *subject)
     int64_t gone = subject->swung.v[d];
     if (!subject->carried) {
         gone = over_lead(motion, subject->went[MOTION_RECENT].v[d], MOTION_RECENT);
-        gone -= subject->class >= CLASS_FALLING || subject->turn_class >= CLASS_FALLING ? motion->lead * LEVEL : 0;
+        gone -= subject->class >= CLASS_FALLING || subject->turn_class >= CLASS_FALLING ? motion->lead * LEVEL
+                                                                                        : 0;
     }
     const Matrix matrix = matrix_of(q);
     int64_t stands = magnitude(matrix.m[d][0]) + magnitude(matrix.m[d][1]) + magnitude(matrix.m[d][2]) - ONE;
-    int64_t height = (int64_t)(subject->clearance < 1 << 24 ? subject->clearance : 1 << 24) * (1 << FINE_BITS) + gone;
+    int64_t height =
+        (int64_t)(subject->clearance < 1 << 24 ? subject->clearance : 1 << 24) * (1 << FINE_BITS) + gone;
     return (int32_t)clamp((stands * HALF_EDGE >> (ONE_BITS - FINE_BITS)) - height, SUNK_MOST);
 }
 

@@ -39,8 +39,8 @@ typedef int32_t Four __attribute__((vector_size(16)));
 
 #define LOG_MOST ((1 << 24) - 2) /* larger ones count as this */
 
-/* The same of four at once, none negative nor above LOG_MOST: a float's exponent and first bits are just that,
- * and to turn such a number into one is exact. */
+/* The same of four at once, none negative nor above LOG_MOST: a float's exponent and first bits are just
+ * that, and to turn such a number into one is exact. */
 static inline Four logarithms(Four values)
 {
     typedef float Floats __attribute__((vector_size(16)));

@@ -40,7 +40,7 @@ typedef struct Subject {
     unsigned class, turn_class;
     int down;
     uint32_t clearance; /* above the lowest there is */
-    int32_t sunk;       /* in 1/64: how far a cube would sink into the floor, or hang above it if less than 0 */
+    int32_t sunk; /* in 1/64: how far a cube would sink into the floor, or hang above it if less than 0 */
 } Subject;
 
 /* Looks at the baseline's entity at `index`. */

@@ -31,15 +31,13 @@ typedef struct Clues {
     Four own[CLUES_OWN];           /* by coordinate in each */
 } Clues;
 
-typedef int8_t Bends[MOTION_CLUES][MOTION_BENDS];
-
 /* What clues say of a spread: a weight times each, and what of it is not straight, in 1/64. */
 typedef struct Weighed {
     int32_t of[4]; /* each coordinate */
 } Weighed;
 
 /* Turns the sizes into logarithms; [0] begins as 0. */
-static inline Weighed weigh_clues(Clues *clues, const int16_t *weights, const Bends bends)
+static inline Weighed weigh_clues(Clues *clues, const int16_t *weights, const MotionBends *bends)
 {
     int32_t whole[CLUES_SHARED], whole_own[CLUES_OWN][4], bent = 0;
     Four sum = { 0 }, own = { 0 };
@@ -63,7 +61,7 @@ static inline Weighed weigh_clues(Clues *clues, const int16_t *weights, const Be
         memcpy(whole_own[i], &logs, sizeof logs);
     }
     for (unsigned i = 1; i < CLUES_SHARED; i++) {
-        bent += bends[i][whole[i]];
+        bent += bends->of[i][whole[i]];
     }
     int32_t all = 64 + sum[0] + sum[1] + sum[2] + sum[3] + bent * 16;
     Weighed weighed;
@@ -72,16 +70,17 @@ static inline Weighed weigh_clues(Clues *clues, const int16_t *weights, const Be
     for (unsigned k = 0; k < 4; k++) {
         bent = 0;
         for (unsigned i = 0; i < CLUES_OWN; i++) {
-            bent += bends[CLUES_SHARED + i][whole_own[i][k]];
+            bent += bends->of[CLUES_SHARED + i][whole_own[i][k]];
         }
         weighed.of[k] += bent * 16;
     }
     return weighed;
 }
 
-static inline unsigned spread_of(int32_t weighed, const int16_t *weights, const Bends bends, const int32_t rest[3])
+static inline unsigned spread_of(int32_t weighed, const int16_t *weights, const MotionBends *bends,
+                                 const int32_t rest[3])
 {
-    int32_t sum = weighed + bends[CLUE_MISSED][rest[0] >> 4] * 16;
+    int32_t sum = weighed + bends->of[CLUE_MISSED][rest[0] >> 4] * 16;
     for (unsigned i = 0; i < 3; i++) {
         sum += weights[CLUE_MISSED + i] * rest[i];
     }
@@ -188,15 +187,16 @@ void motion_code_position(Motion *motion, RangeCoder *coder, const Subject *subj
     } else {
         expect_free(motion, subject, features, &clues);
     }
-    const int16_t *spreads = motion_position_spread[subject->class], *means = motion_position_mean[subject->class];
+    const int16_t *spreads = motion_position_spread[subject->class],
+                  *means = motion_position_mean[subject->class];
     const ResidualShape *shape = &motion_position_shape[group_of(subject->class)];
-    const Bends *bends = &motion_position_bend[subject->carried];
-    const Weighed weighed = weigh_clues(&clues, spreads, *bends);
+    const MotionBends *bends = &motion_position_bend[subject->carried];
+    const Weighed weighed = weigh_clues(&clues, spreads, bends);
     int32_t *surprise = &motion->surprise[0][subject->carried], missed = 0;
     for (int k = 0; k < 3; k++) {
         int64_t mean = mean_of(means, features[k]);
         const int32_t rest[3] = { logarithm((uint32_t)missed), *surprise >> 4, k == subject->down ? 16 : 0 };
-        unsigned spread = spread_of(weighed.of[k], spreads, *bends, rest);
+        unsigned spread = spread_of(weighed.of[k], spreads, bends, rest);
         int32_t gone = (int32_t)((uint32_t)position[k] - (uint32_t)subject->at[k]);
         MOTION_OBSERVE(0, subject->class, features[k], &clues, gone, mean, spread);
         gone = residual_code(coder, shape, mean, spread, gone);
@@ -219,10 +219,10 @@ static inline Quaternion turn_a_little(const Quaternion *rotation, const Vector 
 {
     const int64_t *q = rotation->v, *t = turn->v;
     const int b = ONE_BITS - 1;
-    return (Quaternion){ { (t[0] * q[3] + t[1] * q[2] - t[2] * q[1]) >> b,
-                           (t[1] * q[3] + t[2] * q[0] - t[0] * q[2]) >> b,
-                           (t[2] * q[3] + t[0] * q[1] - t[1] * q[0]) >> b,
-                           -((t[0] * q[0] + t[1] * q[1] + t[2] * q[2]) >> b) } };
+    return (Quaternion){
+        { (t[0] * q[3] + t[1] * q[2] - t[2] * q[1]) >> b, (t[1] * q[3] + t[2] * q[0] - t[0] * q[2]) >> b,
+          (t[2] * q[3] + t[0] * q[1] - t[1] * q[0]) >> b, -((t[0] * q[0] + t[1] * q[1] + t[2] * q[2]) >> b) }
+    };
 }
 
 /* Makes of two quaternions that are the same rotation the one that lies nearer. */
@@ -238,8 +238,9 @@ static inline void turn_signs(Quaternion *of, const Quaternion *as)
 /* A rotation that is expected, and what it is made of. */
 typedef struct Expectation {
     Quaternion rotation;
-    Quaternion taken, off[2]; /* of what is carried: by the carrier; how far off the past ones are, so taken */
-    Vector turns[4];          /* and small turns on top: as neighbours, on the floor, on the carrier twice */
+    Quaternion taken,
+        off[2];      /* of what is carried: by the carrier; how far off the past ones are, so taken */
+    Vector turns[4]; /* and small turns on top: as neighbours, on the floor, on the carrier twice */
     int64_t features[3][MOTION_FEATURES]; /* of others */
 } Expectation;
 
@@ -400,8 +401,8 @@ void motion_code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
     }
     const int16_t *spreads = motion_rotation_spread[subject->turn_class];
     const ResidualShape *shape = &motion_rotation_shape[group_of(subject->turn_class)];
-    const Bends *bends = &motion_rotation_bend[subject->carried];
-    const Weighed weighed = weigh_clues(&clues, spreads, *bends);
+    const MotionBends *bends = &motion_rotation_bend[subject->carried];
+    const Weighed weighed = weigh_clues(&clues, spreads, bends);
     const int64_t scale = sign * (int64_t)motion->steps * HALF_SQRT;
     int32_t *surprise = &motion->surprise[1][subject->carried], missed = 0;
     uint64_t codes[3];
@@ -409,10 +410,10 @@ void motion_code_rotation(Motion *motion, RangeCoder *coder, const Subject *subj
         if (k == largest) {
             continue;
         }
-        int64_t mean = ((expected->v[k] * scale) >> (32 - FINE_BITS)) +
-                       (int64_t)motion->steps * (1 << (FINE_BITS - 1));
+        int64_t mean =
+            ((expected->v[k] * scale) >> (32 - FINE_BITS)) + (int64_t)motion->steps * (1 << (FINE_BITS - 1));
         const int32_t rest[3] = { logarithm((uint32_t)missed), *surprise >> 4, 0 };
-        unsigned spread = spread_of(weighed.of[k], spreads, *bends, rest);
+        unsigned spread = spread_of(weighed.of[k], spreads, bends, rest);
         int32_t code = quat_component(actual, place);
         MOTION_OBSERVE(1, subject->turn_class, NULL, &clues, code, mean, spread);
         code = residual_code(coder, shape, mean, spread, code);

@@ -18,15 +18,15 @@ static void see_value(unsigned kind, unsigned class, const int64_t *features, co
 static void see_largest(unsigned place, int64_t gap, int hit);
 
 #define MOTION_TABLE static
-#define MOTION_OBSERVE(kind, class, features, clues, value, mean, spread)                    \
-    do {                                                                                     \
-        int32_t clues_seen[MOTION_CLUES];                                                    \
-        memcpy(clues_seen, (clues)->shared, sizeof(clues)->shared);                          \
-        for (unsigned own_seen = 0; own_seen < CLUES_OWN; own_seen++) {                      \
-            clues_seen[CLUES_SHARED + own_seen] = (clues)->own[own_seen][k];                 \
-        }                                                                                    \
-        memcpy(&clues_seen[CLUE_MISSED], rest, sizeof rest);                                 \
-        see_value(kind, class, features, clues_seen, value, mean);                           \
+#define MOTION_OBSERVE(kind, class, features, clues, value, mean, spread)    \
+    do {                                                                     \
+        int32_t clues_seen[MOTION_CLUES];                                    \
+        memcpy(clues_seen, (clues)->shared, sizeof(clues)->shared);          \
+        for (unsigned own_seen = 0; own_seen < CLUES_OWN; own_seen++) {      \
+            clues_seen[CLUES_SHARED + own_seen] = (clues)->own[own_seen][k]; \
+        }                                                                    \
+        memcpy(&clues_seen[CLUE_MISSED], rest, sizeof rest);                 \
+        see_value(kind, class, features, clues_seen, value, mean);           \
     } while (0)
 #define MOTION_OBSERVE_LARGEST(place, gap, hit)                see_largest(place, gap, hit)
 #define MOTION_OBSERVE_TURN(motion, subject, now, expectation) see_rotation(subject, now, expectation)
@@ -75,7 +75,7 @@ static void *more(Series *series, size_t size)
 static int8_t *bend_row(unsigned kind, unsigned class, int clue)
 {
     unsigned carried = is_carried(class);
-    return kind ? motion_rotation_bend[carried][clue] : motion_position_bend[carried][clue];
+    return kind ? motion_rotation_bend[carried].of[clue] : motion_position_bend[carried].of[clue];
 }
 
 /* Which of its bends a clue has; -1: it has none. */
@@ -321,7 +321,8 @@ static void fit_bends(unsigned kind, bool carried)
         stride += stride % 3 == 0;
         for (size_t n = 0; is_carried(class) == carried && n < series->count; n += stride) {
             const Value *value = (const Value *)series->items + n;
-            double spread = exp2((double)value->spread), off = (double)value->value - (double)value->mean, slope;
+            double spread = exp2((double)value->spread), off = (double)value->value - (double)value->mean,
+                   slope;
             mass_of(shares[kind][group_of(class)], (off - 0.5) / spread, (off + 0.5) / spread, &slope);
             slope *= 0.693;
             int at[MOTION_CLUES];
@@ -500,11 +501,12 @@ static void print_rows(const char *name, const int16_t *rows, int width)
     }
 }
 
-static void print_bends(const char *name, const int8_t *bends)
+static void print_bends(const char *name, const MotionBends *bends)
 {
     printf("%s:\n", name);
     for (int i = 0; i < 2 * BENDS; i++) {
-        printf("%d%s", bends[i], i % MOTION_BENDS == MOTION_BENDS - 1 ? "\n" : ", ");
+        int bend = bends[i / BENDS].of[i % BENDS / MOTION_BENDS][i % MOTION_BENDS];
+        printf("%d%s", bend, i % MOTION_BENDS == MOTION_BENDS - 1 ? "\n" : ", ");
     }
 }
 
@@ -575,8 +577,8 @@ int main(int argc, char **argv)
     print_rows("rotation mean", motion_rotation_mean[0], MOTION_FEATURES);
     print_rows("position spread", motion_position_spread[0], MOTION_CLUES);
     print_rows("rotation spread", motion_rotation_spread[0], MOTION_CLUES);
-    print_bends("position bend", motion_position_bend[0][0]);
-    print_bends("rotation bend", motion_rotation_bend[0][0]);
+    print_bends("position bend", motion_position_bend);
+    print_bends("rotation bend", motion_rotation_bend);
     print_shapes("position shape", motion_position_shape);
     print_shapes("rotation shape", motion_rotation_shape);
     printf("largest:\n");
