@@ -87,7 +87,7 @@ typedef struct Motion {
     uint32_t mover_count;
     int32_t carrier_place[3]; /* where it is expected, if it moves */
     bool carrier_moves;
-    uint32_t reached_from[3], reached[3];                /* the box of all movers and what they reach */
+    uint32_t reached_from[2][3], reached[2][3];          /* boxes of what movers, and the carrier, reach */
     uint32_t glanced;                                    /* entities that `lately` says something of */
     uint64_t slabs[3][MOTION_SLABS][MOTION_MOVERS / 64]; /* a bit for each mover that reaches into it */
     int32_t lowest[3];                                   /* of the baseline's entities, each coordinate */
@@ -112,8 +112,8 @@ uint32_t motion_find_carrier(const Motion *motion);
 void motion_survey(Motion *motion);
 
 /* How near to an entity that rests in the baseline something is expected to move, 0 (touching) to
- * MOTION_STIRS - 1. */
-unsigned motion_stir(const Motion *motion, const EntityState *base);
+ * MOTION_STIRS - 1; where motion_reached says that anything may. */
+unsigned motion_stir_near(const Motion *motion, const EntityState *base);
 
 /* Codes the transform of an entity that is in the baseline at `index`. */
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity);
@@ -143,6 +143,21 @@ unsigned motion_look_lately(const Motion *motion, uint32_t index);
 static inline unsigned motion_recent(const Motion *motion, uint32_t index)
 {
     return index < motion->glanced ? motion->lately[index] : motion_look_lately(motion, index);
+}
+
+/* Whether `base` is in the box of what movers reach (0), or of what the carrier does (1). */
+static inline bool motion_reached(const Motion *motion, const EntityState *base, unsigned box)
+{
+    const uint32_t *from = motion->reached_from[box], *reached = motion->reached[box];
+    return ((uint32_t)base->x_mm - from[0] <= reached[0]) & ((uint32_t)base->y_mm - from[1] <= reached[1]) &
+           ((uint32_t)base->z_mm - from[2] <= reached[2]);
+}
+
+/* Inline, as most of what rests is far from all that moves. */
+static inline unsigned motion_stir(const Motion *motion, const EntityState *base)
+{
+    return motion_reached(motion, base, 0) | motion_reached(motion, base, 1) ? motion_stir_near(motion, base)
+                                                                             : MOTION_STIRS - 1;
 }
 
 /* An entity is lively if its first channel is not 0. */

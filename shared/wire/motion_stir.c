@@ -29,8 +29,8 @@ static void bound_reach(Motion *motion)
             most = off > most ? off : most;
         }
         bool wide = (int64_t)most - least > INT32_MAX;
-        motion->reached_from[k] = (uint32_t)motion->movers[0][k] + (uint32_t)least - STIR_REACH;
-        motion->reached[k] = wide ? UINT32_MAX : (uint32_t)most - (uint32_t)least + 2 * STIR_REACH;
+        motion->reached_from[0][k] = (uint32_t)motion->movers[0][k] + (uint32_t)least - STIR_REACH;
+        motion->reached[0][k] = wide ? UINT32_MAX : (uint32_t)most - (uint32_t)least + 2 * STIR_REACH;
     }
 }
 
@@ -51,6 +51,10 @@ void motion_survey(Motion *motion)
         }
         if (i == motion->carrier) {
             motion->carrier_moves = true;
+            for (int k = 0; k < 3; k++) {
+                motion->reached_from[1][k] = (uint32_t)at[k] - 4 * STIR_REACH;
+                motion->reached[1][k] = 8 * STIR_REACH;
+            }
         } else {
             mark_reach(motion, motion->mover_count++);
         }
@@ -83,25 +87,17 @@ static inline uint32_t nearest_mover(const Motion *motion, const EntityState *ba
     return nearest;
 }
 
-unsigned motion_stir(const Motion *motion, const EntityState *base)
+unsigned motion_stir_near(const Motion *motion, const EntityState *base)
 {
     static const uint32_t reach[MOTION_STIRS - 1] = { 200, 250, 300, 350, 400, 500, STIR_REACH };
-    const uint32_t *from = motion->reached_from, *reached = motion->reached;
-    uint32_t nearest = UINT32_MAX;
-    if (motion->mover_count > 0 && ((uint32_t)base->x_mm - from[0] <= reached[0]) &
-                                       ((uint32_t)base->y_mm - from[1] <= reached[1]) &
-                                       ((uint32_t)base->z_mm - from[2] <= reached[2])) {
-        nearest = nearest_mover(motion, base);
-    }
-    if (motion->carrier_moves) { /* it is large, or nothing would move along with it */
-        const uint32_t most = 4 * STIR_REACH;
+    uint32_t nearest = motion_reached(motion, base, 0) ? nearest_mover(motion, base) : UINT32_MAX;
+    if (motion->carrier_moves &&
+        motion_reached(motion, base, 1)) { /* it is large, or nothing would move along with it */
         const int32_t *at = motion->carrier_place;
         uint32_t dx = (uint32_t)base->x_mm - (uint32_t)at[0], dy = (uint32_t)base->y_mm - (uint32_t)at[1],
                  dz = (uint32_t)base->z_mm - (uint32_t)at[2];
-        if ((dx + most <= 2 * most) & (dy + most <= 2 * most) & (dz + most <= 2 * most)) {
-            uint32_t square = (dx * dx + dy * dy + dz * dz) / 16;
-            nearest = square < nearest ? square : nearest;
-        }
+        uint32_t square = (dx * dx + dy * dy + dz * dz) / 16;
+        nearest = square < nearest ? square : nearest;
     }
     if (nearest >= STIR_REACH * STIR_REACH) {
         return MOTION_STIRS - 1;
