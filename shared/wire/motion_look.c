@@ -192,8 +192,9 @@ static inline Vector slid_since(const Motion *motion, unsigned j, const Vector *
 {
     Vector before;
     for (int k = 0; k < 3; k++) {
-        before.v[k] = clamp(at->v[k] - went->v[k] - motion->carrier_at[1 + j].v[k], 1 << 22);
+        before.v[k] = at->v[k] - went->v[k] - motion->carrier_at[1 + j].v[k];
     }
+    limit_vector(&before, 1 << 22);
     Vector then = transform(&motion->carrier_swung[1 + j], &before);
     return difference(arm, &then);
 }
@@ -201,11 +202,9 @@ static inline Vector slid_since(const Motion *motion, unsigned j, const Vector *
 /* In 1/16 of the square of a unit. */
 static inline int32_t rigidity_of(const Vector *slid)
 {
-    int64_t square = 0;
-    for (int k = 0; k < 3; k++) {
-        int64_t error = clamp(slid->v[k], 1 << 18);
-        square += error * error;
-    }
+    Vector error = *slid;
+    limit_vector(&error, 1 << 18);
+    int64_t square = error.v[0] * error.v[0] + error.v[1] * error.v[1] + error.v[2] * error.v[2];
     return size_for_log(square >> (2 * FINE_BITS - 4));
 }
 

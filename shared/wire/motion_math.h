@@ -232,11 +232,25 @@ static inline Vector difference(const Vector *a, const Vector *b)
 
 #define GONE_MOST (1 << 24) /* in 1/64: nobody goes farther in a moment */
 
+/* Limits all three; hardly ever has anything to do. */
+static inline void limit_vector(Vector *vector, int64_t most)
+{
+    int64_t *v = vector->v;
+    uint64_t wide = 2 * (uint64_t)most;
+    bool within = ((uint64_t)(v[0] + most) <= wide) & ((uint64_t)(v[1] + most) <= wide) &
+                  ((uint64_t)(v[2] + most) <= wide);
+    for (int k = 0; k < 3 && !within; k++) {
+        v[k] = clamp(v[k], most);
+    }
+}
+
 static inline Vector displacement(const EntityState *to, const EntityState *from)
 {
-    return (Vector){ { clamp(between(to->x_mm, from->x_mm) * (1 << FINE_BITS), GONE_MOST),
-                       clamp(between(to->y_mm, from->y_mm) * (1 << FINE_BITS), GONE_MOST),
-                       clamp(between(to->z_mm, from->z_mm) * (1 << FINE_BITS), GONE_MOST) } };
+    Vector way = { { between(to->x_mm, from->x_mm) * (1 << FINE_BITS),
+                     between(to->y_mm, from->y_mm) * (1 << FINE_BITS),
+                     between(to->z_mm, from->z_mm) * (1 << FINE_BITS) } };
+    limit_vector(&way, GONE_MOST);
+    return way;
 }
 
 static inline Vector place_of(const EntityState *entity)

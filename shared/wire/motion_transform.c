@@ -251,10 +251,10 @@ static void roll_on_carrier(const Subject *subject, const int32_t *position, con
     Vector slip, away;
     for (int k = 0; k < 3; k++) {
         slip.v[k] = between(position[k], subject->at[k]) * (1 << FINE_BITS) - subject->swung.v[k];
-        slip.v[k] = clamp(slip.v[k], 4096 << FINE_BITS);
         away.v[k] = -subject->arm.v[k] >> FINE_BITS;
         square += away.v[k] * away.v[k];
     }
+    limit_vector(&slip, 4096 << FINE_BITS);
     Vector roll = cross(away.v, slip.v), missed = cross(away.v, trace->residual.v);
     int64_t part = 3 * ONE / square_root((uint64_t)square);
     for (int k = 0; k < 3; k++) {

@@ -1,6 +1,6 @@
-/* make_cubes SEED FRAMES - writes another motion of 901 cubes to stdout, as cubes.bin holds it: a big cube that
- * rolls about, pushes over small ones that stand in rows, and carries off some of those it touches. For checks
- * that shared/wire/motion_table.h is good for more than what it was fitted to.
+/* make_cubes SEED FRAMES - writes another motion of 901 cubes to stdout, as cubes.bin holds it: a big cube
+ * that rolls about, pushes over small ones that stand in rows, and carries off some of those it touches. For
+ * checks that shared/wire/motion_table.h is good for more than what it was fitted to.
  *
  * The physics is plain: gravity, a floor that pushes up corners that are below it, friction, spheres for what
  * collides. 512 units are a metre, a step is a 60th of a second. */
@@ -193,8 +193,8 @@ static void carry(Cube *cube)
     multiply(big->q, cube->local_q, cube->q);
     double height = height_of(cube->q, SMALL, lean);
     if (cube->p[2] < height) { /* squeezed between the two */
-        double way[3] = { around(2), around(2), height - cube->p[2] }, back[4] = { -big->q[0], -big->q[1],
-                                                                                   -big->q[2], big->q[3] };
+        double way[3] = { around(2), around(2), height - cube->p[2] },
+               back[4] = { -big->q[0], -big->q[1], -big->q[2], big->q[3] };
         cube->p[2] = height;
         rotate(back, way, way);
         for (int k = 0; k < 3; k++) {
@@ -224,7 +224,8 @@ static void fall(Cube *cube, double half)
     }
     turn(cube->q, cube->w);
     meet_floor(cube, half);
-    double speed = fabs(cube->v[0]) + fabs(cube->v[1]) + fabs(cube->v[2]) + 200 * (fabs(cube->w[0]) + fabs(cube->w[1]));
+    double speed =
+        fabs(cube->v[0]) + fabs(cube->v[1]) + fabs(cube->v[2]) + 200 * (fabs(cube->w[0]) + fabs(cube->w[1]));
     cube->calm = speed < 2.5 ? cube->calm + 1 : 0;
     cube->awake = cube->calm < 30;
     cube->touched -= cube->touched > 0;
