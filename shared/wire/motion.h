@@ -156,8 +156,8 @@ static inline bool motion_reached(const Motion *motion, const EntityState *base,
 /* Inline, as most of what rests is far from all that moves. */
 static inline unsigned motion_stir(const Motion *motion, const EntityState *base)
 {
-    return motion_reached(motion, base, 0) | motion_reached(motion, base, 1) ? motion_stir_near(motion, base)
-                                                                             : MOTION_STIRS - 1;
+    bool far = !motion_reached(motion, base, 0) && !motion_reached(motion, base, 1);
+    return far ? MOTION_STIRS - 1 : motion_stir_near(motion, base);
 }
 
 /* An entity is lively if its first channel is not 0. */
