@@ -47,8 +47,7 @@ static inline Weighed weigh_clues(Clues *clues, const int16_t *weights, const Mo
             logs[0] = 16;
         }
         clues->shared[i] = logs;
-        const int16_t *w = &weights[i * 4];
-        sum += logs * (Four){ w[0], w[1], w[2], w[3] };
+        sum += times(logs, four_of(&weights[i * 4]));
         logs >>= 4;
         memcpy(&whole[i * 4], &logs, sizeof logs);
     }
@@ -56,7 +55,7 @@ static inline Weighed weigh_clues(Clues *clues, const int16_t *weights, const Mo
         Four logs = logarithms(clues->own[i]);
         clues->own[i] = logs;
         const int16_t w = weights[CLUES_SHARED + i];
-        own += logs * (Four){ w, w, w, w };
+        own += times(logs, (Four){ w, w, w, w });
         logs >>= 4;
         memcpy(whole_own[i], &logs, sizeof logs);
     }

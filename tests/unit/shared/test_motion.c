@@ -76,6 +76,11 @@ static void test_logarithms_agree(void **state)
             assert_int_equal(logs[k], logarithm((uint64_t)values[k]));
             assert_true(logs[k] >> 4 < MOTION_BENDS);
         }
+        Four weights = { INT16_MIN, INT16_MAX, (int16_t)random_u64(&random), (int16_t)random_u64(&random) };
+        Four products = times(logs, weights);
+        for (int k = 0; k < 4; k++) {
+            assert_int_equal(products[k], logs[k] * weights[k]);
+        }
     }
     assert_int_equal(size_for_log(INT64_MIN + 1), LOG_MOST);
     assert_int_equal(size_for_log(-5), 5);
