@@ -2,7 +2,9 @@
 #include "shared/wire/motion_subject.h"
 #include "shared/wire/motion_table.h"
 
-#define WEIGHT_BITS 9
+#define WEIGHT_BITS   9
+#define CARRIED_PARTS 10 /* of a mean of what is carried */
+#define TURN_PARTS    11 /* of a turn of what is not */
 
 /* The tool that fits the tables looks in here. */
 #ifndef MOTION_OBSERVE
@@ -87,10 +89,10 @@ static inline unsigned spread_of(int32_t weighed, const int16_t *weights, const 
     return sum < 0 ? 0 : sum >= RESIDUAL_SPREAD ? RESIDUAL_SPREAD - 1 : (unsigned)sum;
 }
 
-static inline int64_t mean_of(const int16_t *weights, const int64_t *features)
+static inline int64_t mean_of(const int16_t *weights, const int64_t *features, const unsigned count)
 {
     int64_t sum = 1 << (WEIGHT_BITS - 1);
-    for (unsigned i = 0; i < MOTION_FEATURES; i++) {
+    for (unsigned i = 0; i < count; i++) {
         sum += weights[i] * features[i];
     }
     return sum >> WEIGHT_BITS;
@@ -167,7 +169,7 @@ static void expect_free(const Motion *motion, const Subject *subject, int64_t fe
 void motion_code_position(Motion *motion, RangeCoder *coder, const Subject *subject, int32_t *position,
                           MotionTrace *trace)
 {
-    int64_t features[3][MOTION_FEATURES] = { { 0 } };
+    int64_t features[3][MOTION_FEATURES];
     Clues clues = {
         .shared = { { 0, subject->position_error, (int32_t)subject->distance, subject->rigidity },
                     { size_for_log(size_of(&subject->slid[MOTION_RECENT])),
@@ -193,7 +195,8 @@ void motion_code_position(Motion *motion, RangeCoder *coder, const Subject *subj
     const Weighed weighed = weigh_clues(&clues, spreads, bends);
     int32_t *surprise = &motion->surprise[0][subject->carried], missed = 0;
     for (int k = 0; k < 3; k++) {
-        int64_t mean = mean_of(means, features[k]);
+        int64_t mean = subject->carried ? mean_of(means, features[k], CARRIED_PARTS)
+                                        : mean_of(means, features[k], MOTION_FEATURES);
         const int32_t rest[3] = { logarithm((uint32_t)missed), *surprise >> 4, k == subject->down ? 16 : 0 };
         unsigned spread = spread_of(weighed.of[k], spreads, bends, rest);
         int32_t gone = (int32_t)((uint32_t)position[k] - (uint32_t)subject->at[k]);
@@ -240,7 +243,7 @@ typedef struct Expectation {
     Quaternion taken,
         off[2];      /* of what is carried: by the carrier; how far off the past ones are, so taken */
     Vector turns[4]; /* and small turns on top: as neighbours, on the floor, on the carrier twice */
-    int64_t features[3][MOTION_FEATURES]; /* of others */
+    int64_t features[3][TURN_PARTS]; /* of others */
 } Expectation;
 
 static void roll_on_carrier(const Subject *subject, const int32_t *position, const MotionTrace *trace,
@@ -319,21 +322,20 @@ static void expect_free_rotation(const Motion *motion, const Subject *subject, c
         roll_on_carrier(subject, position, trace, &roll, &missed_roll);
     }
     for (int k = 0; k < 3; k++) {
-        const int64_t all[MOTION_FEATURES] = {
-            over_lead(motion, subject->turned[MOTION_RECENT].v[k], MOTION_RECENT),
-            over_lead(motion, subject->turned[MOTION_OLD].v[k], MOTION_OLD),
-            over_lead(motion, subject->turned[MOTION_OLDER].v[k], MOTION_OLDER),
-            subject->line_turn.v[k],
-            subject->neighbours_turn.v[k],
-            motion->carrier_angle.v[k],
-            subject->slid_turn[MOTION_RECENT].v[k],
-            over_lead(motion, subject->slid_turn[MOTION_OLD].v[k], MOTION_OLD),
-            roll.v[k],
-            own_roll.v[k],
-            missed_roll.v[k]
-        };
+        const int64_t all[TURN_PARTS] = { over_lead(motion, subject->turned[MOTION_RECENT].v[k],
+                                                    MOTION_RECENT),
+                                          over_lead(motion, subject->turned[MOTION_OLD].v[k], MOTION_OLD),
+                                          over_lead(motion, subject->turned[MOTION_OLDER].v[k], MOTION_OLDER),
+                                          subject->line_turn.v[k],
+                                          subject->neighbours_turn.v[k],
+                                          motion->carrier_angle.v[k],
+                                          subject->slid_turn[MOTION_RECENT].v[k],
+                                          over_lead(motion, subject->slid_turn[MOTION_OLD].v[k], MOTION_OLD),
+                                          roll.v[k],
+                                          own_roll.v[k],
+                                          missed_roll.v[k] };
         memcpy(expected->features[k], all, sizeof all);
-        sum.v[k] = clamp(mean_of(motion_rotation_mean[subject->turn_class], all), ONE);
+        sum.v[k] = clamp(mean_of(motion_rotation_mean[subject->turn_class], all, TURN_PARTS), ONE);
     }
     clues->shared[1][3] = size_for_log(size_of(&subject->turned[MOTION_RECENT]));
     clues->shared[2][0] = size_for_log(size_of(&subject->slid_turn[MOTION_RECENT]));

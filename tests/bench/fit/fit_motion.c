@@ -119,7 +119,8 @@ static void see_value(unsigned kind, unsigned class, const int64_t *features, co
     Value *seen = more(&values[kind][class], sizeof *seen);
     double weights[MOTION_CLUES];
     for (int i = 0; i < MOTION_FEATURES; i++) {
-        seen->features[i] = kind ? 0 : (float)features[i] / 64;
+        bool used = kind == 0 && (!is_carried(class) || i < CARRIED_PARTS);
+        seen->features[i] = used ? (float)features[i] / 64 : 0;
     }
     for (int i = 0; i < MOTION_CLUES; i++) {
         seen->clues[i] = (float)clues[i] / 16;
@@ -131,12 +132,12 @@ static void see_value(unsigned kind, unsigned class, const int64_t *features, co
     seen->spread = (float)guess(weights, seen->clues, (double)seen->bent);
 }
 
-static void see_turn(unsigned class, double value, const int64_t *features, double scale)
+static void see_turn(unsigned class, double value, const int64_t *features, int count, double scale)
 {
     const Series *last = &values[1][class];
     Turn *seen = more(&turns[class], sizeof *seen);
     for (int i = 0; i < MOTION_FEATURES; i++) {
-        seen->features[i] = (float)((double)features[i] * scale);
+        seen->features[i] = i < count ? (float)((double)features[i] * scale) : 0;
     }
     seen->value = (float)(value * scale);
     seen->spread = last->count ? ((const Value *)last->items)[last->count - 1].spread : 0;
@@ -157,7 +158,7 @@ static void see_rotation(const Subject *subject, const Quaternion *now, const Ex
         Quaternion turn = turn_between(&is, &subject->rotation);
         Vector angle = angle_of(&turn);
         for (unsigned k = 0; k < 3; k++) {
-            see_turn(subject->turn_class, (double)angle.v[k], expectation->features[k], 1 / 64.0);
+            see_turn(subject->turn_class, (double)angle.v[k], expectation->features[k], TURN_PARTS, 1 / 64.0);
         }
         return;
     }
@@ -168,7 +169,8 @@ static void see_rotation(const Subject *subject, const Quaternion *now, const Ex
             features[2 + i] = turn_a_little(&expectation->taken, &expectation->turns[i]).v[k];
         }
         if (k != largest) {
-            see_turn(subject->turn_class, (double)(is.v[k] - expectation->taken.v[k]), features, 1 / 181.0);
+            see_turn(subject->turn_class, (double)(is.v[k] - expectation->taken.v[k]), features,
+                     MOTION_FEATURES, 1 / 181.0);
         }
     }
 }
