@@ -314,8 +314,9 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < CUBES; i++) {
         Cube *cube = &cubes[i];
         *cube = (Cube){ .q = { 0, 0, 0, 1 } };
-        cube->p[0] = ((i + 29) % 30) * 512.0 - 7424;
-        cube->p[1] = ((i + 29) / 30) * 512.0 - 7936;
+        unsigned column = (i + 29) % 30, row = (i + 29) / 30;
+        cube->p[0] = column * 512.0 - 7424;
+        cube->p[1] = row * 512.0 - 7936;
         cube->p[2] = SMALL;
     }
     cubes[0].p[0] = cubes[0].p[1] = 250;
