@@ -3,6 +3,11 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 add_test(NAME layers COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/check_layers.py)
 
+if(TARGET dtmv-bench)
+  add_test(NAME bench.other_cubes COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/bench/check_cubes.py
+    $<TARGET_FILE:make_cubes> $<TARGET_FILE:dtmv-bench>)
+endif()
+
 # tests/conformance/<subject>.cmake registers what needs its own programs or data.
 file(GLOB conformance CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/conformance/*.cmake)
 foreach(part ${conformance})

@@ -9,17 +9,19 @@
 #include "shared/wire/snapshot.h"
 
 #define MOTION_CLASSES    21
-#define MOTION_FEATURES   13                   /* what a mean is made of */
-#define MOTION_CLUES      19                   /* and a spread */
+#define MOTION_FEATURES   14                   /* what a mean is made of */
+#define MOTION_CLUES      23                   /* and a spread */
+#define MOTION_BENDS      24                   /* whole logarithms that a clue may have */
 #define MOTION_PAST       (2 + SNAPSHOT_OLDER) /* recent, old, older ones */
 #define MOTION_RECENT     0
 #define MOTION_OLD        1
 #define MOTION_OLDER      2
 #define MOTION_NEIGHBOURS 64 /* entities coded last that the next one is compared with */
 #define MOTION_NO_CARRIER UINT32_MAX
-#define MOTION_MOVERS     256   /* that may wake others, of those that move the first */
-#define MOTION_CELLS      32768 /* bits of a filter for where some mover is near */
-#define MOTION_STIRS      8     /* how near the nearest mover is, from nearest to out of reach */
+#define MOTION_MOVERS     256  /* that may wake others, of those that move the first */
+#define MOTION_SLABS      64   /* of each coordinate: which movers may be near */
+#define MOTION_GLANCED    4096 /* entities of the baseline that are looked at but once how they moved */
+#define MOTION_STIRS      8    /* how near the nearest mover is, from nearest to out of reach */
 
 typedef struct Quaternion {
     int64_t v[4]; /* x, y, z, w in 1/65536 */
@@ -28,6 +30,10 @@ typedef struct Quaternion {
 typedef struct Vector {
     int64_t v[3];
 } Vector;
+
+typedef struct Matrix {
+    int64_t m[3][3];
+} Matrix;
 
 /* An entity that was coded: where it was in the baseline and what was missed. Positions in 1/64, rotations
  * as a quarter of the angle, in 1/65536, along the axis. */
@@ -38,6 +44,11 @@ typedef struct MotionTrace {
     Vector residual;
     int32_t position_error, rotation_error; /* sums of magnitudes of residuals, in 1/64 */
 } MotionTrace;
+
+/* What of clues is not straight, in 1/64 of a power of two. */
+typedef struct MotionBends {
+    int8_t of[MOTION_CLUES][MOTION_BENDS];
+} MotionBends;
 
 /* Where four of them were, side by side, for a quick look which are near. */
 typedef uint32_t MotionLanes __attribute__((vector_size(16)));
@@ -67,13 +78,19 @@ typedef struct Motion {
     Vector carrier_step;     /* from the baseline to now */
     Quaternion carrier_turn; /* the same, and from the past ones to the baseline */
     Quaternion carrier_turned[1 + MOTION_PAST];
-    Vector carrier_angle; /* carrier_turn as a quarter angle */
+    Quaternion carrier_through[1 + MOTION_PAST]; /* from the past ones to now */
+    Matrix carrier_swing; /* carrier_turn and carrier_turned, of which [0] is not used */
+    Matrix carrier_swung[1 + MOTION_PAST];
+    Vector carrier_angle;    /* carrier_turn as a quarter angle */
+    int32_t carrier_pace[2]; /* sizes of step and angle */
     MotionDrift drift;
     uint32_t mover_count;
     int32_t carrier_place[3]; /* where it is expected, if it moves */
     bool carrier_moves;
-    uint32_t cells[MOTION_CELLS / 32];
-    int32_t lowest[3];      /* of the baseline's entities, each coordinate */
+    uint32_t reached_from[2][3], reached[2][3];          /* boxes of what movers, and the carrier, reach */
+    uint32_t glanced;                                    /* entities that `lately` says something of */
+    uint64_t slabs[3][MOTION_SLABS][MOTION_MOVERS / 64]; /* a bit for each mover that reaches into it */
+    int32_t lowest[3];                                   /* of the baseline's entities, each coordinate */
     int32_t surprise[2][2]; /* how spreads went wrong lately: of positions and rotations, alone and carried */
     uint32_t trace_count;   /* of all, the last MOTION_NEIGHBOURS are kept */
     MotionTrace traces[MOTION_NEIGHBOURS];
@@ -81,6 +98,7 @@ typedef struct Motion {
     RangeBit largest[3][16];
     RangeBit moved[4][2], turned[4][2][2]; /* by motion_recent, lively; turned also by moved */
     int32_t movers[MOTION_MOVERS][3];      /* where those are expected that move, without the carrier */
+    uint8_t lately[MOTION_GLANCED];        /* as motion_recent says it */
 } Motion;
 
 /* `sequence` is that of the snapshot coded; `base` has a baseline. */
@@ -94,8 +112,8 @@ uint32_t motion_find_carrier(const Motion *motion);
 void motion_survey(Motion *motion);
 
 /* How near to an entity that rests in the baseline something is expected to move, 0 (touching) to
- * MOTION_STIRS - 1. */
-unsigned motion_stir(const Motion *motion, const EntityState *base);
+ * MOTION_STIRS - 1; where motion_reached says that anything may. */
+unsigned motion_stir_near(const Motion *motion, const EntityState *base);
 
 /* Codes the transform of an entity that is in the baseline at `index`. */
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity);
@@ -119,20 +137,27 @@ static inline bool motion_same_place(const EntityState *a, const EntityState *b)
     return (place | (a->rotation ^ b->rotation)) == 0;
 }
 
-/* How the baseline's entity at `index` has moved lately: 0 unknown, 1 not at all, 2 no more, 3 still. Inline
- * because most entities of a large world rest, and this is most of what they cost. */
+/* How the baseline's entity at `index` has moved lately: 0 unknown, 1 not at all, 2 no more, 3 still. */
+unsigned motion_look_lately(const Motion *motion, uint32_t index);
+
 static inline unsigned motion_recent(const Motion *motion, uint32_t index)
 {
-    const EntityState *base = &motion->baseline->entities[index];
-    const EntityState *recent = motion_find(motion->past[MOTION_RECENT], index, base->handle);
-    if (!recent) {
-        return 0;
-    }
-    if (!motion_same_place(base, recent)) {
-        return 3;
-    }
-    const EntityState *old = motion_find(motion->past[MOTION_OLD], index, base->handle);
-    return old && !motion_same_place(base, old) ? 2 : 1;
+    return index < motion->glanced ? motion->lately[index] : motion_look_lately(motion, index);
+}
+
+/* Whether `base` is in the box of what movers reach (0), or of what the carrier does (1). */
+static inline bool motion_reached(const Motion *motion, const EntityState *base, unsigned box)
+{
+    const uint32_t *from = motion->reached_from[box], *reached = motion->reached[box];
+    return ((uint32_t)base->x_mm - from[0] <= reached[0]) & ((uint32_t)base->y_mm - from[1] <= reached[1]) &
+           ((uint32_t)base->z_mm - from[2] <= reached[2]);
+}
+
+/* Inline, as most of what rests is far from all that moves. */
+static inline unsigned motion_stir(const Motion *motion, const EntityState *base)
+{
+    bool far = !motion_reached(motion, base, 0) && !motion_reached(motion, base, 1);
+    return far ? MOTION_STIRS - 1 : motion_stir_near(motion, base);
 }
 
 /* An entity is lively if its first channel is not 0. */

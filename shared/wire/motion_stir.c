@@ -1,28 +1,42 @@
 /* motion_stir.c - what may wake what rests: how near something is expected to move. */
 #include "shared/wire/motion_math.h"
 
-#define CELL_BITS  10   /* a cell of the movers' filter is 1024 wide, more than they reach */
+#define SLAB_BITS  9    /* a slab is 512 wide; every MOTION_SLABS-th is the same one */
 #define STIR_REACH 800u /* a mover farther than this wakes nothing */
 
-static uint32_t cell_of(uint32_t x, uint32_t y, uint32_t z)
+static void mark_reach(Motion *motion, uint32_t mover)
 {
-    const uint32_t mask = UINT32_MAX >> CELL_BITS;
-    uint32_t mixed = (x & mask) * 73856093u ^ (y & mask) * 19349663u ^ (z & mask) * 83492791u;
-    return (mixed ^ mixed >> 15) % MOTION_CELLS;
+    for (int k = 0; k < 3; k++) {
+        uint32_t at = (uint32_t)motion->movers[mover][k];
+        uint32_t first = (at - STIR_REACH) >> SLAB_BITS, last = (at + STIR_REACH) >> SLAB_BITS;
+        for (uint32_t slab = first;; slab++) {
+            motion->slabs[k][slab % MOTION_SLABS][mover / 64] |= UINT64_C(1) << mover % 64;
+            if (slab % MOTION_SLABS == last % MOTION_SLABS) {
+                break;
+            }
+        }
+    }
 }
 
-static void mark_around(Motion *motion, const int32_t *at)
+/* The box of all movers and their reach. */
+static void bound_reach(Motion *motion)
 {
-    uint32_t x = (uint32_t)at[0] >> CELL_BITS, y = (uint32_t)at[1] >> CELL_BITS,
-             z = (uint32_t)at[2] >> CELL_BITS;
-    for (uint32_t i = 0; i < 27; i++) {
-        uint32_t cell = cell_of(x + i % 3 - 1, y + i / 3 % 3 - 1, z + i / 9 - 1);
-        motion->cells[cell / 32] |= 1u << cell % 32;
+    for (int k = 0; k < 3; k++) {
+        int32_t least = 0, most = 0;
+        for (uint32_t i = 1; i < motion->mover_count; i++) {
+            int32_t off = (int32_t)((uint32_t)motion->movers[i][k] - (uint32_t)motion->movers[0][k]);
+            least = off < least ? off : least;
+            most = off > most ? off : most;
+        }
+        bool wide = (int64_t)most - least > INT32_MAX;
+        motion->reached_from[0][k] = (uint32_t)motion->movers[0][k] + (uint32_t)least - STIR_REACH;
+        motion->reached[0][k] = wide ? UINT32_MAX : (uint32_t)most - (uint32_t)least + 2 * STIR_REACH;
     }
 }
 
 void motion_survey(Motion *motion)
 {
+
     for (uint32_t i = 0; i < motion->baseline->entity_count && motion->mover_count < MOTION_MOVERS; i++) {
         if (motion_recent(motion, i) != 3) {
             continue;
@@ -37,58 +51,59 @@ void motion_survey(Motion *motion)
         }
         if (i == motion->carrier) {
             motion->carrier_moves = true;
+            for (int k = 0; k < 3; k++) {
+                motion->reached_from[1][k] = (uint32_t)at[k] - 4 * STIR_REACH;
+                motion->reached[1][k] = 8 * STIR_REACH;
+            }
         } else {
-            mark_around(motion, at);
-            motion->mover_count++;
+            mark_reach(motion, motion->mover_count++);
         }
+    }
+    if (motion->mover_count > 0) {
+        bound_reach(motion);
     }
 }
 
-static uint64_t distance_squared(const EntityState *base, const int32_t *at)
-{
-    int64_t x = between(base->x_mm, at[0]), y = between(base->y_mm, at[1]), z = between(base->z_mm, at[2]);
-    return (uint64_t)(x * x) + (uint64_t)(y * y) + (uint64_t)(z * z);
-}
-
 /* The squared distance to the nearest mover, or what is farther than any reach. */
-static uint32_t nearest_mover(const Motion *motion, const EntityState *base)
+static inline uint32_t nearest_mover(const Motion *motion, const EntityState *base)
 {
-    const uint32_t x = (uint32_t)base->x_mm + STIR_REACH, y = (uint32_t)base->y_mm + STIR_REACH,
-                   z = (uint32_t)base->z_mm + STIR_REACH;
+    const uint32_t x = (uint32_t)base->x_mm, y = (uint32_t)base->y_mm, z = (uint32_t)base->z_mm;
+    const uint64_t *const near[3] = { motion->slabs[0][(x >> SLAB_BITS) % MOTION_SLABS],
+                                      motion->slabs[1][(y >> SLAB_BITS) % MOTION_SLABS],
+                                      motion->slabs[2][(z >> SLAB_BITS) % MOTION_SLABS] };
     uint32_t nearest = UINT32_MAX;
-    for (uint32_t i = 0; i < motion->mover_count; i++) {
-        const int32_t *at = motion->movers[i];
-        uint32_t dx = x - (uint32_t)at[0], dy = y - (uint32_t)at[1], dz = z - (uint32_t)at[2];
-        if ((dx > 2 * STIR_REACH) | (dy > 2 * STIR_REACH) | (dz > 2 * STIR_REACH)) {
-            continue;
+    for (uint32_t word = 0; word * 64 < motion->mover_count; word++) {
+        for (uint64_t some = near[0][word] & near[1][word] & near[2][word]; some; some &= some - 1) {
+            const int32_t *at = motion->movers[word * 64 + (uint32_t)__builtin_ctzll(some)];
+            uint32_t dx = x - (uint32_t)at[0], dy = y - (uint32_t)at[1], dz = z - (uint32_t)at[2];
+            if ((dx + STIR_REACH > 2 * STIR_REACH) | (dy + STIR_REACH > 2 * STIR_REACH) |
+                (dz + STIR_REACH > 2 * STIR_REACH)) {
+                continue;
+            }
+            uint32_t square = dx * dx + dy * dy + dz * dz;
+            nearest = square < nearest ? square : nearest;
         }
-        dx -= STIR_REACH; /* squares do not mind that it wraps */
-        dy -= STIR_REACH;
-        dz -= STIR_REACH;
-        uint32_t square = dx * dx + dy * dy + dz * dz;
-        nearest = square < nearest ? square : nearest;
     }
     return nearest;
 }
 
-unsigned motion_stir(const Motion *motion, const EntityState *base)
+unsigned motion_stir_near(const Motion *motion, const EntityState *base)
 {
     static const uint32_t reach[MOTION_STIRS - 1] = { 200, 250, 300, 350, 400, 500, STIR_REACH };
-    uint64_t nearest = UINT64_MAX;
-    uint32_t cell = cell_of((uint32_t)base->x_mm >> CELL_BITS, (uint32_t)base->y_mm >> CELL_BITS,
-                            (uint32_t)base->z_mm >> CELL_BITS);
-    if (motion->cells[cell / 32] >> cell % 32 & 1) {
-        nearest = nearest_mover(motion, base);
-    }
-    if (motion->carrier_moves) { /* it is large, or nothing would move along with it */
-        uint64_t square = distance_squared(base, motion->carrier_place) / 16;
+    uint32_t nearest = motion_reached(motion, base, 0) ? nearest_mover(motion, base) : UINT32_MAX;
+    if (motion->carrier_moves &&
+        motion_reached(motion, base, 1)) { /* it is large, or nothing would move along with it */
+        const int32_t *at = motion->carrier_place;
+        uint32_t dx = (uint32_t)base->x_mm - (uint32_t)at[0], dy = (uint32_t)base->y_mm - (uint32_t)at[1],
+                 dz = (uint32_t)base->z_mm - (uint32_t)at[2];
+        uint32_t square = (dx * dx + dy * dy + dz * dz) / 16;
         nearest = square < nearest ? square : nearest;
     }
-    if (nearest >= (uint64_t)STIR_REACH * STIR_REACH) {
+    if (nearest >= STIR_REACH * STIR_REACH) {
         return MOTION_STIRS - 1;
     }
     unsigned stir = 0;
-    while (nearest >= (uint64_t)reach[stir] * reach[stir]) {
+    while (nearest >= reach[stir] * reach[stir]) {
         stir++;
     }
     return stir;

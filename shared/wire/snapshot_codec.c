@@ -424,9 +424,6 @@ static inline void keep_run(Codec *codec, const bool writing)
     RangeCoder *stream = codec->stream;
     const Snapshot *baseline = codec->baseline, *source = codec->source;
     Snapshot *target = codec->target;
-    const Snapshot *const past[] = { codec->motion.past[MOTION_RECENT], codec->motion.past[MOTION_OLD] };
-    uint32_t known = past[0] && past[1] ? past[0]->entity_count : 0;
-    known = known > 0 && past[1]->entity_count < known ? past[1]->entity_count : known;
     uint64_t low = stream->low, range = stream->range;
     uint32_t cursor = codec->cursor, next = codec->next, changes = codec->changes;
     uint32_t entity_count = writing ? 0 : target->entity_count,
@@ -440,9 +437,7 @@ static inline void keep_run(Codec *codec, const bool writing)
                          base->channel_count > codec->limits.channels - channel_count)) {
             break;
         }
-        bool rests = cursor < known && alike(base, &past[0]->entities[cursor]) &&
-                     alike(base, &past[1]->entities[cursor]);
-        unsigned recent = rests ? 1 : motion_recent(&codec->motion, cursor);
+        unsigned recent = motion_recent(&codec->motion, cursor);
         RangeBit *same = same_model(codec, cursor, recent, changes);
         uint64_t share = range_share(range, same);
         if (!writing && low >= share) {

@@ -570,7 +570,7 @@ def limit(value, most):
 
 
 def logarithm(value):
-    value = min(value, (1 << 32) - 1) + 1
+    value = min(value, (1 << 24) - 2) + 1
     whole = value.bit_length() - 1
     return 16 * whole + (value * 16 >> whole) % 16
 
@@ -637,9 +637,21 @@ def cross(a, b):
     return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 
 
+def matrix(t):
+    x, y, z, w = t
+    return [[65536 - (y * y + z * z >> 15), x * y - z * w >> 15, x * z + y * w >> 15],
+            [x * y + z * w >> 15, 65536 - (x * x + z * z >> 15), y * z - x * w >> 15],
+            [x * z - y * w >> 15, y * z + x * w >> 15, 65536 - (x * x + y * y >> 15)]]
+
+
 def swing(t, v):
-    u = [2 * c >> 16 for c in cross(t, v)]
-    return [c + (t[3] * x + y >> 16) for c, x, y in zip(v, u, cross(t, u))]
+    return [sum(m * c for m, c in zip(row, v)) + (1 << 15) >> 16 for row in matrix(t)]
+
+
+def little(q, t):
+    """What a small turn t adds to the rotation q."""
+    return [t[0] * q[3] + t[1] * q[2] - t[2] * q[1] >> 15, t[1] * q[3] + t[2] * q[0] - t[0] * q[2] >> 15,
+            t[2] * q[3] + t[0] * q[1] - t[1] * q[0] >> 15, -(t[0] * q[0] + t[1] * q[1] + t[2] * q[2] >> 15)]
 
 
 def size(vector):
@@ -684,7 +696,8 @@ class Motion:
                 break
             if self.lately(place) == 3:
                 at, before = entity["transform"][:3], self.past[0][entity["handle"]][:3]
-                at = [a + (self.over(64 * c, 0) >> 6) for a, c in zip(at, apart(at, before))]
+                went = [limit(64 * c, 1 << 24) for c in apart(at, before)]
+                at = [a + (self.over(c, 0) >> 6) for a, c in zip(at, went)]
                 if place == self.carrier:
                     self.carrier_place = at
                 else:
@@ -698,7 +711,7 @@ class Motion:
         return sum(min(squares, default=1 << 70) >= reach * reach for reach in (200, 250, 300, 350, 400, 500, 800))
 
     def over(self, value, j):
-        return limit(value, 1 << 30) * self.ratios[j] >> 16
+        return value * self.ratios[j] >> 16
 
     def line(self, s, turns):
         n, t, q, a, b, c = 1, 0, 0, [0] * 3, [0] * 3, 0
@@ -721,24 +734,20 @@ class Motion:
                 break
             points += 1
             to = [quotient((q * u - t * v + self.lead * (n * v - t * u)) * scale, d) for u, v in zip(a, b)]
-        return (points, to) if points >= 2 else (0, [0] * 3)
+        return (points, [limit(c, 1 << 30) for c in to]) if points >= 2 else (0, [0] * 3)
 
     def look(self, place):
         entity = self.base["entities"][place]
         now = entity["transform"]
         past = [version.get(entity["handle"]) for version in self.past]
-        s = {"at": now[:3], "q": unpack_16(now[3]), "past": past, "near": False, "arm": [0] * 3, "swung": [0] * 3,
+        s = {"place": place, "at": now[:3], "q": unpack_16(now[3]), "past": past, "near": False, "arm": [0] * 3, "swung": [0] * 3,
              "slid": [[0] * 3 for _ in range(3)], "slid turn": [[0] * 3 for _ in range(2)], "drift": [0] * 3,
-             "rigidity": 0, "turn rigidity": 0,
-             "went": [[64 * c for c in apart(now[:3], p)] if p else [0] * 3 for p in past],
-             "turned": [angle(turn(unpack_16(now[3]), unpack_16(p[3]))) if p and j < 2 else [0] * 3
-                        for j, p in enumerate(past)]}
-        s["unsteadiness"] = sum(min(65536, abs(self.over(a, 0) - self.over(b, 1)))
-                                for a, b in zip(s["turned"][0], s["turned"][1]))
+             "rigidity": 0, "unsteadiness": 0, "line": [0] * 3, "turn line": [0] * 3,
+             "went": [[limit(64 * c, 1 << 24) for c in apart(now[:3], p)] if p else [0] * 3 for p in past],
+             "turned": [[0] * 3 for _ in past]}
         above = [(at - low) & 0xFFFFFFFF for at, low in zip(s["at"], self.lowest)]
-        s["down"], s["clearance"] = above.index(min(above)), logarithm(min(above))
-        points, s["line"] = self.line(s, False)
-        turn_points, s["turn line"] = self.line(s, True)
+        s["down"], s["clearance"] = above.index(min(above)), min(above)
+        path = self.over(size(s["went"][1]), 1)
         if place == self.carrier:
             s["class"] = 0
         elif past[0] is None or past[1] is None:
@@ -746,15 +755,41 @@ class Motion:
         elif past[1] == now:
             s["class"] = 2
         else:
-            if points < 3 or turn_points < 3:
-                self.look_at_carrier(s)
-            s["class"] = self.classify(s)
+            self.look_at_carrier(s)
+            s["class"] = self.carried_class(s, path)
         s["carried"], s["turn class"] = 3 <= s["class"] <= 7, s["class"]
-        if s["class"] >= 8:
-            s["class"] = 11 + points if points else s["class"]
-            s["turn class"] = 11 + turn_points if turn_points else s["turn class"]
+        if s["carried"]:
+            s["taken"] = product(self.carrying["turn"], s["q"])
+        else:
+            self.look_at_free(s, path)
+        self.look_at_floor(s)
         self.look_around(s)
         return s
+
+    def look_at_free(self, s, path):
+        packed = self.base["entities"][s["place"]]["transform"][3]
+        turns = [p and ([0, 0, 0, 65536] if p[3] == packed else turn(s["q"], unpack_16(p[3]))) for p in s["past"][:2]]
+        for j in range(2):
+            if turns[j]:
+                s["turned"][j] = angle(turns[j])
+                if s["near"] and self.carrying["places"][j] is not None:
+                    s["slid turn"][j] = angle(turn(turns[j], self.carrying["turned"][j]))
+        s["unsteadiness"] = sum(min(65536, abs(self.over(a, 0) - self.over(b, 1)))
+                                for a, b in zip(s["turned"][0], s["turned"][1]))
+        points, s["line"] = self.line(s, False)
+        turn_points, s["turn line"] = self.line(s, True)
+        if s["class"] == 8:
+            s["class"] = s["turn class"] = self.free_class(s, path)
+            s["class"] = 11 + points if points else s["class"]
+            s["turn class"] = 11 + turn_points if turn_points else s["turn class"]
+
+    def look_at_floor(self, s):
+        k, gone = s["down"], s["swung"][s["down"]]
+        if not s["carried"]:
+            gone = self.over(s["went"][0][k], 0)
+            gone -= self.lead * 384 if max(s["class"], s["turn class"]) >= 17 else 0
+        stands = sum(map(abs, matrix(s["taken"] if s["carried"] else s["q"])[k])) - 65536
+        s["sunk"] = limit((stands * 102 >> 10) - 64 * min(s["clearance"], 1 << 24) - gone, 1 << 18)
 
     def look_around(self, s):
         total, s["distance"], sums = 0, 90000, [0] * 8
@@ -767,9 +802,9 @@ class Motion:
             total += weight
             sums = [a + weight * b for a, b in zip(sums, missed + turn_missed + errors)]
             s["distance"] = min(s["distance"], square)
-        means = [quotient(a, total) if total else 0 for a in sums]
+        means = [(a >> 4) * ((1 << 36) // total) >> 32 if total else 0 for a in sums]
         s["neighbours"], s["neighbours turn"] = means[:3], means[3:6]
-        s["near by"] = [quotient(a, total + 60) for a in sums[:3]]
+        s["near by"] = [(a >> 4) * ((1 << 36) // (total + 60)) >> 32 for a in sums[:3]]
         s["position error"], s["rotation error"] = means[6:]
 
     def look_at_carrier(self, s):
@@ -787,24 +822,18 @@ class Motion:
             before = [limit(64 * a - b - 64 * c, 1 << 22)
                       for a, b, c in zip(s["at"], s["went"][j], carrier["places"][j])]
             s["slid"][j] = [a - b for a, b in zip(arm, swing(carrier["turned"][j], before))]
-            if j < 2:
-                along = product(carrier["turned"][j], unpack_16(s["past"][j][3]))
-                s["slid turn"][j] = angle(turn(s["q"], along))
-        most = (1 << 32) - 2
-        s["rigidity"] = min(most, sum(limit(c, 1 << 18) ** 2 for c in s["slid"][1]) >> 8)
-        s["turn rigidity"] = min(most, sum(limit(c, 65536) ** 2 for c in s["slid turn"][1]) >> 4)
+        s["rigidity"] = min((1 << 24) - 2, sum(limit(c, 1 << 18) ** 2 for c in s["slid"][1]) >> 8)
         if self.drift["count"]:
             lean = cross(self.drift["turn"], [a - b for a, b in zip(arm, self.drift["arm"])])
             s["drift"] = [a + (b >> 14) for a, b in zip(self.drift["missed"], lean)]
 
-    def classify(self, s):
-        path = self.over(size(s["went"][1]), 1)
-        if s["near"]:
-            for number, bound in ((3, 16), (4, 64), (5, 256), (6, 1024)):
-                if s["rigidity"] >> 4 < bound:
-                    return number
-            if s["rigidity"] < 65536 and path >= 60 * 64:
-                return 7
+    def carried_class(self, s, path):
+        rigidity = s["rigidity"] >> 4
+        if not s["near"] or rigidity >= 4096 or (rigidity >= 1024 and path < 60 * 64):
+            return 8
+        return 3 + sum(rigidity >= bound for bound in (16, 64, 256, 1024))
+
+    def free_class(self, s, path):
         if path < 30 * 64:
             return 8
         k = s["down"]
@@ -812,34 +841,44 @@ class Motion:
         return (17 if falls else 9) + sum(s["unsteadiness"] >> 2 >= bound for bound in (573, 1966, 6554))
 
     def mean(self, row, parts):
-        return 256 + sum(w * limit(part, 1 << 30) for w, part in zip(row, parts)) >> 9
+        return 256 + sum(w * part for w, part in zip(row, parts)) >> 9
 
     def read(self, kind, s, number, mean, clues):
-        """A residual number of class `number`; kind is "position" or "rotation"."""
-        spread = max(0, min(175, 64 + sum(w * c for w, c in zip(self.tables[kind + " spread"][number], clues)) >> 7))
+        """A residual number of class `number`; kind is "position" or "rotation"; all clues but the last two are sizes
+        still, the first one apart."""
+        logs = [16] + [logarithm(abs(c)) for c in clues[1:21]] + clues[21:]
+        spread = 64 + sum(w * c for w, c in zip(self.tables[kind + " spread"][number], logs))
+        bends = self.tables[kind + " bend"][23 * s["carried"]:]
+        spread += 16 * sum(bends[i][logs[i] >> 4] for i in range(1, 21))
+        spread = max(0, min(175, spread >> 7))
         row = 1 if 3 <= number <= 7 else 2 if 13 <= number < 17 else 3 if number in (2, 8) else 0
         value = self.coder.residual(mean, spread, self.tables[kind + " shape"][row])
-        off = logarithm(abs(64 * value - mean)) - 2 * spread + 24
+        off = logarithm(min(abs(64 * value - mean), 1 << 22)) - 2 * spread + 24
         self.surprise[kind[0], s["carried"]] += off * 16 - self.surprise[kind[0], s["carried"]] >> 4
         return value
 
     def position(self, s):
-        position, missed, residuals, total, near = [], [], [], 0, s["near"]
+        position, missed, residuals, total = [], [], [], 0
+        shared = [16, s["position error"], s["distance"], s["rigidity"], size(s["slid"][0]),
+                  self.drift["count"] if s["carried"] else s["unsteadiness"] >> 2, size(s["neighbours"]),
+                  s["clearance"], size(s["arm"]) >> 4, size(s["slid"][2]), *self.carrier_sizes(), max(0, s["sunk"]),
+                  max(0, -s["sunk"]), size(s["neighbours turn"]), size(s["drift"])]
         for k in range(3):
-            quick, slow = self.over(s["went"][0][k], 0), self.over(s["went"][1][k], 1)
-            parts = [quick, slow, self.over(s["went"][2][k], 2), s["line"][k], s["neighbours"][k], s["swung"][k],
-                     s["drift"][k], s["slid"][0][k], self.over(s["slid"][1][k], 1), s["slid"][2][k], s["near by"][k]]
             down = k == s["down"]
-            below = 64 * apart([self.lowest[k]] * 3, [s["at"][k]] * 3)[0] - quick
-            parts += [down * self.lead * 384, down * max(0, min(1 << 18, below))]
-            clues = [16, logarithm(abs(quick - slow)), logarithm(abs(slow)), logarithm(total),
-                     logarithm(s["position error"]), logarithm(s["distance"]), near and logarithm(s["rigidity"]),
-                     near and logarithm(size(s["slid"][0])), s["carried"] and logarithm(self.drift["count"]),
-                     logarithm(size(s["neighbours"])), s["clearance"], near and logarithm(size(s["arm"]) >> 4),
-                     self.surprise["p", s["carried"]] >> 4, near and logarithm(size(s["slid"][2])),
-                     logarithm(abs(s["swung"][k] - quick)), down * 16, *self.carrier_sizes(),
-                     logarithm(abs(s["slid"][1][k]))]
+            quick, slow = self.over(s["went"][0][k], 0), self.over(s["went"][1][k], 1)
+            slid = [s["slid"][0][k], self.over(s["slid"][1][k], 1), s["slid"][2][k]]
+            below = 64 * apart([self.lowest[k]] * 3, [s["at"][k]] * 3)[0]
+            below -= s["swung"][k] if s["carried"] else quick
+            floor = [down * self.lead * 384, down * max(0, min(1 << 18, below)), down * max(0, s["sunk"])]
+            if s["carried"]:
+                parts = [s["swung"][k], s["neighbours"][k], s["near by"][k], s["drift"][k], *slid, *floor]
+                own = [slid[0], s["slid"][1][k], s["arm"][k], s["neighbours"][k]]
+            else:
+                parts = [quick, slow, self.over(s["went"][2][k], 2), s["line"][k], s["neighbours"][k], s["swung"][k],
+                         s["drift"][k], *slid, s["near by"][k], *floor]
+                own = [quick - slow, slow, s["swung"][k] - quick, s["slid"][1][k]]
             mean = self.mean(self.tables["position mean"][s["class"]], parts)
+            clues = shared + own + [total, self.surprise["p", s["carried"]] >> 4, down * 16]
             gone = self.read("position", s, s["class"], mean, clues)
             position.append(signed(s["at"][k] + gone, 32))
             residual = 64 * gone - mean
@@ -849,24 +888,44 @@ class Motion:
         return position, missed, residuals, total
 
     def carrier_sizes(self):
-        return [logarithm(size(self.carrying["step"] if self.carrying else [])), logarithm(size(self.carrier_angle))]
+        return [size(self.carrying["step"] if self.carrying else []), size(self.carrier_angle)]
 
-    def expected_rotation(self, s, position, residuals):
-        roll, missed_roll, floor = [0] * 3, [0] * 3, [0] * 3
+    def rolls(self, s, position, residuals):
+        """On the floor, and on the carrier: by all of its way, by what was missed."""
+        floor, roll, missed_roll = [0] * 3, [0] * 3, [0] * 3
+        floor[s["down"]] = 1
         if s["near"]:
             slip = [limit(64 * c - w, 4096 * 64) for c, w in zip(apart(position, s["at"]), s["swung"])]
             away = [-c >> 6 for c in s["arm"]]
-            far = math.isqrt(1 + sum(c * c for c in away))
-            roll = [quotient(c * 3, far) for c in cross(away, slip)]
-            missed_roll = [quotient(c * 3, far) for c in cross(away, residuals)]
-        floor[s["down"]] = 1
-        own, sums = cross(floor, residuals), []
+            part = 3 * 65536 // math.isqrt(1 + sum(c * c for c in away))
+            roll = [c * part >> 16 for c in cross(away, slip)]
+            missed_roll = [c * part >> 16 for c in cross(away, residuals)]
+        return cross(floor, residuals), roll, missed_roll
+
+    def expected_carried(self, s, position, residuals):
+        row, taken = self.tables["rotation mean"][s["turn class"]], s["taken"]
+        off = [[0] * 4, [0] * 4]
+        for j in range(2):
+            if self.carrying["places"][j] is not None:
+                along = product(self.carrying["through"][j], unpack_16(s["past"][j][3]))
+                sign = -1 if sum(a * b for a, b in zip(along, taken)) < 0 else 1
+                off[j] = [sign * a - b for a, b in zip(along, taken)]
+        turns = [s["neighbours turn"], *self.rolls(s, position, residuals)]
+        sums = [limit(sum(w * t[k] for w, t in zip(row[2:], turns)) >> 9, 65536) for k in range(3)]
+        more = little(taken, sums)
+        expected = [q + m + (row[0] * a + row[1] * b >> 9) for q, m, a, b in zip(taken, more, *off)]
+        return expected, size(off[0]), size(off[1]), [*off, more]
+
+    def expected_free(self, s, position, residuals):
+        own, roll, missed_roll = self.rolls(s, position, residuals)
+        sums = []
         for k in range(3):
             parts = [self.over(s["turned"][j][k], j) for j in range(3)]
             parts += [s["turn line"][k], s["neighbours turn"][k], self.carrier_angle[k], s["slid turn"][0][k],
                       self.over(s["slid turn"][1][k], 1), roll[k], own[k], missed_roll[k]]
             sums.append(limit(self.mean(self.tables["rotation mean"][s["turn class"]], parts), 65536))
-        return product(turned_by(sums), s["q"])
+        expected = product(turned_by(sums), s["q"])
+        return expected, size(s["turned"][0]), size(s["slid turn"][0]), [[0] * 4] * 3
 
     def read_largest(self, expected):
         order = sorted(range(4), key=lambda k: -abs(expected[k]))
@@ -877,32 +936,29 @@ class Motion:
         return order[3]
 
     def rotation(self, s, position, residuals, position_total):
-        expected = self.expected_rotation(s, position, residuals)
-        largest, near = self.read_largest(expected), s["near"]
+        expect = self.expected_carried if s["carried"] else self.expected_free
+        expected, first, second, others = expect(s, position, residuals)
+        largest = self.read_largest(expected)
         sign, base_sign = -1 if expected[largest] < 0 else 1, -1 if s["q"][largest] < 0 else 1
+        shared = [16, position_total, s["rotation error"], s["distance"], s["rigidity"],
+                  self.drift["count"] if s["carried"] else s["unsteadiness"] >> 2, s["clearance"], first, second,
+                  size(s["arm"]) >> 4, size(s["neighbours turn"]), self.carrier_sizes()[1], max(0, s["sunk"]),
+                  max(0, -s["sunk"]), self.carrier_sizes()[0], size(s["drift"])]
         packed, shift, total = largest, 2, 0
         for k in range(4):
             if k == largest:
                 continue
             mean = (sign * expected[k] * STEPS * 46341 >> 26) + 32 * STEPS
-            change = abs(sign * expected[k] - base_sign * s["q"][k])
-            last = logarithm(self.drift["count"] if s["carried"] else size(s["neighbours turn"]))
-            clues = [16, logarithm(s["unsteadiness"] >> 2), logarithm(change), logarithm(total),
-                     logarithm(position_total), logarithm(s["rotation error"]), logarithm(s["distance"]),
-                     near and logarithm(s["turn rigidity"]), near and logarithm(s["rigidity"]), last, s["clearance"],
-                     self.surprise["r", s["carried"]] >> 4, near and logarithm(size(s["slid turn"][0])),
-                     near and logarithm(size(s["arm"]) >> 4), *self.carrier_sizes(), logarithm(size(residuals)),
-                     logarithm(size(s["neighbours turn"])), logarithm(size(s["turned"][0]))]
+            own = [sign * expected[k] - base_sign * s["q"][k], *(other[k] for other in others)]
+            clues = shared + own + [total, self.surprise["r", s["carried"]] >> 4, 0]
             value = self.read("rotation", s, s["turn class"], mean, clues)
             if not 0 <= value <= STEPS:
                 raise Refused("OUT_OF_RANGE")
             packed |= value << shift
             shift += 16
             total += min(abs(64 * value - mean), 1 << 22)
-        if s["carried"]:
-            expected = product(self.carrying["turn"], s["q"])
-        missed = [limit(c, 65536) for c in angle(turn(unpack_16(packed), expected))]
-        return packed, missed, total
+        missed = turn(unpack_16(packed), s["taken"] if s["carried"] else expected)
+        return packed, [limit(c, 65536) >> 1 for c in missed[:3]], total
 
     def transform(self, place):
         now, lately = self.base["entities"][place]["transform"], self.lately(place)
@@ -926,16 +982,18 @@ class Motion:
         drift = self.drift
         drift["count"] = count = min(drift["count"] + 1, 16)
         for name, new in (("missed", missed), ("turn", turn_missed), ("arm", arm)):
-            drift[name] = [a + quotient(b - a, count) for a, b in zip(drift[name], new)]
+            drift[name] = [a + ((b - a) * (65536 // count) >> 16) for a, b in zip(drift[name], new)]
 
     def carry(self, place, position, rotation):
         entity = self.base["entities"][place]
         now = entity["transform"]
         past = [version.get(entity["handle"]) for version in self.past[:3]]
         new, was = unpack_16(rotation), unpack_16(now[3])
-        self.carrying = {"at": now[:3], "step": [64 * c for c in apart(position, now)], "turn": turn(new, was),
+        step = [limit(64 * c, 1 << 24) for c in apart(position, now)]
+        self.carrying = {"at": now[:3], "step": step, "turn": turn(new, was),
                          "places": [p and p[:3] for p in past],
                          "turned": [p and turn(was, unpack_16(p[3])) for p in past]}
+        self.carrying["through"] = [t and product(self.carrying["turn"], t) for t in self.carrying["turned"]]
         self.carrier_angle = angle(self.carrying["turn"])
 
 

@@ -11,24 +11,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shared/wire/motion_subject.h"
+
 static void see_value(unsigned kind, unsigned class, const int64_t *features, const int32_t *clues,
                       int32_t value, int64_t mean);
-static void see_turn(unsigned class, const int64_t angle[3], const int64_t *features);
 static void see_largest(unsigned place, int64_t gap, int hit);
 
 #define MOTION_TABLE static
-#define MOTION_OBSERVE(kind, class, features, clues, value, mean) \
-    see_value(kind, class, features, clues, value, mean)
-#define MOTION_OBSERVE_LARGEST(place, gap, hit) see_largest(place, gap, hit)
-#define MOTION_OBSERVE_TURN(motion, subject, now, features)               \
-    do {                                                                  \
-        Quaternion turn_seen = turn_between(now, &(subject)->rotation);   \
-        Vector angle_seen = angle_of(&turn_seen);                         \
-        see_turn((subject)->turn_class, angle_seen.v, &(features)[0][0]); \
+#define MOTION_OBSERVE(kind, class, features, clues, value, mean, spread)    \
+    do {                                                                     \
+        int32_t clues_seen[MOTION_CLUES];                                    \
+        memcpy(clues_seen, (clues)->shared, sizeof(clues)->shared);          \
+        for (unsigned own_seen = 0; own_seen < CLUES_OWN; own_seen++) {      \
+            clues_seen[CLUES_SHARED + own_seen] = (clues)->own[own_seen][k]; \
+        }                                                                    \
+        memcpy(&clues_seen[CLUE_MISSED], rest, sizeof rest);                 \
+        see_value(kind, class, features, clues_seen, value, mean);           \
     } while (0)
-#include "shared/wire/motion.c" /* on purpose: its tables shall be variable */
+#define MOTION_OBSERVE_LARGEST(place, gap, hit)                see_largest(place, gap, hit)
+#define MOTION_OBSERVE_TURN(motion, subject, now, expectation) see_rotation(subject, now, expectation)
+struct Expectation;
+static void see_rotation(const Subject *subject, const Quaternion *now,
+                         const struct Expectation *expectation);
+#include "shared/wire/motion_transform.c" /* on purpose: its tables shall be variable */
 
-#define ROUNDS     8
+#define ROUNDS     7
 #define SHAPES     4
 #define COMPONENTS 7
 #define FEW        60 /* samples that are too few to learn from */
@@ -37,7 +44,7 @@ static const double widths[COMPONENTS] = { 0.2, 0.4, 0.7, 1.2, 2.5, 8, 60 };
 static double shares[2][SHAPES][COMPONENTS];
 
 typedef struct Value {
-    float features[MOTION_FEATURES], clues[MOTION_CLUES], value, mean, spread;
+    float features[MOTION_FEATURES], clues[MOTION_CLUES], value, mean, spread, bent;
 } Value;
 
 typedef struct Turn {
@@ -65,10 +72,33 @@ static void *more(Series *series, size_t size)
     return (char *)series->items + size * series->count++;
 }
 
-/* log2 of a spread. */
-static double guess(const double *weights, const float *clues)
+static int8_t *bend_row(unsigned kind, unsigned class, int clue)
 {
-    double sum = -4;
+    unsigned carried = is_carried(class);
+    return kind ? motion_rotation_bend[carried].of[clue] : motion_position_bend[carried].of[clue];
+}
+
+/* Which of its bends a clue has; -1: it has none. */
+static int bend_of(int clue, float value)
+{
+    return clue == 0 || clue > CLUE_MISSED ? -1 : (int)value;
+}
+
+/* What clues add to the logarithm of a spread beside their weights. */
+static double bent(unsigned kind, unsigned class, const float *clues)
+{
+    double sum = 0;
+    for (int i = 0; i < MOTION_CLUES; i++) {
+        int bend = bend_of(i, clues[i]);
+        sum += bend < 0 ? 0 : bend_row(kind, class, i)[bend] / 64.0;
+    }
+    return sum;
+}
+
+/* log2 of a spread. */
+static double guess(const double *weights, const float *clues, double more)
+{
+    double sum = more - 4;
     for (int i = 0; i < MOTION_CLUES; i++) {
         sum += weights[i] * (double)clues[i];
     }
@@ -89,7 +119,8 @@ static void see_value(unsigned kind, unsigned class, const int64_t *features, co
     Value *seen = more(&values[kind][class], sizeof *seen);
     double weights[MOTION_CLUES];
     for (int i = 0; i < MOTION_FEATURES; i++) {
-        seen->features[i] = kind ? 0 : (float)features[i] / 64;
+        bool used = kind == 0 && (!is_carried(class) || i < CARRIED_PARTS);
+        seen->features[i] = used ? (float)features[i] / 64 : 0;
     }
     for (int i = 0; i < MOTION_CLUES; i++) {
         seen->clues[i] = (float)clues[i] / 16;
@@ -97,19 +128,50 @@ static void see_value(unsigned kind, unsigned class, const int64_t *features, co
     }
     seen->value = (float)value;
     seen->mean = (float)mean / 64;
-    seen->spread = (float)guess(weights, seen->clues);
+    seen->bent = (float)bent(kind, class, seen->clues);
+    seen->spread = (float)guess(weights, seen->clues, (double)seen->bent);
 }
 
-static void see_turn(unsigned class, const int64_t angle[3], const int64_t *features)
+static void see_turn(unsigned class, double value, const int64_t *features, int count, double scale)
 {
     const Series *last = &values[1][class];
-    for (int k = 0; learning && k < 3; k++) {
-        Turn *seen = more(&turns[class], sizeof *seen);
-        for (int i = 0; i < MOTION_FEATURES; i++) {
-            seen->features[i] = (float)features[k * MOTION_FEATURES + i] / 64;
+    Turn *seen = more(&turns[class], sizeof *seen);
+    for (int i = 0; i < MOTION_FEATURES; i++) {
+        seen->features[i] = i < count ? (float)((double)features[i] * scale) : 0;
+    }
+    seen->value = (float)(value * scale);
+    seen->spread = last->count ? ((const Value *)last->items)[last->count - 1].spread : 0;
+}
+
+/* What is carried is expected by components, of 511 steps; others by angles. */
+static void see_rotation(const Subject *subject, const Quaternion *now, const Expectation *expectation)
+{
+    Quaternion is = *now;
+    unsigned largest = 0;
+    for (unsigned k = 0; k < 4; k++) {
+        largest = magnitude(is.v[k]) > magnitude(is.v[largest]) ? k : largest;
+    }
+    if (!learning) {
+        return;
+    }
+    if (!subject->carried) {
+        Quaternion turn = turn_between(&is, &subject->rotation);
+        Vector angle = angle_of(&turn);
+        for (unsigned k = 0; k < 3; k++) {
+            see_turn(subject->turn_class, (double)angle.v[k], expectation->features[k], TURN_PARTS, 1 / 64.0);
         }
-        seen->value = (float)angle[k] / 64;
-        seen->spread = last->count ? ((const Value *)last->items)[last->count - 1].spread : 0;
+        return;
+    }
+    turn_signs(&is, &expectation->taken);
+    for (unsigned k = 0; k < 4; k++) {
+        int64_t features[MOTION_FEATURES] = { expectation->off[0].v[k], expectation->off[1].v[k] };
+        for (unsigned i = 0; i < 4; i++) {
+            features[2 + i] = turn_a_little(&expectation->taken, &expectation->turns[i]).v[k];
+        }
+        if (k != largest) {
+            see_turn(subject->turn_class, (double)(is.v[k] - expectation->taken.v[k]), features,
+                     MOTION_FEATURES, 1 / 181.0);
+        }
     }
 }
 
@@ -199,7 +261,7 @@ static void fit_spread(int16_t *row, const Series *series, const double *share)
 {
     double weights[MOTION_CLUES], best[MOTION_CLUES], least = 1e300, damping = 1e-3;
     static double kept[UNKNOWNS][UNKNOWNS + 1];
-    size_t stride = series->count / 12000 + 1;
+    size_t stride = series->count / 60000 + 1;
     stride += stride % 3 == 0; /* or it would see one coordinate only */
     for (int i = 0; i < MOTION_CLUES; i++) {
         best[i] = weights[i] = row[i] / 64.0;
@@ -208,7 +270,7 @@ static void fit_spread(int16_t *row, const Series *series, const double *share)
         double a[UNKNOWNS][UNKNOWNS + 1] = { { 0 } }, cost = 0, count = 0;
         for (size_t n = 0; n < series->count; n += stride) {
             const Value *value = (const Value *)series->items + n;
-            double spread = exp2(guess(weights, value->clues)), slope;
+            double spread = exp2(guess(weights, value->clues, (double)value->bent)), slope;
             double off = (double)value->value - (double)value->mean;
             cost -= log2(mass_of(share, (off - 0.5) / spread, (off + 0.5) / spread, &slope));
             slope *= 0.693;
@@ -246,6 +308,63 @@ static void fit_spread(int16_t *row, const Series *series, const double *share)
     }
 }
 
+#define BENDS (MOTION_CLUES * MOTION_BENDS)
+
+/* One step towards the best bends of all that is carried, or is not. */
+static void fit_bends(unsigned kind, bool carried)
+{
+    static double a[BENDS][BENDS], b[BENDS], step[BENDS];
+    memset(a, 0, sizeof a);
+    memset(b, 0, sizeof b);
+    double count = 0;
+    for (unsigned class = 0; class < MOTION_CLASSES; class ++) {
+        const Series *series = &values[kind][class];
+        size_t stride = series->count / 60000 + 1;
+        stride += stride % 3 == 0;
+        for (size_t n = 0; is_carried(class) == carried && n < series->count; n += stride) {
+            const Value *value = (const Value *)series->items + n;
+            double spread = exp2((double)value->spread), off = (double)value->value - (double)value->mean,
+                   slope;
+            mass_of(shares[kind][group_of(class)], (off - 0.5) / spread, (off + 0.5) / spread, &slope);
+            slope *= 0.693;
+            int at[MOTION_CLUES];
+            for (int i = 0; i < MOTION_CLUES; i++) {
+                at[i] = bend_of(i, value->clues[i]);
+                at[i] = at[i] < 0 ? -1 : i * MOTION_BENDS + at[i];
+            }
+            for (int i = 0; i < MOTION_CLUES; i++) {
+                for (int j = 0; j < MOTION_CLUES && at[i] >= 0; j++) {
+                    if (at[j] >= 0) {
+                        a[at[i]][at[j]] += (double)stride * (slope * slope + 0.05);
+                    }
+                }
+                if (at[i] >= 0) {
+                    b[at[i]] += (double)stride * slope;
+                }
+            }
+            count += (double)stride;
+        }
+    }
+    for (int i = 0; i < BENDS && count > 0; i++) { /* what is rare stays straight */
+        a[i][i] = a[i][i] * 1.05 + 30;
+        b[i] -= 30 * bend_row(kind, carried ? 3 : 0, i / MOTION_BENDS)[i % MOTION_BENDS] / 64.0;
+    }
+    memset(step, 0, sizeof step);
+    for (int round = 0; round < 200; round++) { /* Gauss and Seidel */
+        for (int i = 0; i < BENDS; i++) {
+            double sum = b[i];
+            for (int j = 0; j < BENDS; j++) {
+                sum -= j == i ? 0 : a[i][j] * step[j];
+            }
+            step[i] = a[i][i] > 0 ? sum / a[i][i] : 0;
+        }
+    }
+    for (int i = 0; i < BENDS && count > 0; i++) {
+        int8_t *bend = &bend_row(kind, carried ? 3 : 0, i / MOTION_BENDS)[i % MOTION_BENDS];
+        *bend = (int8_t)rint(fmax(-120, fmin(120, *bend + 0.7 * 64 * step[i])));
+    }
+}
+
 static void fit_shape(ResidualShape *shape, unsigned kind, unsigned group)
 {
     double *share = shares[kind][group];
@@ -253,7 +372,7 @@ static void fit_shape(ResidualShape *shape, unsigned kind, unsigned group)
         double sums[COMPONENTS] = { 0 }, total = 0;
         for (unsigned class = 0; class < MOTION_CLASSES; class ++) {
             const Series *series = &values[kind][class];
-            size_t stride = series->count / 20000 + 1;
+            size_t stride = series->count / 60000 + 1;
             stride += stride % 3 == 0;
             for (size_t n = 0; group_of(class) == group && n < series->count; n += stride) {
                 const Value *value = (const Value *)series->items + n;
@@ -384,6 +503,15 @@ static void print_rows(const char *name, const int16_t *rows, int width)
     }
 }
 
+static void print_bends(const char *name, const MotionBends *bends)
+{
+    printf("%s:\n", name);
+    for (int i = 0; i < 2 * BENDS; i++) {
+        int bend = bends[i / BENDS].of[i % BENDS / MOTION_BENDS][i % MOTION_BENDS];
+        printf("%d%s", bend, i % MOTION_BENDS == MOTION_BENDS - 1 ? "\n" : ", ");
+    }
+}
+
 static void print_shapes(const char *name, const ResidualShape *shapes)
 {
     printf("%s:\n", name);
@@ -407,6 +535,9 @@ static void fit(bool means)
             } else {
                 fit_spread(spread_row(kind, class), &values[kind][class], shares[kind][group_of(class)]);
             }
+        }
+        for (unsigned carried = 0; carried < 2 && means; carried++) {
+            fit_bends(kind, carried);
         }
         memcpy(spread_row(kind, CLASS_UNKNOWN), spread_row(kind, 10), sizeof motion_position_spread[0]);
     }
@@ -448,6 +579,8 @@ int main(int argc, char **argv)
     print_rows("rotation mean", motion_rotation_mean[0], MOTION_FEATURES);
     print_rows("position spread", motion_position_spread[0], MOTION_CLUES);
     print_rows("rotation spread", motion_rotation_spread[0], MOTION_CLUES);
+    print_bends("position bend", motion_position_bend);
+    print_bends("rotation bend", motion_rotation_bend);
     print_shapes("position shape", motion_position_shape);
     print_shapes("rotation shape", motion_rotation_shape);
     printf("largest:\n");

@@ -7,13 +7,13 @@
 
 #include <cmocka.h>
 
-#include "shared/wire/motion.h"
+#include "shared/wire/motion_math.h"
 #include "shared/wire/motion_table.h"
 #include "tests/unit/shared/random_world.h"
 
 static uint8_t storage[1 << 17];
 
-static int32_t pick(Random *random)
+static int32_t any_number(Random *random)
 {
     return (int32_t)((uint32_t)random_u64(random) >> random_below(random, 32));
 }
@@ -29,10 +29,11 @@ static void test_residuals_are_exact(void **state)
             pass ? range_reader(bytes_of(storage, writer.position)) : range_writer(storage, sizeof storage);
         for (int i = 0; i < 8000; i++) {
             unsigned spread = (unsigned)random_below(&random, RESIDUAL_SPREAD);
-            int64_t mean = random_below(&random, 4) ? pick(&random) * INT64_C(64) + pick(&random) % 64
-                                                    : (int64_t)random_u64(&random) >> 24;
+            int64_t mean = random_below(&random, 4)
+                               ? any_number(&random) * INT64_C(64) + any_number(&random) % 64
+                               : (int64_t)random_u64(&random) >> 24;
             int32_t value =
-                random_below(&random, 3) ? (int32_t)(uint32_t)(uint64_t)(mean >> 6) : pick(&random);
+                random_below(&random, 3) ? (int32_t)(uint32_t)(uint64_t)(mean >> 6) : any_number(&random);
             value = (int32_t)((uint32_t)value + (uint32_t)random_below(&random, 64));
             const ResidualShape *shape = &motion_position_shape[random_below(&random, 4)];
             assert_int_equal(residual_code(&coder, shape, mean, spread, pass ? 0 : value), value);
@@ -55,6 +56,48 @@ static void test_shapes_rise(void **state)
             }
             assert_true(shapes[i]->above[RESIDUAL_KNOTS - 1] <= 65278 / 2);
         }
+    }
+}
+
+/* Four at a time they are as one by one, up to the largest. */
+static void test_logarithms_agree(void **state)
+{
+    (void)state;
+    Random random = random_seeded(8);
+    for (uint32_t i = 0; i < 200000; i++) {
+        Four values;
+        for (int k = 0; k < 4; k++) {
+            int64_t any =
+                i < 100 ? (int64_t)i * 4 + k : (int64_t)(random_u64(&random) >> random_below(&random, 64));
+            values[k] = size_for_log(any);
+        }
+        Four logs = logarithms(values);
+        for (int k = 0; k < 4; k++) {
+            assert_int_equal(logs[k], logarithm((uint64_t)values[k]));
+            assert_true(logs[k] >> 4 < MOTION_BENDS);
+        }
+        Four weights = { INT16_MIN, INT16_MAX, (int16_t)random_u64(&random), (int16_t)random_u64(&random) };
+        Four products = times(logs, weights);
+        for (int k = 0; k < 4; k++) {
+            assert_int_equal(products[k], logs[k] * weights[k]);
+        }
+    }
+    assert_int_equal(size_for_log(INT64_MIN + 1), LOG_MOST);
+    assert_int_equal(size_for_log(-5), 5);
+}
+
+static void test_square_roots_are_exact(void **state)
+{
+    (void)state;
+    Random random = random_seeded(9);
+    for (uint64_t root = 1; root < ONE; root++) {
+        assert_int_equal(square_root(root * root), root);
+        assert_int_equal(square_root(root * root + 2 * root), root);
+    }
+    for (uint32_t i = 0; i < 100000; i++) {
+        uint64_t value = (random_u64(&random) >> 32 >> random_below(&random, 32)) + 1;
+        uint64_t root = (uint64_t)square_root(value);
+        assert_true(root * root <= value && (root + 1) * (root + 1) > value);
     }
 }
 
@@ -182,7 +225,7 @@ static void test_pinned_bytes(void **state)
         }
     }
     print_message("%016llx\n", (unsigned long long)hash);
-    assert_int_equal(hash, UINT64_C(0x1f2341baf8cb6851));
+    assert_int_equal(hash, UINT64_C(0xc1194042647787b1));
     arena_finish(&arena);
 }
 
@@ -220,6 +263,131 @@ static void test_stir_follows_the_nearest_mover(void **state)
     arena_finish(&arena);
 }
 
+/* One by one, as PROTOCOL.md has it. */
+static unsigned slow_stir(const Motion *motion, const EntityState *base)
+{
+    static const int64_t reach[] = { 200, 250, 300, 350, 400, 500, 800 };
+    uint64_t nearest = UINT64_MAX;
+    for (uint32_t i = 0; i <= motion->mover_count; i++) {
+        bool last = i == motion->mover_count; /* the carrier */
+        const int32_t *at = last ? motion->carrier_place : motion->movers[i];
+        int64_t x = between(base->x_mm, at[0]), y = between(base->y_mm, at[1]),
+                z = between(base->z_mm, at[2]);
+        uint64_t square = ((uint64_t)(x * x) + (uint64_t)(y * y) + (uint64_t)(z * z)) / (last ? 16 : 1);
+        nearest = square < nearest && (!last || motion->carrier_moves) ? square : nearest;
+    }
+    unsigned stir = 0;
+    while (stir < ARRAY_COUNT(reach) && nearest >= (uint64_t)(reach[stir] * reach[stir])) {
+        stir++;
+    }
+    return stir;
+}
+
+/* Some rest, some move, some come and go; around the ends of all numbers, too. */
+static void scatter(Random *random, Snapshot *next, const Snapshot *before, int32_t width)
+{
+    for (uint32_t i = 0; i < 300; i++) {
+        const EntityState *was =
+            before ? snapshot_entity(before, (EntityHandle){ 1u << ENTITY_INDEX_BITS | i }) : NULL;
+        EntityState entity = { .handle = { 1u << ENTITY_INDEX_BITS | i }, .kind = ENTITY_PROP };
+        const uint32_t far = INT32_MAX - (uint32_t)width / 2;
+        uint32_t go = (uint32_t)width / 50 + 1;
+        if (was && i % 7 > 1) {
+            entity = *was;
+        } else {
+            entity.x_mm = was ? was->x_mm : (int32_t)(far + (uint32_t)random_below(random, (uint32_t)width));
+            entity.y_mm = was ? was->y_mm : (int32_t)(0 - (uint32_t)random_below(random, (uint32_t)width));
+            entity.z_mm = was ? was->z_mm : (int32_t)random_below(random, (uint32_t)width);
+            entity.x_mm = (int32_t)((uint32_t)entity.x_mm + (uint32_t)random_below(random, go));
+            entity.rotation = was ? was->rotation : 0;
+            if (!was || i % 7 == 0) { /* the others only slide */
+                entity.rotation = quat_join((unsigned)random_below(random, 4), random_below(random, 1023),
+                                            random_below(random, 1023), random_below(random, 1023));
+            }
+        }
+        if (random_below(random, 40) > 0) {
+            next->entities[next->entity_count++] = entity;
+        }
+    }
+}
+
+/* What is seen at a glance, and what stirs, is what a slow look finds. */
+static void test_glances_agree(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena, 0);
+    SnapshotRing *ring = new_ring(&arena, (SnapshotLimits){ .entities = 300, .depth = 64 });
+    Random random = random_seeded(10);
+    static Motion motion;
+    unsigned seen[MOTION_STIRS] = { 0 };
+    for (uint32_t round = 0, step = 1; round < 40; round++) {
+        const Snapshot *versions[3] = { NULL, NULL, NULL };
+        for (uint32_t i = 0; i < 3; i++, step++) {
+            Snapshot *next = snapshot_ring_begin(ring, step);
+            scatter(&random, next, i > 0 ? versions[i - 1] : NULL, INT32_C(3000) << round % 16);
+            snapshot_ring_commit(ring, next);
+            versions[i] = next;
+        }
+        const SnapshotBase base = { .baseline = versions[2], .recent = versions[1], .old = versions[0] };
+        motion_init(&motion, step, QUAT_STEPS, &base);
+        motion.carrier =
+            round % 3 ? (uint32_t)random_below(&random, versions[2]->entity_count) : MOTION_NO_CARRIER;
+        motion_survey(&motion);
+        assert_int_equal(motion.glanced, versions[2]->entity_count);
+        for (uint32_t i = 0; i < versions[2]->entity_count; i++) {
+            const EntityState *entity = &versions[2]->entities[i];
+            unsigned stir = motion_stir(&motion, entity);
+            assert_int_equal(motion_recent(&motion, i), motion_look_lately(&motion, i));
+            assert_int_equal(stir, slow_stir(&motion, entity));
+            seen[stir]++;
+            assert_true(entity->x_mm >= motion.lowest[0] && entity->y_mm >= motion.lowest[1] &&
+                        entity->z_mm >= motion.lowest[2]);
+        }
+    }
+    for (unsigned i = 0; i < MOTION_STIRS; i++) {
+        assert_true(seen[i] > 0);
+    }
+    arena_finish(&arena);
+}
+
+/* Whatever there is comes back as it was: near, at the ends of all numbers, and long ago. */
+static void test_anything_comes_back(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena, 0);
+    const SnapshotLimits limits = { .entities = 300, .depth = 64 };
+    for (uint32_t round = 0; round < 24; round++) {
+        SnapshotRing *sender = new_ring(&arena, limits), *receiver = new_ring(&arena, limits);
+        Random random = random_seeded(round);
+        const uint32_t stride = round % 4 == 3 ? 100000 : 1; /* what is coded may be far from what is known */
+        const Snapshot *before = NULL;
+        for (uint32_t step = 1; step <= 30; step++) {
+            uint32_t sequence = step + (step == 30 ? stride : 0);
+            Snapshot *next = snapshot_ring_begin(sender, sequence);
+            scatter(&random, next, before, INT32_C(3000) << round % 16);
+            if (next->entity_count > 0 && before) { /* a carrier: all go along with it */
+                for (uint32_t i = 0; i < next->entity_count / 2; i++) {
+                    next->entities[i].y_mm = (int32_t)((uint32_t)next->entities[i].y_mm + 40 + i % 3);
+                }
+            }
+            snapshot_ring_commit(sender, next);
+            before = next;
+            SnapshotBase base = base_of(sender, step, 1);
+            size_t size = encode(next, &base);
+            const Snapshot *decoded = NULL;
+            assert_int_equal(snapshot_ring_decode(receiver, sequence, 0, bytes_of(storage, size), &decoded),
+                             STATUS_OK);
+            assert_int_equal(decoded->entity_count, next->entity_count);
+            for (uint32_t i = 0; i < next->entity_count; i++) {
+                assert_memory_equal(&decoded->entities[i], &next->entities[i], sizeof(EntityState));
+            }
+        }
+    }
+    arena_finish(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +396,10 @@ int main(void)
         cmocka_unit_test(test_rest_costs_next_to_nothing),
         cmocka_unit_test(test_straight_flight_costs_little),
         cmocka_unit_test(test_stir_follows_the_nearest_mover),
+        cmocka_unit_test(test_logarithms_agree),
+        cmocka_unit_test(test_square_roots_are_exact),
+        cmocka_unit_test(test_glances_agree),
+        cmocka_unit_test(test_anything_comes_back),
         cmocka_unit_test(test_pinned_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
