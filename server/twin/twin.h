@@ -70,9 +70,10 @@ typedef struct TwinLinkCounters {
 } TwinLinkCounters;
 
 /* Attaches the twin system to an enabler, whatever its bus; on success owns `endpoint`. twin_tick then does
- * all there is to do: registers, again after the enabler was away; publishes models and things; sends
- * DII_SYNC with what is new, or all values when asked; heartbeats; authenticates users by the policy; carries
- * out commands. STATUS_INVALID_ARGUMENT (name), STATUS_OUT_OF_MEMORY, STATUS_DUPLICATE (attached already). */
+ * all there is to do: registers, again after the enabler was away; publishes models and things; once it has
+ * been asked, sends DII_SYNC with all values, then with what is new; heartbeats; authenticates users by the
+ * policy; carries out commands. STATUS_INVALID_ARGUMENT (name), STATUS_OUT_OF_MEMORY, STATUS_DUPLICATE
+ * (attached already). */
 NODISCARD Status twin_attach(TwinSystem *twin, const TwinLinkConfig *config, Bus endpoint);
 
 /* Says that it is `wall` (Unix ns) at monotonic `now`: at least once before the first twin_tick after

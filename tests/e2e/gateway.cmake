@@ -1,7 +1,10 @@
-# A service from outside over HTTP and WebSocket, well-behaved and not, against the gateway on real sockets: with a
-# double of the enabler behind it, and as part of a whole server with the simulated plant.
-add_test(NAME e2e.gateway COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/http_service.py
-  --action setSpeed --value 1200 -- $<TARGET_FILE:gateway_host>)
+# A service from outside over HTTP and WebSocket, well-behaved and not, against the gateway on real sockets.
 add_test(NAME e2e.http_service COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/http_service.py
-  --server --property power --limit 0 --action setSpeed --value 900 -- $<TARGET_FILE:dtmv-server>)
-set_tests_properties(e2e.gateway e2e.http_service PROPERTIES TIMEOUT 180)
+  --action setSpeed --value 1200 -- $<TARGET_FILE:gateway_host>)
+# The same against the real server, and what it tells a scraper.
+add_test(NAME e2e.http_server COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/http_service.py
+  --thing pump-1 --property bearingTemperature --limit 0 --action setSpeed --value 1200
+  --metric dtmv_system_up --metric dtmv_metaverse_things_bound --metric dtmv_enabler_grants_total
+  --metric dtmv_twin_samples_total --metric dtmv_interface_messages_total
+  -- $<TARGET_FILE:dtmv-server> --world plant --port 0 --http 0 --service-tokens {tokens})
+set_tests_properties(e2e.http_service e2e.http_server PROPERTIES TIMEOUT 180)

@@ -283,6 +283,34 @@ static void it_registers_publishes_and_sends_what_there_is(void **state)
     finish(&f);
 }
 
+/* Each publication is asked about anew: what was asked before it, or of the one before, does not count. */
+static void nothing_is_sent_before_it_is_asked_for(void **state)
+{
+    (void)state;
+    Fixture f;
+    begin(&f);
+    bus_local_cut(f.endpoint, true);
+    tick(&f, TIME_SECOND);
+    bus_local_cut(f.endpoint, false);
+    tick(&f, TIME_SECOND);
+    say(&f, DII_REGISTERED, hear(&f, DII_REGISTER), "\"lease_s\":10,\"heartbeat_s\":2");
+    tick(&f, 0);
+    uint64_t publication = hear(&f, DII_PUBLISH);
+    say(&f, DII_SNAPSHOT, 0, "");
+    tick(&f, 0);
+    say(&f, DII_PUBLISHED, publication, "\"things\":3,\"models\":1");
+    tick(&f, 0);
+    assert_true(twin_published(f.twin));
+    sample(&f, 0, POSITION, 510, 2);
+    tick(&f, TIME_SECOND);
+    assert_int_equal(count(&f, DII_SYNC), 0);
+    say(&f, DII_SNAPSHOT, 0, "");
+    tick(&f, TIME_MS);
+    hear(&f, DII_SYNC);
+    assert_true(f.heard.message.sync->snapshot && f.heard.message.sync->count == 4);
+    finish(&f);
+}
+
 static void many_things_are_published_in_pages(void **state)
 {
     (void)state;
@@ -776,6 +804,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_registers_publishes_and_sends_what_there_is),
+        cmocka_unit_test(nothing_is_sent_before_it_is_asked_for),
         cmocka_unit_test(many_things_are_published_in_pages),
         cmocka_unit_test(it_registers_again_after_the_enabler_was_away),
         cmocka_unit_test(what_is_not_answered_is_asked_again),
