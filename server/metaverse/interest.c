@@ -161,6 +161,7 @@ void interest_review(Metaverse *metaverse, Session *session)
     uint32_t sequence = metaverse->replication.frame.sequence;
     if (outbox->reviewed == 0 || sequence - outbox->reviewed >= REVIEW_INTERVAL) {
         outbox->reviewed = sequence;
+        outbox->listed = 0;
         review(metaverse, session);
     }
 }

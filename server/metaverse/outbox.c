@@ -5,7 +5,6 @@
 #define PACKETS_AT_ONCE 24u         /* to one client in one tick */
 #define OVERTAKEN       3u          /* packets that arrive after one that has not: it is lost */
 #define ROUND_TRIP      TIME_SECOND /* while none was measured; what is overtaken is lost sooner */
-#define SAMPLES_APART   4u /* sequences: so that things that report now and then have reported in between */
 #define LATE_MARGIN     (10 * TIME_MS)
 #define LATE_MIN        (40 * TIME_MS)
 #define WAITING_MAX     (1u << 24)
@@ -154,7 +153,7 @@ static void begin_again(Outbox *outbox)
         link->mask = 0;
         link->opened = outbox->number + 1;
     }
-    outbox->frame = outbox->arrived = outbox->told = 0;
+    outbox->frame = outbox->arrived = outbox->told = outbox->listed = 0;
 }
 
 void outbox_restart(const Metaverse *metaverse, Session *session)
@@ -235,8 +234,8 @@ static bool is_unsettled(const Metaverse *metaverse, const CellLink *link)
     if (link->cell == NO_CELL || link->closing) {
         return link->cell != NO_CELL;
     }
-    const Snapshot *newest = cell_history_newest(&metaverse->replication.cells.cells[link->cell].history);
-    return newest != NULL && newest->sequence != link->acked;
+    uint32_t newest = metaverse->replication.cells.newest[link->cell];
+    return newest != 0 && newest != link->acked;
 }
 
 static void sink(Due *due, uint32_t count, uint32_t at)
@@ -261,7 +260,11 @@ static void sink(Due *due, uint32_t count, uint32_t at)
 static uint32_t list_due(Metaverse *metaverse, Outbox *outbox)
 {
     Due *due = metaverse->replication.due;
-    uint32_t count = 0;
+    uint32_t count = 0, changed = metaverse->replication.cells.changed;
+    if (outbox->listed == changed && outbox->unsettled == 0 && outbox->missing == 0) {
+        return 0; /* all has arrived, and nothing has changed since */
+    }
+    outbox->listed = changed;
     outbox->missing = outbox->unsettled = 0;
     for (uint32_t i = 0; i < outbox->link_count; i++) {
         CellLink *link = &outbox->links[i];
@@ -280,67 +283,19 @@ static uint32_t list_due(Metaverse *metaverse, Outbox *outbox)
 
 /* ---- packets ---- */
 
-/* The newest version the client has that is `from` or more older than what it has acknowledged, or 0. */
-static uint32_t version_before(const CellHistory *history, const CellLink *link, uint32_t from)
+/* The first record may be as large as it is, others fill a datagram. */
+static Status append_code(const Draft *draft, uint32_t cell, uint32_t version, Bytes code)
 {
-    for (uint32_t age = from; age <= 64; age++) {
-        if ((link->mask >> (age - 1) & 1) != 0 && cell_history_find(history, link->acked - age) != NULL) {
-            return link->acked - age;
-        }
+    const PacketRecord record = { .cell = cell, .version = version, .code = code };
+    ByteBuffer *records = draft->records;
+    size_t capacity = records->capacity;
+    bool full = draft->count > 0 && records->size > PACKET_BODY - PACKET_HEAD_MAX;
+    if (full) {
+        return STATUS_CAPACITY;
     }
-    return 0;
-}
-
-/* So much is on its way that the client may have forgotten what it had. */
-static bool is_lost(const Metaverse *metaverse, const CellLink *link)
-{
-    uint16_t on_the_way = (uint16_t)(link->versions - link->acked_at);
-    return link->acked == 0 || on_the_way >= metaverse->replication.history / 2;
-}
-
-/* Which versions the client provably has, and what it knows best from: how somebody moves is seen just
- * before, how a value goes over samples that are apart. Clients that acknowledge everything and are equally
- * far away come to the same ones. */
-static EncodingKey key_of(const Metaverse *metaverse, const CellLink *link, const Snapshot *version)
-{
-    const CellHistory *history = &metaverse->replication.cells.cells[link->cell].history;
-    EncodingKey key = { .cell = link->cell };
-    if (is_lost(metaverse, link) || cell_history_find(history, link->acked) == NULL) {
-        return key;
-    }
-    key.baseline = link->acked;
-    bool moving = metaverse->replication.cells.cells[link->cell].avatars;
-    key.recent = moving ? 0 : version_before(history, link, SAMPLES_APART);
-    key.recent = key.recent != 0 ? key.recent : version_before(history, link, 1);
-    uint32_t distance = version->sequence - link->acked, age = key.baseline - key.recent;
-    if (key.recent != 0) {
-        key.old = version_before(history, link, !moving ? 2 * age : distance > age ? distance : age + 1);
-    }
-    return key;
-}
-
-/* The record of the cell's newest version for this client: that of the client before, when it has the same.
- */
-static Status record_for(Metaverse *metaverse, const CellLink *link, Bytes *out_record)
-{
-    Encodings *encodings = &metaverse->replication.encodings;
-    LastRecord *last = &encodings->last[link->cell];
-    bool lost = is_lost(metaverse, link);
-    if (last->stamp == encodings->stamp && last->acked == link->acked && last->mask == link->mask &&
-        last->lost == lost) {
-        *out_record = last->record;
-        return STATUS_OK;
-    }
-    const Snapshot *newest = cell_history_newest(&metaverse->replication.cells.cells[link->cell].history);
-    const EncodingKey key = key_of(metaverse, link, newest);
-    Status status = encodings_record(metaverse, &key, newest, out_record);
-    if (status == STATUS_OK) {
-        *last = (LastRecord){ .stamp = encodings->stamp,
-                              .acked = link->acked,
-                              .mask = link->mask,
-                              .lost = lost,
-                              .record = *out_record };
-    }
+    records->capacity = draft->count > 0 ? PACKET_BODY - PACKET_HEAD_MAX : capacity;
+    Status status = packet_record_encode(&record, draft->metaverse->replication.frame.sequence, records);
+    records->capacity = capacity;
     return status;
 }
 
@@ -354,19 +309,11 @@ static Status append_record(Draft *draft, uint16_t at)
         const PacketRecord record = { .cell = link->cell, .closed = true };
         status = packet_record_encode(&record, metaverse->replication.frame.sequence, draft->records);
     } else {
-        Bytes bytes;
-        status = record_for(metaverse, link, &bytes);
-        bool first = draft->count == 0;
-        size_t room =
-            (first ? draft->records->capacity : PACKET_BODY - PACKET_HEAD_MAX) - draft->records->size;
-        if (status == STATUS_OK &&
-            (draft->records->size > PACKET_BODY - PACKET_HEAD_MAX || bytes.size > room)) {
-            status = STATUS_CAPACITY;
-        }
+        Bytes code;
+        status = encodings_find(metaverse, link, &code);
         if (status == STATUS_OK) {
-            memcpy(draft->records->data + draft->records->size, bytes.data, bytes.size);
-            draft->records->size += bytes.size;
             version = metaverse->replication.cells.newest[link->cell];
+            status = append_code(draft, link->cell, version, code);
         }
     }
     if (status == STATUS_OK) {
@@ -494,15 +441,20 @@ void outbox_send(Metaverse *metaverse, Session *session)
                 !window_open(metaverse, outbox, ++sent)) {
                 metaverse->counters.deferred += left;
                 outbox->limited = true;
+                outbox->listed = 0;
                 return;
             }
             continue;
         }
-        metaverse->counters.unsent += status != STATUS_OK; /* cannot be told at all: the others go on */
+        if (status != STATUS_OK) { /* cannot be told at all: the others go on */
+            metaverse->counters.unsent++;
+            outbox->listed = 0;
+        }
         due[0] = due[--left];
         sink(due, left, 0);
     }
     outbox->limited = false;
-    Status status = send_packet(&draft);
-    (void)status; /* counted */
+    if (send_packet(&draft) != STATUS_OK) {
+        outbox->listed = 0;
+    }
 }
