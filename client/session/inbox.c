@@ -306,6 +306,7 @@ static void on_snapshot(Session *session, const SnapshotMessage *message, TimeNs
     session->baselines_missing = 0;
     on_frame(session, &news.head.frame, news.moved, now);
     session->whole = session->whole || news.head.complete;
+    prediction_taken(&session->prediction, news.head.input_sequence);
     if (!news.late) {
         correct_own(session, &news.head);
     }

@@ -73,8 +73,9 @@ struct Session {
     Operations operations;
     bool settled; /* the server has shown that it is in LIVE too: before, it takes no INVOKE */
 
-    uint32_t newest;                             /* sequence of the newest frame; 0: none */
-    uint32_t acknowledged;                       /* packet told to the server */
+    uint32_t newest;       /* sequence of the newest frame; 0: none */
+    uint32_t acknowledged; /* packet told to the server */
+    TimeNs acknowledged_at;
     uint32_t first_packet, last_packet, arrived; /* on this connection */
     uint64_t lost_before;                        /* on earlier ones */
     bool whole; /* something of every cell has come, so that the world can be shown */

@@ -138,6 +138,9 @@ static void packet_arrived(Metaverse *metaverse, Outbox *outbox, PacketNote *not
         outbox->frame = note->sequence;
     }
     if (outbox->arrived == 0 || snapshot_newer(note->number, outbox->arrived)) {
+        /* Between this one and the newest acknowledged before, an odd one was, or was not. */
+        bool odd = note->sequence % 2 != 0;
+        outbox->every = odd || (outbox->every && note->number - outbox->arrived == 1);
         outbox->arrived = note->number;
         outbox->heard = metaverse->now;
         measure(outbox, metaverse->now - note->at);
@@ -195,17 +198,20 @@ bool outbox_acknowledge(Metaverse *metaverse, Session *session, uint32_t newest,
 
 /* ---- what is due ---- */
 
-/* How long a packet may be on its way; longer and longer to who has not been heard for a while. */
-static TimeNs patience(const Outbox *outbox, TimeNs now)
+/* How long until `note` is acknowledged; longer and longer for who has not been heard for a while. Who stands
+ * still tells of odd frames with the next one. */
+static TimeNs patience(const Metaverse *metaverse, const Outbox *outbox, const PacketNote *note)
 {
+    TimeNs now = metaverse->now;
+    TimeNs wait = outbox->every || note->sequence % 2 == 0 ? 0 : metaverse->replication.interval;
     TimeNs usual =
         outbox->round_trip == 0 ? ROUND_TRIP : outbox->round_trip + 4 * outbox->deviation + LATE_MARGIN;
     usual = usual < LATE_MIN ? LATE_MIN : usual;
     TimeNs silence = (now - outbox->heard) / 2;
-    return usual > silence ? usual : silence;
+    return (usual > silence ? usual : silence) + wait;
 }
 
-static bool on_its_way(Outbox *outbox, uint32_t number, TimeNs now)
+static bool on_its_way(const Metaverse *metaverse, Outbox *outbox, uint32_t number)
 {
     const PacketNote *note = note_of(outbox, number);
     if (note == NULL || note->arrived) {
@@ -213,7 +219,7 @@ static bool on_its_way(Outbox *outbox, uint32_t number, TimeNs now)
     }
     bool overtaken = outbox->arrived != 0 && snapshot_newer(outbox->arrived, number) &&
                      outbox->arrived - number >= OVERTAKEN;
-    return !overtaken && now - note->at <= patience(outbox, now);
+    return !overtaken && metaverse->now - note->at <= patience(metaverse, outbox, note);
 }
 
 static bool is_due(const Metaverse *metaverse, Outbox *outbox, const CellLink *link)
@@ -222,11 +228,11 @@ static bool is_due(const Metaverse *metaverse, Outbox *outbox, const CellLink *l
         return false;
     }
     if (link->closing) {
-        return link->sent != UINT32_MAX || !on_its_way(outbox, link->packet, metaverse->now);
+        return link->sent != UINT32_MAX || !on_its_way(metaverse, outbox, link->packet);
     }
     uint32_t newest = metaverse->replication.cells.newest[link->cell];
     return newest != 0 && newest != link->acked &&
-           (link->sent != newest || !on_its_way(outbox, link->packet, metaverse->now));
+           (link->sent != newest || !on_its_way(metaverse, outbox, link->packet));
 }
 
 static bool is_unsettled(const Metaverse *metaverse, const CellLink *link)
@@ -376,8 +382,7 @@ static void note_packet(Draft *draft, uint32_t number, uint32_t bytes)
  * acknowledgement, of 33 packets, can tell of all that go at once. */
 static bool window_open(const Metaverse *metaverse, Outbox *outbox, uint32_t sent_now)
 {
-    return sent_now < PACKETS_AT_ONCE &&
-           !on_its_way(outbox, outbox->number + 1 - PACKET_NOTES, metaverse->now);
+    return sent_now < PACKETS_AT_ONCE && !on_its_way(metaverse, outbox, outbox->number + 1 - PACKET_NOTES);
 }
 
 static Status send_packet(Draft *draft)

@@ -104,6 +104,7 @@ typedef struct Outbox {
     uint32_t arrived;      /* newest packet acknowledged; 0: none */
     uint32_t told;         /* as `arrived`, and the mask with it: what was acknowledged is looked at once */
     uint32_t told_mask;
+    bool every;                   /* it acknowledges packets of odd frames at once, too */
     uint32_t frame;               /* newest frame it has; 0: none */
     TimeNs heard;                 /* when `arrived` was acknowledged, or the session began */
     TimeNs round_trip, deviation; /* of packets to acknowledgements, smoothed; 0: not known */

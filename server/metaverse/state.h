@@ -44,6 +44,7 @@ typedef struct Session {
     uint16_t number;  /* from WELCOME on; not reused while 65,534 others come */
     bool broken;      /* could not take a reliable message; closed by the sweep */
     bool listed;      /* LIVE: has been told who is here; from then on gets the news */
+    bool resting;     /* its avatar stands, and has no step to make */
     TimeNs heard;     /* last valid message */
     TimeNs connected; /* when this state's time limit began */
     double allowance; /* messages it may still send now */

@@ -282,7 +282,7 @@ static void test_outage(void **state)
 static void test_again_and_again(void **state)
 {
     (void)state;
-    begin(rough, 8, 5, KEPT);
+    begin(rough, 8, 7, KEPT);
     Before before = look();
     for (int i = 0; i < 40; i++) {
         sim_transport_sever(ada()->inner);
@@ -522,7 +522,7 @@ static void test_forged_disconnect_at_any_moment(void **state)
 {
     (void)state;
     uint32_t seen[SESSION_ENDED + 1] = { 0 };
-    for (uint32_t ms = 0; ms < 1600; ms += 37) {
+    for (uint32_t ms = 0; ms < 2600; ms += 41) {
         begin(rough, 8, 18, KEPT);
         Session *eve = come();
         run_for(ms * 0.001);
