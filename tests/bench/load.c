@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CLIENTS_PER_SOCKET 32                /* a burst for all of them fits the socket's buffer */
+#define CLIENTS_PER_SOCKET 64                /* a burst for all of them fits the socket's buffer */
 #define EVENTS_MAX         512               /* from one socket before the next has its turn */
 #define HEARD_SIZE         64                /* packets that may still be acknowledged */
 #define VERSION_BYTES      ((size_t)1 << 30) /* of one verified client */
@@ -53,7 +53,8 @@ typedef struct Socket {
     Client *clients;
     uint32_t count;
     PeerId peers[CLIENTS_PER_SOCKET]; /* of the clients, close together: looked through for every event */
-    TimeNs served;                    /* when its clients were last asked what is due */
+    TimeNs served;                    /* when it was looked at, and its clients asked what is due, last */
+    bool busy;                        /* something had come then */
 } Socket;
 
 struct Load {
@@ -472,12 +473,16 @@ bool load_step(Load *load, TimeNs now)
     for (uint32_t i = 0; i < load->socket_count; i++) {
         Socket *socket = &load->sockets[i];
         TransportEvent event;
+        bool serve = now - socket->served >= SERVE_INTERVAL;
+        if (!serve && !socket->busy) {
+            continue;
+        }
+        socket->busy = false;
         for (uint32_t k = 0; k < EVENTS_MAX && transport_poll(socket->transport, now, &event) == STATUS_OK;
              k++) {
             on_event(load, socket, &event, now);
-            busy = true;
+            busy = socket->busy = true;
         }
-        bool serve = now - socket->served >= SERVE_INTERVAL;
         for (uint32_t k = 0; k < socket->count && serve; k++) {
             serve_client(load, socket, &socket->clients[k], now);
         }
