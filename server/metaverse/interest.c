@@ -45,13 +45,18 @@ void interest_drop_link(Metaverse *metaverse, Outbox *outbox, CellLink *link)
     }
 }
 
+/* How far `at` is outside of a stretch of `side` from `first` on; 0 inside. */
+static double outside(double at, double first, double side)
+{
+    return at < first ? first - at : at > first + side ? at - first - side : 0;
+}
+
 /* Metres from where `position` is to the square. */
 static double distance_to(const Cells *cells, Square square, const float position[3])
 {
-    double west = square.x * cells->side_m, north = square.z * cells->side_m;
-    double x = fmax(fmax(west - (double)position[0], (double)position[0] - west - cells->side_m), 0);
-    double z = fmax(fmax(north - (double)position[2], (double)position[2] - north - cells->side_m), 0);
-    return sqrt(x * x + z * z);
+    double x = outside((double)position[0], square.x * cells->side_m, cells->side_m);
+    double z = outside((double)position[2], square.z * cells->side_m, cells->side_m);
+    return x == 0 ? z : z == 0 ? x : sqrt(x * x + z * z);
 }
 
 /* A cell of people that nobody is in, and whose emptiness the client has been told, needs no telling. */

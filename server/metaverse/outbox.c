@@ -222,17 +222,31 @@ static bool on_its_way(const Metaverse *metaverse, Outbox *outbox, uint32_t numb
     return !overtaken && metaverse->now - note->at <= patience(metaverse, outbox, note);
 }
 
-static bool is_due(const Metaverse *metaverse, Outbox *outbox, const CellLink *link)
+/* The packet that was asked about last: most links ask about the same. */
+typedef struct OnItsWay {
+    uint32_t number;
+    bool is;
+} OnItsWay;
+
+static bool still_on_its_way(const Metaverse *metaverse, Outbox *outbox, uint32_t number, OnItsWay *last)
+{
+    if (last->number != number) {
+        *last = (OnItsWay){ .number = number, .is = on_its_way(metaverse, outbox, number) };
+    }
+    return last->is;
+}
+
+static bool is_due(const Metaverse *metaverse, Outbox *outbox, const CellLink *link, OnItsWay *last)
 {
     if (link->cell == NO_CELL) {
         return false;
     }
     if (link->closing) {
-        return link->sent != UINT32_MAX || !on_its_way(metaverse, outbox, link->packet);
+        return link->sent != UINT32_MAX || !still_on_its_way(metaverse, outbox, link->packet, last);
     }
     uint32_t newest = metaverse->replication.cells.newest[link->cell];
     return newest != 0 && newest != link->acked &&
-           (link->sent != newest || !on_its_way(metaverse, outbox, link->packet));
+           (link->sent != newest || !still_on_its_way(metaverse, outbox, link->packet, last));
 }
 
 static bool is_unsettled(const Metaverse *metaverse, const CellLink *link)
@@ -261,8 +275,7 @@ static void sink(Due *due, uint32_t count, uint32_t at)
     }
 }
 
-/* A heap of what is due. What has waited longest, by weight, comes first: so that however little may go,
- * everything has its turn. */
+/* What is due, in no order. */
 static uint32_t list_due(Metaverse *metaverse, Outbox *outbox)
 {
     Due *due = metaverse->replication.due;
@@ -272,19 +285,26 @@ static uint32_t list_due(Metaverse *metaverse, Outbox *outbox)
     }
     outbox->listed = changed;
     outbox->missing = outbox->unsettled = 0;
+    OnItsWay last = { 0 };
     for (uint32_t i = 0; i < outbox->link_count; i++) {
         CellLink *link = &outbox->links[i];
         outbox->missing += link->cell != NO_CELL && link->acked == 0 && !link->closing;
         outbox->unsettled += is_unsettled(metaverse, link);
-        if (is_due(metaverse, outbox, link)) {
+        if (is_due(metaverse, outbox, link, &last)) {
             link->waiting += link->waiting < WAITING_MAX ? (link->closing ? 1u : link->weight) : 0;
             due[count++] = (Due){ .waiting = link->waiting, .link = (uint16_t)i };
         }
     }
+    return count;
+}
+
+/* A heap of it: what has waited longest, by weight, comes first, so that however little may go, everything
+ * has its turn. */
+static void order_due(Due *due, uint32_t count)
+{
     for (uint32_t i = count / 2; i-- > 0;) {
         sink(due, count, i);
     }
-    return count;
 }
 
 /* ---- packets ---- */
@@ -424,6 +444,24 @@ static int64_t budget_of(const Metaverse *metaverse, Outbox *outbox)
     return link_budget(&outbox->link, metaverse->now, replication->interval * divide);
 }
 
+/* Puts all that is due into one packet, as it is listed. False, and nothing is in it, where that is too much:
+ * then it has to be done in order. Who needed several packets last time is not tried. */
+static bool fits_in_one(Draft *draft, const Due *due, uint32_t count)
+{
+    Outbox *outbox = draft->session->outbox;
+    bool fits = !outbox->several && count <= ARRAY_COUNT(draft->links);
+    outbox->several = false;
+    for (uint32_t i = 0; fits && i < count; i++) {
+        fits = append_record(draft, due[i].link) == STATUS_OK &&
+               draft->records->size <= PACKET_BODY - PACKET_HEAD_MAX;
+    }
+    if (!fits) {
+        draft->records->size = 0;
+        draft->count = draft->first_times = 0;
+    }
+    return fits;
+}
+
 void outbox_send(Metaverse *metaverse, Session *session)
 {
     Outbox *outbox = session->outbox;
@@ -438,10 +476,16 @@ void outbox_send(Metaverse *metaverse, Session *session)
     draft.records->size = 0;
     Due *due = metaverse->replication.due;
     uint32_t left = list_due(metaverse, outbox), sent = 0;
+    if (fits_in_one(&draft, due, left)) {
+        left = 0;
+    } else {
+        order_due(due, left);
+    }
     while (left > 0) {
         bool room = draft.count < ARRAY_COUNT(draft.links);
         Status status = room ? append_record(&draft, due[0].link) : STATUS_CAPACITY;
         if (status != STATUS_OK && draft.count > 0) {
+            outbox->several = true;
             if (send_packet(&draft) != STATUS_OK || draft.budget <= 0 ||
                 !window_open(metaverse, outbox, ++sent)) {
                 metaverse->counters.deferred += left;

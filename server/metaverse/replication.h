@@ -110,6 +110,7 @@ typedef struct Outbox {
     TimeNs round_trip, deviation; /* of packets to acknowledgements, smoothed; 0: not known */
     Link link;                    /* how much may go */
     bool limited;                 /* more was due last time than that */
+    bool several;                 /* packets were needed last time */
     uint32_t missing;             /* links of which nothing has arrived yet */
     uint32_t unsettled;           /* of the links that something was due for when something was sent last: not
                                      acknowledged since */
