@@ -7,7 +7,9 @@
 #define BYTES_MIN     ((size_t)1 << 20)
 #define CODE_MAX      (TWINS_PER_CELL * (ENTITY_BYTES + ENTITY_CHANNELS_MAX * CHANNEL_BYTES) + 256)
 #define SAMPLES_APART 4u /* sequences: so that things that report now and then have reported in between */
-#define OWN_CODES     3u /* of a cell, made as suits best; who comes then takes one that it can read */
+/* Of a cell, made as suits best; who comes then takes one that it can read, or gets one that many others can
+ * read. */
+#define OWN_CODES 3u
 
 Status encodings_create(Encodings *encodings, uint32_t cells, size_t bytes, Arena *arena)
 {
@@ -188,6 +190,9 @@ Status encodings_find(Metaverse *metaverse, const CellLink *link, Bytes *out_cod
     CellCode wanted = { 0 };
     if (code == NULL && !lost) {
         wanted = best_for(metaverse, link, version);
+        if (codes->count >= OWN_CODES) {
+            wanted.recent = wanted.old = 0;
+        }
         code = wanted.baseline == 0 ? whole(codes) : NULL; /* what it has is forgotten here */
     }
     if (code != NULL) {

@@ -120,7 +120,7 @@ typedef struct Outbox {
 
 /* ---- encodings ---- */
 
-#define CELL_CODES 6u /* of one version of a cell, against different baselines */
+#define CELL_CODES 8u /* of one version of a cell, against different baselines */
 
 /* A code of a cell's newest version, and the versions that it is told from; 0: none. */
 typedef struct CellCode {
