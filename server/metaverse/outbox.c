@@ -114,18 +114,6 @@ static void record_arrived(Metaverse *metaverse, Outbox *outbox, const PacketNot
     }
 }
 
-static void measure(Outbox *outbox, TimeNs round_trip)
-{
-    if (outbox->round_trip == 0) {
-        outbox->round_trip = round_trip;
-        outbox->deviation = round_trip / 2;
-        return;
-    }
-    TimeNs error = round_trip - outbox->round_trip;
-    outbox->round_trip += error / 8;
-    outbox->deviation += ((error < 0 ? -error : error) - outbox->deviation) / 4;
-}
-
 static void packet_arrived(Metaverse *metaverse, Outbox *outbox, PacketNote *note)
 {
     note->arrived = true;
@@ -143,7 +131,6 @@ static void packet_arrived(Metaverse *metaverse, Outbox *outbox, PacketNote *not
         outbox->every = odd || (outbox->every && note->number - outbox->arrived == 1);
         outbox->arrived = note->number;
         outbox->heard = metaverse->now;
-        measure(outbox, metaverse->now - note->at);
     }
 }
 
@@ -204,8 +191,8 @@ static TimeNs patience(const Metaverse *metaverse, const Outbox *outbox, const P
 {
     TimeNs now = metaverse->now;
     TimeNs wait = outbox->every || note->sequence % 2 == 0 ? 0 : metaverse->replication.interval;
-    TimeNs usual =
-        outbox->round_trip == 0 ? ROUND_TRIP : outbox->round_trip + 4 * outbox->deviation + LATE_MARGIN;
+    TimeNs usual = link_late_after(&outbox->link);
+    usual = usual == 0 ? ROUND_TRIP : usual + LATE_MARGIN;
     usual = usual < LATE_MIN ? LATE_MIN : usual;
     TimeNs silence = (now - outbox->heard) / 2;
     return (usual > silence ? usual : silence) + wait;

@@ -104,18 +104,17 @@ typedef struct Outbox {
     uint32_t arrived;      /* newest packet acknowledged; 0: none */
     uint32_t told;         /* as `arrived`, and the mask with it: what was acknowledged is looked at once */
     uint32_t told_mask;
-    bool every;                   /* it acknowledges packets of odd frames at once, too */
-    uint32_t frame;               /* newest frame it has; 0: none */
-    TimeNs heard;                 /* when `arrived` was acknowledged, or the session began */
-    TimeNs round_trip, deviation; /* of packets to acknowledgements, smoothed; 0: not known */
-    Link link;                    /* how much may go */
-    bool limited;                 /* more was due last time than that */
-    bool several;                 /* packets were needed last time */
-    uint32_t missing;             /* links of which nothing has arrived yet */
-    uint32_t unsettled;           /* of the links that something was due for when something was sent last: not
-                                     acknowledged since */
-    uint32_t reviewed;            /* sequence at which its interest was looked at last; 0: never */
-    uint32_t listed;              /* Cells.changed when what is due was looked for last; 0: look again */
+    bool every;         /* it acknowledges packets of odd frames at once, too */
+    uint32_t frame;     /* newest frame it has; 0: none */
+    TimeNs heard;       /* when `arrived` was acknowledged, or the session began */
+    Link link;          /* how much may go */
+    bool limited;       /* more was due last time than that */
+    bool several;       /* packets were needed last time */
+    uint32_t missing;   /* links of which nothing has arrived yet */
+    uint32_t unsettled; /* of the links that something was due for when something was sent last: not
+                           acknowledged since */
+    uint32_t reviewed;  /* sequence at which its interest was looked at last; 0: never */
+    uint32_t listed;    /* Cells.changed when what is due was looked for last; 0: look again */
 } Outbox;
 
 /* ---- encodings ---- */
