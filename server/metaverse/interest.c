@@ -1,6 +1,7 @@
 #include "server/metaverse/state.h"
 
 #include <math.h>
+#include <string.h>
 
 #define REVIEW_INTERVAL 8u   /* sequences between two looks at what a client sees */
 #define HYSTERESIS      0.15 /* of the view distance: so much farther a cell stays that is told already */
@@ -28,6 +29,7 @@ static CellLink *open_link(Metaverse *metaverse, Outbox *outbox, uint32_t cell)
     }
     if (at == limit) {
         metaverse->counters.unseen++;
+        outbox->looked = false;
         return NULL;
     }
     outbox->link_count = at == outbox->link_count ? at + 1 : outbox->link_count;
@@ -40,6 +42,7 @@ void interest_drop_link(Metaverse *metaverse, Outbox *outbox, CellLink *link)
 {
     metaverse->replication.cells.cells[link->cell].links--;
     link->cell = NO_CELL;
+    outbox->looked = false; /* there may be room now for one that had none */
     while (outbox->link_count > 0 && outbox->links[outbox->link_count - 1].cell == NO_CELL) {
         outbox->link_count--;
     }
@@ -132,6 +135,27 @@ static void look_around(Metaverse *metaverse, Session *session)
     }
 }
 
+/* Whether the client sees from another place than at the last whole review. */
+static bool has_gone(Outbox *outbox, const float position[3])
+{
+    bool same = outbox->looked && memcmp(outbox->looked_from, position, sizeof outbox->looked_from) == 0;
+    memcpy(outbox->looked_from, position, sizeof outbox->looked_from);
+    outbox->looked = true;
+    return !same;
+}
+
+/* Who stands where he stood sees the same squares; where somebody comes into an empty one, all who see it are
+ * made to look (interest_cell_filled). */
+static void drop_over(Metaverse *metaverse, Outbox *outbox)
+{
+    for (uint32_t i = 0; i < outbox->link_count; i++) {
+        CellLink *link = &outbox->links[i];
+        if (link->cell != NO_CELL && is_over(&metaverse->replication.cells.cells[link->cell], link)) {
+            interest_drop_link(metaverse, outbox, link);
+        }
+    }
+}
+
 static void review(Metaverse *metaverse, Session *session)
 {
     Replication *replication = &metaverse->replication;
@@ -164,10 +188,16 @@ void interest_review(Metaverse *metaverse, Session *session)
 {
     Outbox *outbox = session->outbox;
     uint32_t sequence = metaverse->replication.frame.sequence;
-    if (outbox->reviewed == 0 || sequence - outbox->reviewed >= REVIEW_INTERVAL) {
-        outbox->reviewed = sequence;
-        outbox->listed = 0;
+    if (outbox->reviewed != 0 && sequence - outbox->reviewed < REVIEW_INTERVAL) {
+        return;
+    }
+    bool told_to = outbox->reviewed == 0;
+    outbox->reviewed = sequence;
+    outbox->listed = 0;
+    if (has_gone(outbox, session->body.position) || told_to || metaverse->replication.cells.side_m <= 0) {
         review(metaverse, session);
+    } else {
+        drop_over(metaverse, outbox);
     }
 }
 

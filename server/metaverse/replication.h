@@ -114,7 +114,9 @@ typedef struct Outbox {
     uint32_t unsettled; /* of the links that something was due for when something was sent last: not
                            acknowledged since */
     uint32_t reviewed;  /* sequence at which its interest was looked at last; 0: never */
-    uint32_t listed;    /* Cells.changed when what is due was looked for last; 0: look again */
+    bool looked;        /* the squares around it, from looked_from; false: to be done again */
+    float looked_from[3];
+    uint32_t listed; /* Cells.changed when what is due was looked for last; 0: look again */
 } Outbox;
 
 /* ---- encodings ---- */
