@@ -234,10 +234,13 @@ static void step(Server *server, TimeNs now)
     }
 }
 
+/* With ticks nobody asks for it, and everyone would be looked at. */
 static ScheduleNews news_of(Server *server)
 {
-    MetaverseNews heard =
-        server->parts.metaverse != NULL ? metaverse_news(server->parts.metaverse) : (MetaverseNews){ 0 };
+    if (server->parts.metaverse == NULL || !server->schedule_config.tickless) {
+        return (ScheduleNews){ 0 };
+    }
+    MetaverseNews heard = metaverse_news(server->parts.metaverse);
     return (ScheduleNews){ .motion = heard.motion, .waiting = heard.waiting, .lag = heard.lag };
 }
 

@@ -26,7 +26,7 @@ void session_say_hello(Session *session)
     Message message = { .id = MESSAGE_HELLO, .hello = { .version = PROTOCOL_VERSION } };
     memcpy(message.hello.name, session->wished_name, sizeof message.hello.name);
     snprintf(message.hello.build, sizeof message.hello.build, "%s %s", version_number(), version_commit());
-    memcpy(message.hello.world_hash, session->world != NULL ? session->world_hash : session->wished_hash,
+    memcpy(message.hello.world_hash, session->join.begun ? session->world_hash : session->wished_hash,
            HASH_SIZE);
     if (session->resume.possible) {
         message.hello.session = session->number;
@@ -38,7 +38,7 @@ void session_say_hello(Session *session)
     sodium_memzero(session->scratch_bytes, sizeof session->scratch_bytes);
 }
 
-Status session_allocate(Session *session, const WelcomeMessage *welcome, Diag *diag)
+static Status allocate(Session *session, const WelcomeMessage *welcome, Diag *diag)
 {
     const ReplicaLimits limits = { .entities = welcome->entity_limit,
                                    .channels = welcome->channel_limit,
@@ -64,10 +64,32 @@ Status session_allocate(Session *session, const WelcomeMessage *welcome, Diag *d
     return STATUS_OK;
 }
 
+Status session_enter(Session *session, const WelcomeMessage *welcome, Diag *diag)
+{
+    arena_finish(&session->arena);
+    arena_init(&session->arena, SESSION_MEMORY_MAX);
+    session->replica = NULL;
+    session->whole = session->settled = false;
+    operations_renew(&session->operations);
+    session->person_count = 0;
+    session->own = (EntityHandle){ 0 };
+    Status status = allocate(session, welcome, diag);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    uint16_t rate = welcome->snapshot_rate_hz > 0 ? welcome->snapshot_rate_hz : 30;
+    playout_init(&session->playout, TIME_SECOND / rate);
+    clock_sync_init(&session->clock); /* it may be another process, whose clock began anew */
+    session->number = welcome->session;
+    memcpy(session->name, welcome->name, sizeof session->name);
+    session->message_state = STATE_JOIN;
+    return STATUS_OK;
+}
+
 static void on_welcome(Session *session, const WelcomeMessage *welcome)
 {
     Diag diag = { 0 };
-    const uint8_t *wanted = session->world != NULL ? session->world_hash
+    const uint8_t *wanted = session->join.begun    ? session->world_hash
                             : session->hash_wished ? session->wished_hash
                                                    : NULL;
     if (wanted != NULL && memcmp(welcome->world_hash, wanted, HASH_SIZE) != 0) {
@@ -79,18 +101,17 @@ static void on_welcome(Session *session, const WelcomeMessage *welcome)
         reconnect_welcome(session, welcome);
         return;
     }
-    if (session_allocate(session, welcome, &diag) != STATUS_OK ||
-        join_begin(&session->join, welcome->manifest_count, &diag) != STATUS_OK) {
+    if (session->join.begun && welcome->manifest_count != session->join.count) {
+        session_end(session, "the server at %s has another number of files now", session->address);
+        return;
+    }
+    if (session_enter(session, welcome, &diag) != STATUS_OK ||
+        (!session->join.begun && join_begin(&session->join, welcome->manifest_count, &diag) != STATUS_OK)) {
         end_with(session, &diag);
         return;
     }
-    session->number = welcome->session;
-    memcpy(session->name, welcome->name, sizeof session->name);
     memcpy(session->world_name, welcome->world_name, sizeof session->world_name);
     memcpy(session->world_hash, welcome->world_hash, HASH_SIZE);
-    uint16_t rate = welcome->snapshot_rate_hz > 0 ? welcome->snapshot_rate_hz : 30;
-    playout_init(&session->playout, TIME_SECOND / rate);
-    session->message_state = STATE_JOIN;
     session->state = SESSION_LOADING;
 }
 
@@ -285,6 +306,7 @@ static void on_snapshot(Session *session, const SnapshotMessage *message, TimeNs
     session->baselines_missing = 0;
     on_frame(session, &news.head.frame, news.moved, now);
     session->whole = session->whole || news.head.complete;
+    prediction_taken(&session->prediction, news.head.input_sequence);
     if (!news.late) {
         correct_own(session, &news.head);
     }
@@ -397,10 +419,10 @@ static void on_disconnected(Session *session, uint32_t reason, TimeNs now)
         return;
     }
     /* The server says why it ends a session, sealed. What ends a connection without a word may be anyone. */
-    if (reconnect_begin(session, now, "the connection was closed")) {
+    if (reconnect_begin(session, now, "the connection was closed") || reconnect_joining(session, now)) {
         return;
     }
-    if (session->state == SESSION_CONNECTING && reason == REJECT_FULL) {
+    if (session->state == SESSION_CONNECTING && !session->secured && reason == REJECT_FULL) {
         reconnect_first(session, now);
     } else if (reason > REJECT_NONE && reason < REJECT_COUNT) {
         session_end(session, "the server at %s %s: %s", session->address,
@@ -431,6 +453,7 @@ void inbox_receive(Session *session, TimeNs now)
         switch (event.type) {
         case TRANSPORT_CONNECTED:
             session->heard = now;
+            session->secured = true;
             session_say_hello(session);
             break;
         case TRANSPORT_DISCONNECTED:

@@ -48,6 +48,18 @@ void join_finish(Join *join)
     *join = (Join){ 0 };
 }
 
+void join_again(Join *join)
+{
+    if (!join->begun) {
+        return;
+    }
+    join->listed = 0;
+    join->outstanding = 0;
+    join->request_file = join->current;
+    join->request_chunk =
+        join->current < join->known ? join->files[join->current].received / FILE_CHUNK_MAX : 0;
+}
+
 /* Steps over files that are whole (empty ones too), checking each; after the last the world is complete. */
 static Status settle(Join *join, Diag *diag)
 {
@@ -72,10 +84,26 @@ static Status settle(Join *join, Diag *diag)
     return STATUS_OK;
 }
 
+/* An entry that an earlier connection has brought. */
+static Status list_again(Join *join, const ManifestEntryMessage *entry, Diag *diag)
+{
+    const JoinFile *file = &join->files[join->listed];
+    if (strcmp(file->name, entry->name) != 0 || file->size != entry->size ||
+        memcmp(file->hash, entry->hash, sizeof file->hash) != 0) {
+        return diag_set(diag, STATUS_HASH_MISMATCH, file->name, 0,
+                        "the server's list of files is not the one it sent before");
+    }
+    join->listed++;
+    return STATUS_OK;
+}
+
 Status join_manifest_entry(Join *join, const ManifestEntryMessage *entry, Diag *diag)
 {
-    if (!join->begun || join->known == join->count || entry->index != join->known) {
+    if (!join->begun || join->listed == join->count || entry->index != join->listed) {
         return diag_set(diag, STATUS_MALFORMED, "", 0, "the server's list of files is out of order");
+    }
+    if (join->listed < join->known) {
+        return list_again(join, entry, diag);
     }
     if (!asset_name_valid(entry->name)) {
         return diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0,
@@ -91,6 +119,7 @@ Status join_manifest_entry(Join *join, const ManifestEntryMessage *entry, Diag *
                         (unsigned)(JOIN_BYTES_MAX >> 20));
     }
     JoinFile *file = &join->files[join->known++];
+    join->listed++;
     memcpy(file->name, entry->name, sizeof file->name);
     memcpy(file->hash, entry->hash, sizeof file->hash);
     file->size = entry->size;
@@ -100,7 +129,7 @@ Status join_manifest_entry(Join *join, const ManifestEntryMessage *entry, Diag *
 
 bool join_next_request(Join *join, FileRequestMessage *out_request)
 {
-    if (!join->begun || join->known < join->count ||
+    if (!join->begun || join->listed < join->count ||
         join->outstanding > (JOIN_WINDOW - 1) * FILE_REQUEST_MAX) {
         return false;
     }
@@ -144,7 +173,7 @@ static Status reserve(JoinFile *file, size_t size)
 
 Status join_chunk(Join *join, const FileChunkMessage *chunk, Diag *diag)
 {
-    if (!join->begun || join->known < join->count || join->complete || join->outstanding == 0) {
+    if (!join->begun || join->listed < join->count || join->complete || join->outstanding == 0) {
         return diag_set(diag, STATUS_MALFORMED, "", 0,
                         "the server sent a part of a file that nobody asked for");
     }

@@ -15,6 +15,7 @@ typedef struct JoinFile JoinFile;
 typedef struct Join {
     JoinFile *files;
     uint32_t count, known;  /* files announced by WELCOME; manifest entries seen */
+    uint32_t listed;        /* of those, entries seen on this connection */
     uint32_t current;       /* file whose next chunk is awaited */
     uint32_t request_file;  /* first file not yet wholly requested */
     uint32_t request_chunk; /* first chunk of it not yet requested */
@@ -30,12 +31,16 @@ typedef struct Join {
  * both with `diag`. `join` must be zeroed or finished before. */
 NODISCARD Status join_begin(Join *join, uint32_t count, Diag *diag);
 
+/* The connection is gone: what was asked for will not come. The next one lists the same `count` files again,
+ * and what has arrived is kept. Nothing if it was never begun. */
+void join_again(Join *join);
+
 /* Gives all memory back; safe on a zeroed Join. */
 void join_finish(Join *join);
 
 /* Takes the next manifest entry. STATUS_MALFORMED (not the next index, too many), STATUS_INVALID_ARGUMENT
- * (name that leaves the world), STATUS_DUPLICATE (name), STATUS_OUT_OF_RANGE (total beyond JOIN_BYTES_MAX).
- */
+ * (name that leaves the world), STATUS_DUPLICATE (name), STATUS_OUT_OF_RANGE (total beyond JOIN_BYTES_MAX),
+ * STATUS_HASH_MISMATCH (not the file that the connection before listed here). */
 NODISCARD Status join_manifest_entry(Join *join, const ManifestEntryMessage *entry, Diag *diag);
 
 /* The next request to send, if the manifest is whole and the window has room; false otherwise. It counts as

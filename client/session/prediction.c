@@ -64,20 +64,19 @@ static void compare(Prediction *prediction, uint32_t sequence, const float posit
     }
 }
 
-void prediction_step(Prediction *prediction, const AvatarInput *input, const World *world)
+/* The step was of standing as the one before it did, and has changed nothing. */
+static bool stands_still(Prediction *prediction, const AvatarInput *input, const AvatarState *before)
 {
-    if (!prediction->known) {
-        return;
-    }
-    avatar_step(&prediction->state, input, world);
-    prediction->sequence++;
-    *step_of(prediction, prediction->sequence) =
-        (PredictionStep){ .input = *input, .after = prediction->state };
-    if (prediction->early == prediction->sequence) {
-        prediction->early = 0;
-        prediction->acknowledged = prediction->sequence;
-        compare(prediction, prediction->sequence, prediction->early_position, world);
-    }
+    const AvatarInput *last = &step_of(prediction, prediction->sequence)->input;
+    const AvatarState *now = &prediction->state;
+    return prediction->sequence > 0 && input->forward == 0 && input->right == 0 && last->forward == 0 &&
+           last->right == 0 && input->yaw == last->yaw && input->pitch == last->pitch &&
+           now->velocity[0] == 0.0f && now->velocity[1] == 0.0f &&
+           memcmp(before->position, now->position, sizeof now->position) == 0;
+}
+
+static void fade_error(Prediction *prediction)
+{
     float left = 0.0f;
     for (int i = 0; i < 3; i++) {
         prediction->error[i] *= ERROR_KEEP;
@@ -86,6 +85,32 @@ void prediction_step(Prediction *prediction, const AvatarInput *input, const Wor
     if (left < ERROR_METRES_END) {
         memset(prediction->error, 0, sizeof prediction->error);
     }
+}
+
+void prediction_step(Prediction *prediction, const AvatarInput *input, const World *world)
+{
+    if (!prediction->known) {
+        return;
+    }
+    AvatarState before = prediction->state;
+    avatar_step(&prediction->state, input, world);
+    prediction->still = stands_still(prediction, input, &before) ? prediction->still + 1 : 0;
+    if (prediction->still <= INPUTS_MAX || prediction->early != 0) {
+        prediction->sequence++;
+        *step_of(prediction, prediction->sequence) =
+            (PredictionStep){ .input = *input, .after = prediction->state };
+    }
+    if (prediction->early != 0 && prediction->early == prediction->sequence) {
+        prediction->early = 0;
+        prediction->acknowledged = prediction->sequence;
+        compare(prediction, prediction->sequence, prediction->early_position, world);
+    }
+    fade_error(prediction);
+}
+
+void prediction_taken(Prediction *prediction, uint32_t sequence)
+{
+    prediction->taken = sequence > prediction->taken ? sequence : prediction->taken;
 }
 
 void prediction_correct(Prediction *prediction, uint32_t sequence, const float position[3], float yaw,
@@ -112,7 +137,7 @@ void prediction_restart(Prediction *prediction)
 {
     prediction->known = false;
     prediction->sent = prediction->acknowledged = prediction->sequence;
-    prediction->early = 0;
+    prediction->early = prediction->taken = prediction->still = 0;
     memset(prediction->error, 0, sizeof prediction->error);
     memset(prediction->state.velocity, 0, sizeof prediction->state.velocity);
 }
@@ -122,6 +147,20 @@ void prediction_shown(const Prediction *prediction, AvatarState *out_state)
     *out_state = prediction->state;
     for (int i = 0; i < 3; i++) {
         out_state->position[i] += prediction->error[i];
+    }
+}
+
+static void write_steps(const Prediction *prediction, uint32_t first, uint32_t last,
+                        InputMessage *out_message)
+{
+    *out_message = (InputMessage){ .first_sequence = first, .count = (uint8_t)(last - first + 1) };
+    for (uint32_t at = first; at <= last; at++) {
+        const AvatarInput *input = &prediction->steps[at % PREDICTION_HISTORY].input;
+        out_message->inputs[at - first] = (InputSample){ .forward = input->forward,
+                                                         .right = input->right,
+                                                         .flags = input->run ? 1 : 0,
+                                                         .yaw = input->yaw,
+                                                         .pitch = input->pitch };
     }
 }
 
@@ -143,15 +182,17 @@ bool prediction_next_message(Prediction *prediction, InputMessage *out_message)
     if (first > last) {
         first = last; /* the server is ahead of what we believe to have sent: repeat one, harmless */
     }
-    *out_message = (InputMessage){ .first_sequence = first, .count = (uint8_t)(last - first + 1) };
-    for (uint32_t at = first; at <= last; at++) {
-        const AvatarInput *input = &step_of(prediction, at)->input;
-        out_message->inputs[at - first] = (InputSample){ .forward = input->forward,
-                                                         .right = input->right,
-                                                         .flags = input->run ? 1 : 0,
-                                                         .yaw = input->yaw,
-                                                         .pitch = input->pitch };
-    }
+    write_steps(prediction, first, last, out_message);
     prediction->sent = last;
     return true;
+}
+
+void prediction_repeat(const Prediction *prediction, InputMessage *out_message)
+{
+    uint32_t last = prediction->sequence;
+    if (last == 0 || prediction->taken >= last) {
+        *out_message = (InputMessage){ .first_sequence = last + 1 };
+        return;
+    }
+    write_steps(prediction, last > INPUTS_MAX ? last - INPUTS_MAX + 1 : 1, last, out_message);
 }

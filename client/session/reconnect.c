@@ -12,6 +12,7 @@
 #define ATTEMPT_MOST  (6 * TIME_SECOND)
 #define PAUSE_FIRST   (100 * TIME_MS) /* before the second attempt; doubled for each later one */
 #define PAUSE_MOST    (2 * TIME_SECOND)
+#define LOST_MOST     8u /* connections lost before there is a ticket: then it ends */
 
 TimeNs reconnect_patience(const Session *session)
 {
@@ -46,6 +47,24 @@ bool reconnect_begin(Session *session, TimeNs now, const char *why)
     session->resume.next = now;
     session->resume.attempts = 0;
     session->resume.attempt = 0;
+    return true;
+}
+
+bool reconnect_joining(Session *session, TimeNs now)
+{
+    bool joining = session->state == SESSION_CONNECTING ? session->secured : !session->resume.possible;
+    if (!joining || session->resume.lost_joining == LOST_MOST) {
+        return false;
+    }
+    log_warning("session", "the connection was closed; joining %s anew", session->address);
+    session->resume.next = now + pause_after(session->resume.lost_joining++);
+    session->resume.attempts = 0;
+    session->message_state = STATE_HELLO;
+    if (session->state != SESSION_CONNECTING) {
+        session->state = SESSION_AWAY;
+        join_again(&session->join);
+    }
+    session->secured = false;
     return true;
 }
 
@@ -160,9 +179,14 @@ static void restart(Session *session)
 
 void reconnect_ticket(Session *session, const TicketMessage *ticket)
 {
+    if (session->state == SESSION_AWAY && !session->resume.possible) {
+        session_end(session, "the server at %s gives a session back that we never had", session->address);
+        return;
+    }
     memcpy(session->resume.ticket, ticket->ticket, sizeof session->resume.ticket);
     session->resume.patience = ticket->seconds * TIME_SECOND;
     session->resume.possible = true;
+    session->resume.lost_joining = 0;
     if (session->state != SESSION_AWAY || session->message_state != STATE_HELLO) {
         return; /* the first one, or one more */
     }
@@ -192,31 +216,18 @@ void reconnect_manifest_entry(Session *session)
 void reconnect_welcome(Session *session, const WelcomeMessage *welcome)
 {
     Diag diag = { 0 };
-    arena_finish(&session->arena);
-    arena_init(&session->arena, SESSION_MEMORY_MAX);
-    session->replica = NULL;
-    session->whole = session->settled = false;
-    operations_renew(&session->operations);
     if (welcome->manifest_count == 0) {
         session_end(session, "the server at %s announces a world of no files", session->address);
         return;
     }
-    if (session_allocate(session, welcome, &diag) != STATUS_OK) {
+    if (session_enter(session, welcome, &diag) != STATUS_OK) {
         session_end(session, "%s", diag.text);
         return;
     }
-    TimeNs rate = welcome->snapshot_rate_hz > 0 ? welcome->snapshot_rate_hz : 30;
     restart(session);
-    playout_init(&session->playout, TIME_SECOND / rate);
-    clock_sync_init(&session->clock); /* it may be another process, whose clock began anew */
     sodium_memzero(session->resume.ticket, sizeof session->resume.ticket);
     session->resume.possible = false;
-    session->resume.manifest_left = welcome->manifest_count;
-    session->person_count = 0;
-    session->own = (EntityHandle){ 0 };
-    session->number = welcome->session;
-    memcpy(session->name, welcome->name, sizeof session->name);
-    session->message_state = STATE_JOIN; /* until the list of files, which are here, has gone by */
+    session->resume.manifest_left = welcome->manifest_count; /* the files, which are here, go by */
     session->stats.rejoins++;
     log_warning("session", "the server at %s has given our place away: joining anew", session->address);
 }

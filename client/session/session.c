@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #define SERVER_TIME_MAX (INT64_C(1) << 62)
+#define ACK_LATEST      (100 * TIME_MS) /* after the one before, where no step takes it along */
+#define ACK_PACKETS     4u              /* or when so many have come */
 
 void session_end(Session *session, const char *format, ...)
 {
@@ -116,15 +118,39 @@ static void measure_rate(Session *session, TimeNs now)
     }
 }
 
-/* Says what has arrived, when there is something new to say. */
-static void acknowledge(Session *session)
+/* Whether it is time to say that packets up to `newest` have come. Those of even frames are acknowledged at
+ * once: so that all who stand still come to the same versions to be told from, and at half the cost. */
+static bool acknowledgement_due(const Session *session, uint32_t newest, uint32_t mask, TimeNs now)
 {
-    Message message = { .id = MESSAGE_INPUT,
-                        .input = { .first_sequence = session->prediction.sequence + 1 } };
-    replica_acknowledgement(session->replica, &message.input.acknowledged, &message.input.mask);
-    if (message.input.acknowledged != session->acknowledged) {
-        session->acknowledged = message.input.acknowledged;
-        session_send_message(session, &message);
+    uint32_t fresh = newest - session->acknowledged;
+    if (fresh == 0) {
+        return false;
+    }
+    if (session->newest % 2 == 0 || !session->whole || newest == 0 || fresh >= ACK_PACKETS ||
+        now - session->acknowledged_at >= ACK_LATEST) {
+        return true;
+    }
+    uint32_t between = (1u << (fresh - 1)) - 1;
+    return (mask & between) != between; /* one is missing: the sooner that is known the better */
+}
+
+static void send_input(Session *session, Message *message, TimeNs now)
+{
+    replica_acknowledgement(session->replica, &message->input.acknowledged, &message->input.mask);
+    session_send_message(session, message);
+    session->acknowledged = message->input.acknowledged;
+    session->acknowledged_at = now;
+}
+
+/* Says what has arrived, when there is something new to say. */
+static void acknowledge(Session *session, TimeNs now)
+{
+    Message message = { .id = MESSAGE_INPUT };
+    uint32_t newest, mask;
+    replica_acknowledgement(session->replica, &newest, &mask);
+    if (acknowledgement_due(session, newest, mask, now)) {
+        prediction_repeat(&session->prediction, &message.input);
+        send_input(session, &message, now);
     }
 }
 
@@ -149,7 +175,7 @@ void session_update(Session *session, TimeNs now)
         session_send_message(session, &ask);
     }
     if (session->state == SESSION_LIVE && !session->whole) {
-        acknowledge(session); /* nobody walks yet, and so nobody flushes */
+        acknowledge(session, now); /* nobody walks yet, and so nobody flushes */
     }
     transport_flush(session->transport, now);
     measure_rate(session, now);
@@ -261,13 +287,11 @@ void session_flush(Session *session, TimeNs now)
     Message message = { .id = MESSAGE_INPUT };
     bool said = false;
     while (prediction_next_message(&session->prediction, &message.input)) {
-        replica_acknowledgement(session->replica, &message.input.acknowledged, &message.input.mask);
-        session_send_message(session, &message);
-        session->acknowledged = message.input.acknowledged;
+        send_input(session, &message, now);
         said = true;
     }
     if (!said) {
-        acknowledge(session);
+        acknowledge(session, now);
     }
     transport_flush(session->transport, now);
 }

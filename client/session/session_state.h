@@ -38,6 +38,7 @@ struct Session {
     uint8_t wished_hash[HASH_SIZE], world_hash[HASH_SIZE];
     bool hash_wished;
     uint32_t message_state; /* STATE_* of messages.h */
+    bool secured;           /* the handshake of the first connection is done */
     TimeNs connect_timeout, lost_timeout, started, heard;
     uint16_t number;
 
@@ -51,6 +52,7 @@ struct Session {
         TimeNs next;            /* when the next attempt begins */
         uint32_t attempts;      /* since the connection was lost */
         uint32_t manifest_left; /* of a server that has us join anew; we have the files */
+        uint32_t lost_joining;  /* connections that ended without a word since there last was a ticket */
     } resume;
     const World *world; /* borrowed, from session_ready on */
 
@@ -71,8 +73,9 @@ struct Session {
     Operations operations;
     bool settled; /* the server has shown that it is in LIVE too: before, it takes no INVOKE */
 
-    uint32_t newest;                             /* sequence of the newest frame; 0: none */
-    uint32_t acknowledged;                       /* packet told to the server */
+    uint32_t newest;       /* sequence of the newest frame; 0: none */
+    uint32_t acknowledged; /* packet told to the server */
+    TimeNs acknowledged_at;
     uint32_t first_packet, last_packet, arrived; /* on this connection */
     uint64_t lost_before;                        /* on earlier ones */
     bool whole; /* something of every cell has come, so that the world can be shown */
@@ -93,6 +96,10 @@ void session_send_message(Session *session, const Message *message);
 
 /* The connection is gone, `why`. False where there is no way back: the session is to be ended. */
 bool reconnect_begin(Session *session, TimeNs now, const char *why);
+
+/* The same before there is a ticket: joining begins anew, with what has been loaded. False where that has
+ * happened too often. */
+bool reconnect_joining(Session *session, TimeNs now);
 
 /* The server had no room for one more handshake: the first connection is tried again in a moment, for as long
  * as connecting may take. */
@@ -119,8 +126,9 @@ void reconnect_needless(Session *session);
 /* How long nothing may be heard before the session ends. */
 TimeNs reconnect_patience(const Session *session);
 
-/* Memory of the size that the server says is needed, in session->arena. */
-Status session_allocate(Session *session, const WelcomeMessage *welcome, Diag *diag);
+/* Someone new in the session: forgets all that an earlier one has told, makes memory of the size that the
+ * server says is needed, in session->arena. STATUS_CAPACITY, STATUS_OUT_OF_MEMORY, both with `diag`. */
+Status session_enter(Session *session, const WelcomeMessage *welcome, Diag *diag);
 
 void session_say_hello(Session *session);
 

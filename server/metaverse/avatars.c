@@ -169,8 +169,16 @@ void avatar_input(Metaverse *metaverse, Session *session, const InputMessage *in
                                   .yaw = sample->yaw,
                                   .pitch = sample->pitch };
     }
-    metaverse->counters.inputs +=
-        input_queue_push(&session->inputs, input->first_sequence, steps, input->count);
+    uint32_t fresh = input_queue_push(&session->inputs, input->first_sequence, steps, input->count);
+    metaverse->counters.inputs += fresh;
+    session->resting = session->resting && fresh == 0;
+}
+
+/* Where a step of standing would change nothing. */
+static bool is_at_rest(const AvatarState *body, const AvatarInput *last)
+{
+    return body->velocity[0] == 0 && body->velocity[1] == 0 && body->yaw == last->yaw &&
+           body->pitch == last->pitch;
 }
 
 static bool is_elsewhere(const AvatarState *before, const AvatarState *now)
@@ -183,6 +191,14 @@ static void step_all(Metaverse *metaverse)
 {
     for (uint16_t i = 0; i < metaverse->live_count; i++) {
         Session *session = &metaverse->sessions[metaverse->live[i]];
+        if (session->resting) {
+            continue;
+        }
+        if (input_queue_rests(&session->inputs) && is_at_rest(&session->body, &session->inputs.last)) {
+            session->resting = true;
+            input_queue_rest(&session->inputs);
+            continue;
+        }
         AvatarInput inputs[INPUT_STEPS_MAX];
         uint64_t lost = session->inputs.lost;
         uint32_t count = input_queue_take(&session->inputs, inputs);

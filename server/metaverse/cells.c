@@ -233,6 +233,7 @@ void cells_leave(Metaverse *metaverse, Session *session)
     }
     Cell *cell = &metaverse->replication.cells.cells[session->cell];
     cell->count--;
+    cell->dirty = true;
     session->cell = NO_CELL;
 }
 
@@ -253,10 +254,24 @@ static void move_to_cell(Metaverse *metaverse, Session *session)
     if (id != session->cell) {
         cells_leave(metaverse, session);
         session->cell = id;
+        cells->cells[id].dirty = true;
         if (cells->cells[id].count++ == 0) {
             interest_cell_filled(metaverse, cells->cells[id].square);
         }
     }
+}
+
+/* Whether the avatar is no longer as it was when this was asked last. */
+static bool has_moved(Session *session)
+{
+    const AvatarState *body = &session->body;
+    AvatarState *told = &session->told;
+    if (memcmp(told->position, body->position, sizeof body->position) == 0 && told->yaw == body->yaw &&
+        told->pitch == body->pitch) {
+        return false;
+    }
+    *told = *body;
+    return true;
 }
 
 /* Lists of who is where; live sessions ascend by entity, so that lists built from the end do too. */
@@ -273,6 +288,7 @@ static void list_people(Metaverse *metaverse)
             Cell *cell = &cells->cells[session->cell];
             session->next_in_cell = cell->head;
             cell->head = metaverse->live[i];
+            cell->dirty |= has_moved(session);
         }
     }
 }
@@ -320,13 +336,14 @@ static void update_cell(Metaverse *metaverse, Cell *cell, uint32_t sequence)
     Cells *cells = &metaverse->replication.cells;
     const Snapshot *newest = cell_history_newest(&cell->history);
     bool old = newest == NULL || sequence - newest->sequence > REFRESH_AGE;
-    if (!cell->avatars && !cell->dirty && !old) {
+    if (!cell->dirty && !old) {
         return;
     }
     snapshot_clear(&cells->scratch, sequence);
     if (cell->avatars) {
         gather_people(metaverse, cell, &cells->scratch);
         if (!old && same_people(newest, &cells->scratch)) {
+            cell->dirty = false;
             return;
         }
     } else {
@@ -334,7 +351,7 @@ static void update_cell(Metaverse *metaverse, Cell *cell, uint32_t sequence)
     }
     if (cell_history_add(&cell->history, &cells->scratch) == STATUS_OK) {
         cell->dirty = false;
-        cells->newest[cell - cells->cells] = sequence;
+        cells->newest[cell - cells->cells] = cells->changed = sequence;
     } else { /* what clients have of it stays as it is; the next tick tries again */
         metaverse->counters.starved++;
     }

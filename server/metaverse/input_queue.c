@@ -178,6 +178,18 @@ uint32_t input_queue_take(InputQueue *queue, AvatarInput out_inputs[INPUT_STEPS_
     return take_while_fed(queue, depth, out_inputs);
 }
 
+bool input_queue_rests(const InputQueue *queue)
+{
+    return queue->last.forward == 0 && queue->last.right == 0 &&
+           steps_between(queue->newest, queue->taken) <= 0;
+}
+
+void input_queue_rest(InputQueue *queue)
+{
+    queue->waiting = true;
+    queue->waited = queue->repeated = 0;
+}
+
 uint32_t input_queue_included(const InputQueue *queue)
 {
     bool ahead = steps_between(queue->taken, queue->newest) > 0;

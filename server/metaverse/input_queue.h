@@ -1,6 +1,7 @@
 /* input_queue.h - the steps a client asked for, between the network and its avatar.
  * Inputs are numbered steps that come in bursts, repeated, late or not at all; the avatar takes one a step. A
  * small margin absorbs jitter; a missing step repeats the last one for a short while, then the avatar stands.
+ * Who stands still sends no steps: after one that says so nothing is missing until the next comes.
  * However fast a client sends, its avatar takes one step a step on average, with a small burst to catch up.
  * Pure; one owner. */
 #ifndef SERVER_METAVERSE_INPUT_QUEUE_H
@@ -48,6 +49,13 @@ uint32_t input_queue_push(InputQueue *queue, uint32_t first_sequence, const Avat
 /* What the avatar does in one due step: inputs to apply, in order. One as a rule; two to catch up; none to
  * wait, once in a while, when inputs come later than they used to (the avatar keeps its velocity). */
 uint32_t input_queue_take(InputQueue *queue, AvatarInput out_inputs[INPUT_STEPS_MAX]);
+
+/* Whether the last step taken was one of standing still and no other has come since: with an avatar at rest,
+ * whose next step would change nothing, none need be taken until one comes. */
+bool input_queue_rests(const InputQueue *queue);
+
+/* Instead of a step, where it rests: what comes next finds its margin anew. */
+void input_queue_rest(InputQueue *queue);
 
 /* The newest sequence that the avatar's state includes, to be told to the client. Steps filled in ahead of
  * what has come count while the client is expected to catch up with them, not once it has fallen silent. */

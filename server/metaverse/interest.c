@@ -1,6 +1,7 @@
 #include "server/metaverse/state.h"
 
 #include <math.h>
+#include <string.h>
 
 #define REVIEW_INTERVAL 8u   /* sequences between two looks at what a client sees */
 #define HYSTERESIS      0.15 /* of the view distance: so much farther a cell stays that is told already */
@@ -28,6 +29,7 @@ static CellLink *open_link(Metaverse *metaverse, Outbox *outbox, uint32_t cell)
     }
     if (at == limit) {
         metaverse->counters.unseen++;
+        outbox->looked = false;
         return NULL;
     }
     outbox->link_count = at == outbox->link_count ? at + 1 : outbox->link_count;
@@ -40,18 +42,24 @@ void interest_drop_link(Metaverse *metaverse, Outbox *outbox, CellLink *link)
 {
     metaverse->replication.cells.cells[link->cell].links--;
     link->cell = NO_CELL;
+    outbox->looked = false; /* there may be room now for one that had none */
     while (outbox->link_count > 0 && outbox->links[outbox->link_count - 1].cell == NO_CELL) {
         outbox->link_count--;
     }
 }
 
+/* How far `at` is outside of a stretch of `side` from `first` on; 0 inside. */
+static double outside(double at, double first, double side)
+{
+    return at < first ? first - at : at > first + side ? at - first - side : 0;
+}
+
 /* Metres from where `position` is to the square. */
 static double distance_to(const Cells *cells, Square square, const float position[3])
 {
-    double west = square.x * cells->side_m, north = square.z * cells->side_m;
-    double x = fmax(fmax(west - (double)position[0], (double)position[0] - west - cells->side_m), 0);
-    double z = fmax(fmax(north - (double)position[2], (double)position[2] - north - cells->side_m), 0);
-    return sqrt(x * x + z * z);
+    double x = outside((double)position[0], square.x * cells->side_m, cells->side_m);
+    double z = outside((double)position[2], square.z * cells->side_m, cells->side_m);
+    return x == 0 ? z : z == 0 ? x : sqrt(x * x + z * z);
 }
 
 /* A cell of people that nobody is in, and whose emptiness the client has been told, needs no telling. */
@@ -127,6 +135,27 @@ static void look_around(Metaverse *metaverse, Session *session)
     }
 }
 
+/* Whether the client sees from another place than at the last whole review. */
+static bool has_gone(Outbox *outbox, const float position[3])
+{
+    bool same = outbox->looked && memcmp(outbox->looked_from, position, sizeof outbox->looked_from) == 0;
+    memcpy(outbox->looked_from, position, sizeof outbox->looked_from);
+    outbox->looked = true;
+    return !same;
+}
+
+/* Who stands where he stood sees the same squares; where somebody comes into an empty one, all who see it are
+ * made to look (interest_cell_filled). */
+static void drop_over(Metaverse *metaverse, Outbox *outbox)
+{
+    for (uint32_t i = 0; i < outbox->link_count; i++) {
+        CellLink *link = &outbox->links[i];
+        if (link->cell != NO_CELL && is_over(&metaverse->replication.cells.cells[link->cell], link)) {
+            interest_drop_link(metaverse, outbox, link);
+        }
+    }
+}
+
 static void review(Metaverse *metaverse, Session *session)
 {
     Replication *replication = &metaverse->replication;
@@ -159,9 +188,16 @@ void interest_review(Metaverse *metaverse, Session *session)
 {
     Outbox *outbox = session->outbox;
     uint32_t sequence = metaverse->replication.frame.sequence;
-    if (outbox->reviewed == 0 || sequence - outbox->reviewed >= REVIEW_INTERVAL) {
-        outbox->reviewed = sequence;
+    if (outbox->reviewed != 0 && sequence - outbox->reviewed < REVIEW_INTERVAL) {
+        return;
+    }
+    bool told_to = outbox->reviewed == 0;
+    outbox->reviewed = sequence;
+    outbox->listed = 0;
+    if (has_gone(outbox, session->body.position) || told_to || metaverse->replication.cells.side_m <= 0) {
         review(metaverse, session);
+    } else {
+        drop_over(metaverse, outbox);
     }
 }
 

@@ -445,6 +445,11 @@ Status link_acknowledged(Link *link, uint32_t newest, uint32_t mask, TimeNs now)
     return STATUS_OK;
 }
 
+TimeNs link_late_after(const Link *link)
+{
+    return ((TimeNs)link->round_trip + 4 * (TimeNs)link->deviation) * TIME_US;
+}
+
 bool link_stalled(const Link *link, TimeNs now)
 {
     uint32_t patience = smaller(link->round_trip, SAMPLE_MAX) * 2 + link->deviation;

@@ -81,6 +81,9 @@ uint32_t link_budget(Link *link, TimeNs now, TimeNs interval);
  * can acknowledge and both sides remember. */
 uint32_t link_divide(const Link *link, TimeNs interval, bool limited);
 
+/* How long after it left a packet's acknowledgement is late (RFC 6298's time-out); 0: not known yet. */
+TimeNs link_late_after(const Link *link);
+
 /* True while the client has been silent for longer than its link explains; only the floor is sent then. */
 bool link_stalled(const Link *link, TimeNs now);
 

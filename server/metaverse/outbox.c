@@ -5,7 +5,6 @@
 #define PACKETS_AT_ONCE 24u         /* to one client in one tick */
 #define OVERTAKEN       3u          /* packets that arrive after one that has not: it is lost */
 #define ROUND_TRIP      TIME_SECOND /* while none was measured; what is overtaken is lost sooner */
-#define SAMPLES_APART   4u /* sequences: so that things that report now and then have reported in between */
 #define LATE_MARGIN     (10 * TIME_MS)
 #define LATE_MIN        (40 * TIME_MS)
 #define WAITING_MAX     (1u << 24)
@@ -115,18 +114,6 @@ static void record_arrived(Metaverse *metaverse, Outbox *outbox, const PacketNot
     }
 }
 
-static void measure(Outbox *outbox, TimeNs round_trip)
-{
-    if (outbox->round_trip == 0) {
-        outbox->round_trip = round_trip;
-        outbox->deviation = round_trip / 2;
-        return;
-    }
-    TimeNs error = round_trip - outbox->round_trip;
-    outbox->round_trip += error / 8;
-    outbox->deviation += ((error < 0 ? -error : error) - outbox->deviation) / 4;
-}
-
 static void packet_arrived(Metaverse *metaverse, Outbox *outbox, PacketNote *note)
 {
     note->arrived = true;
@@ -139,9 +126,11 @@ static void packet_arrived(Metaverse *metaverse, Outbox *outbox, PacketNote *not
         outbox->frame = note->sequence;
     }
     if (outbox->arrived == 0 || snapshot_newer(note->number, outbox->arrived)) {
+        /* Between this one and the newest acknowledged before, an odd one was, or was not. */
+        bool odd = note->sequence % 2 != 0;
+        outbox->every = odd || (outbox->every && note->number - outbox->arrived == 1);
         outbox->arrived = note->number;
         outbox->heard = metaverse->now;
-        measure(outbox, metaverse->now - note->at);
     }
 }
 
@@ -154,7 +143,7 @@ static void begin_again(Outbox *outbox)
         link->mask = 0;
         link->opened = outbox->number + 1;
     }
-    outbox->frame = outbox->arrived = outbox->told = 0;
+    outbox->frame = outbox->arrived = outbox->told = outbox->listed = 0;
 }
 
 void outbox_restart(const Metaverse *metaverse, Session *session)
@@ -196,17 +185,20 @@ bool outbox_acknowledge(Metaverse *metaverse, Session *session, uint32_t newest,
 
 /* ---- what is due ---- */
 
-/* How long a packet may be on its way; longer and longer to who has not been heard for a while. */
-static TimeNs patience(const Outbox *outbox, TimeNs now)
+/* How long until `note` is acknowledged; longer and longer for who has not been heard for a while. Who stands
+ * still tells of odd frames with the next one. */
+static TimeNs patience(const Metaverse *metaverse, const Outbox *outbox, const PacketNote *note)
 {
-    TimeNs usual =
-        outbox->round_trip == 0 ? ROUND_TRIP : outbox->round_trip + 4 * outbox->deviation + LATE_MARGIN;
+    TimeNs now = metaverse->now;
+    TimeNs wait = outbox->every || note->sequence % 2 == 0 ? 0 : metaverse->replication.interval;
+    TimeNs usual = link_late_after(&outbox->link);
+    usual = usual == 0 ? ROUND_TRIP : usual + LATE_MARGIN;
     usual = usual < LATE_MIN ? LATE_MIN : usual;
     TimeNs silence = (now - outbox->heard) / 2;
-    return usual > silence ? usual : silence;
+    return (usual > silence ? usual : silence) + wait;
 }
 
-static bool on_its_way(Outbox *outbox, uint32_t number, TimeNs now)
+static bool on_its_way(const Metaverse *metaverse, Outbox *outbox, uint32_t number)
 {
     const PacketNote *note = note_of(outbox, number);
     if (note == NULL || note->arrived) {
@@ -214,20 +206,34 @@ static bool on_its_way(Outbox *outbox, uint32_t number, TimeNs now)
     }
     bool overtaken = outbox->arrived != 0 && snapshot_newer(outbox->arrived, number) &&
                      outbox->arrived - number >= OVERTAKEN;
-    return !overtaken && now - note->at <= patience(outbox, now);
+    return !overtaken && metaverse->now - note->at <= patience(metaverse, outbox, note);
 }
 
-static bool is_due(const Metaverse *metaverse, Outbox *outbox, const CellLink *link)
+/* The packet that was asked about last: most links ask about the same. */
+typedef struct OnItsWay {
+    uint32_t number;
+    bool is;
+} OnItsWay;
+
+static bool still_on_its_way(const Metaverse *metaverse, Outbox *outbox, uint32_t number, OnItsWay *last)
+{
+    if (last->number != number) {
+        *last = (OnItsWay){ .number = number, .is = on_its_way(metaverse, outbox, number) };
+    }
+    return last->is;
+}
+
+static bool is_due(const Metaverse *metaverse, Outbox *outbox, const CellLink *link, OnItsWay *last)
 {
     if (link->cell == NO_CELL) {
         return false;
     }
     if (link->closing) {
-        return link->sent != UINT32_MAX || !on_its_way(outbox, link->packet, metaverse->now);
+        return link->sent != UINT32_MAX || !still_on_its_way(metaverse, outbox, link->packet, last);
     }
     uint32_t newest = metaverse->replication.cells.newest[link->cell];
     return newest != 0 && newest != link->acked &&
-           (link->sent != newest || !on_its_way(outbox, link->packet, metaverse->now));
+           (link->sent != newest || !still_on_its_way(metaverse, outbox, link->packet, last));
 }
 
 static bool is_unsettled(const Metaverse *metaverse, const CellLink *link)
@@ -235,8 +241,8 @@ static bool is_unsettled(const Metaverse *metaverse, const CellLink *link)
     if (link->cell == NO_CELL || link->closing) {
         return link->cell != NO_CELL;
     }
-    const Snapshot *newest = cell_history_newest(&metaverse->replication.cells.cells[link->cell].history);
-    return newest != NULL && newest->sequence != link->acked;
+    uint32_t newest = metaverse->replication.cells.newest[link->cell];
+    return newest != 0 && newest != link->acked;
 }
 
 static void sink(Due *due, uint32_t count, uint32_t at)
@@ -256,91 +262,53 @@ static void sink(Due *due, uint32_t count, uint32_t at)
     }
 }
 
-/* A heap of what is due. What has waited longest, by weight, comes first: so that however little may go,
- * everything has its turn. */
+/* What is due, in no order. */
 static uint32_t list_due(Metaverse *metaverse, Outbox *outbox)
 {
     Due *due = metaverse->replication.due;
-    uint32_t count = 0;
+    uint32_t count = 0, changed = metaverse->replication.cells.changed;
+    if (outbox->listed == changed && outbox->unsettled == 0 && outbox->missing == 0) {
+        return 0; /* all has arrived, and nothing has changed since */
+    }
+    outbox->listed = changed;
     outbox->missing = outbox->unsettled = 0;
+    OnItsWay last = { 0 };
     for (uint32_t i = 0; i < outbox->link_count; i++) {
         CellLink *link = &outbox->links[i];
         outbox->missing += link->cell != NO_CELL && link->acked == 0 && !link->closing;
         outbox->unsettled += is_unsettled(metaverse, link);
-        if (is_due(metaverse, outbox, link)) {
+        if (is_due(metaverse, outbox, link, &last)) {
             link->waiting += link->waiting < WAITING_MAX ? (link->closing ? 1u : link->weight) : 0;
             due[count++] = (Due){ .waiting = link->waiting, .link = (uint16_t)i };
         }
     }
+    return count;
+}
+
+/* A heap of it: what has waited longest, by weight, comes first, so that however little may go, everything
+ * has its turn. */
+static void order_due(Due *due, uint32_t count)
+{
     for (uint32_t i = count / 2; i-- > 0;) {
         sink(due, count, i);
     }
-    return count;
 }
 
 /* ---- packets ---- */
 
-/* The newest version the client has that is `from` or more older than what it has acknowledged, or 0. */
-static uint32_t version_before(const CellHistory *history, const CellLink *link, uint32_t from)
+/* The first record may be as large as it is, others fill a datagram. */
+static Status append_code(const Draft *draft, uint32_t cell, uint32_t version, Bytes code)
 {
-    for (uint32_t age = from; age <= 64; age++) {
-        if ((link->mask >> (age - 1) & 1) != 0 && cell_history_find(history, link->acked - age) != NULL) {
-            return link->acked - age;
-        }
+    const PacketRecord record = { .cell = cell, .version = version, .code = code };
+    ByteBuffer *records = draft->records;
+    size_t capacity = records->capacity;
+    bool full = draft->count > 0 && records->size > PACKET_BODY - PACKET_HEAD_MAX;
+    if (full) {
+        return STATUS_CAPACITY;
     }
-    return 0;
-}
-
-/* So much is on its way that the client may have forgotten what it had. */
-static bool is_lost(const Metaverse *metaverse, const CellLink *link)
-{
-    uint16_t on_the_way = (uint16_t)(link->versions - link->acked_at);
-    return link->acked == 0 || on_the_way >= metaverse->replication.history / 2;
-}
-
-/* Which versions the client provably has, and what it knows best from: how somebody moves is seen just
- * before, how a value goes over samples that are apart. Clients that acknowledge everything and are equally
- * far away come to the same ones. */
-static EncodingKey key_of(const Metaverse *metaverse, const CellLink *link, const Snapshot *version)
-{
-    const CellHistory *history = &metaverse->replication.cells.cells[link->cell].history;
-    EncodingKey key = { .cell = link->cell };
-    if (is_lost(metaverse, link) || cell_history_find(history, link->acked) == NULL) {
-        return key;
-    }
-    key.baseline = link->acked;
-    bool moving = metaverse->replication.cells.cells[link->cell].avatars;
-    key.recent = moving ? 0 : version_before(history, link, SAMPLES_APART);
-    key.recent = key.recent != 0 ? key.recent : version_before(history, link, 1);
-    uint32_t distance = version->sequence - link->acked, age = key.baseline - key.recent;
-    if (key.recent != 0) {
-        key.old = version_before(history, link, !moving ? 2 * age : distance > age ? distance : age + 1);
-    }
-    return key;
-}
-
-/* The record of the cell's newest version for this client: that of the client before, when it has the same.
- */
-static Status record_for(Metaverse *metaverse, const CellLink *link, Bytes *out_record)
-{
-    Encodings *encodings = &metaverse->replication.encodings;
-    LastRecord *last = &encodings->last[link->cell];
-    bool lost = is_lost(metaverse, link);
-    if (last->stamp == encodings->stamp && last->acked == link->acked && last->mask == link->mask &&
-        last->lost == lost) {
-        *out_record = last->record;
-        return STATUS_OK;
-    }
-    const Snapshot *newest = cell_history_newest(&metaverse->replication.cells.cells[link->cell].history);
-    const EncodingKey key = key_of(metaverse, link, newest);
-    Status status = encodings_record(metaverse, &key, newest, out_record);
-    if (status == STATUS_OK) {
-        *last = (LastRecord){ .stamp = encodings->stamp,
-                              .acked = link->acked,
-                              .mask = link->mask,
-                              .lost = lost,
-                              .record = *out_record };
-    }
+    records->capacity = draft->count > 0 ? PACKET_BODY - PACKET_HEAD_MAX : capacity;
+    Status status = packet_record_encode(&record, draft->metaverse->replication.frame.sequence, records);
+    records->capacity = capacity;
     return status;
 }
 
@@ -354,19 +322,11 @@ static Status append_record(Draft *draft, uint16_t at)
         const PacketRecord record = { .cell = link->cell, .closed = true };
         status = packet_record_encode(&record, metaverse->replication.frame.sequence, draft->records);
     } else {
-        Bytes bytes;
-        status = record_for(metaverse, link, &bytes);
-        bool first = draft->count == 0;
-        size_t room =
-            (first ? draft->records->capacity : PACKET_BODY - PACKET_HEAD_MAX) - draft->records->size;
-        if (status == STATUS_OK &&
-            (draft->records->size > PACKET_BODY - PACKET_HEAD_MAX || bytes.size > room)) {
-            status = STATUS_CAPACITY;
-        }
+        Bytes code;
+        status = encodings_find(metaverse, link, &code);
         if (status == STATUS_OK) {
-            memcpy(draft->records->data + draft->records->size, bytes.data, bytes.size);
-            draft->records->size += bytes.size;
             version = metaverse->replication.cells.newest[link->cell];
+            status = append_code(draft, link->cell, version, code);
         }
     }
     if (status == STATUS_OK) {
@@ -429,8 +389,7 @@ static void note_packet(Draft *draft, uint32_t number, uint32_t bytes)
  * acknowledgement, of 33 packets, can tell of all that go at once. */
 static bool window_open(const Metaverse *metaverse, Outbox *outbox, uint32_t sent_now)
 {
-    return sent_now < PACKETS_AT_ONCE &&
-           !on_its_way(outbox, outbox->number + 1 - PACKET_NOTES, metaverse->now);
+    return sent_now < PACKETS_AT_ONCE && !on_its_way(metaverse, outbox, outbox->number + 1 - PACKET_NOTES);
 }
 
 static Status send_packet(Draft *draft)
@@ -472,6 +431,24 @@ static int64_t budget_of(const Metaverse *metaverse, Outbox *outbox)
     return link_budget(&outbox->link, metaverse->now, replication->interval * divide);
 }
 
+/* Puts all that is due into one packet, as it is listed. False, and nothing is in it, where that is too much:
+ * then it has to be done in order. Who needed several packets last time is not tried. */
+static bool fits_in_one(Draft *draft, const Due *due, uint32_t count)
+{
+    Outbox *outbox = draft->session->outbox;
+    bool fits = !outbox->several && count <= ARRAY_COUNT(draft->links);
+    outbox->several = false;
+    for (uint32_t i = 0; fits && i < count; i++) {
+        fits = append_record(draft, due[i].link) == STATUS_OK &&
+               draft->records->size <= PACKET_BODY - PACKET_HEAD_MAX;
+    }
+    if (!fits) {
+        draft->records->size = 0;
+        draft->count = draft->first_times = 0;
+    }
+    return fits;
+}
+
 void outbox_send(Metaverse *metaverse, Session *session)
 {
     Outbox *outbox = session->outbox;
@@ -486,23 +463,34 @@ void outbox_send(Metaverse *metaverse, Session *session)
     draft.records->size = 0;
     Due *due = metaverse->replication.due;
     uint32_t left = list_due(metaverse, outbox), sent = 0;
+    if (fits_in_one(&draft, due, left)) {
+        left = 0;
+    } else {
+        order_due(due, left);
+    }
     while (left > 0) {
         bool room = draft.count < ARRAY_COUNT(draft.links);
         Status status = room ? append_record(&draft, due[0].link) : STATUS_CAPACITY;
         if (status != STATUS_OK && draft.count > 0) {
+            outbox->several = true;
             if (send_packet(&draft) != STATUS_OK || draft.budget <= 0 ||
                 !window_open(metaverse, outbox, ++sent)) {
                 metaverse->counters.deferred += left;
                 outbox->limited = true;
+                outbox->listed = 0;
                 return;
             }
             continue;
         }
-        metaverse->counters.unsent += status != STATUS_OK; /* cannot be told at all: the others go on */
+        if (status != STATUS_OK) { /* cannot be told at all: the others go on */
+            metaverse->counters.unsent++;
+            outbox->listed = 0;
+        }
         due[0] = due[--left];
         sink(due, left, 0);
     }
     outbox->limited = false;
-    Status status = send_packet(&draft);
-    (void)status; /* counted */
+    if (send_packet(&draft) != STATUS_OK) {
+        outbox->listed = 0;
+    }
 }

@@ -5,10 +5,7 @@
 
 #include <string.h>
 
-#define ENCODINGS_MIN  1024u /* codes made in one tick; a power of two */
-#define ENCODINGS_MAX  32768u
-#define ENCODING_BYTES ((size_t)16 << 20) /* of them, at most */
-#define CELL_CODES     8u                 /* expected in a tick of one cell */
+#define ENCODING_BYTES ((size_t)16 << 20) /* of codes of all cells, at most */
 #define VERSION_BYTES \
     ((size_t)192 << 20) /* of all versions remembered, where every cell changes at every tick */
 #define HISTORY_MIN  16u
@@ -81,13 +78,9 @@ static uint32_t history_for(uint32_t entities, uint32_t channels)
 static Status create_encodings(Metaverse *metaverse)
 {
     Replication *replication = &metaverse->replication;
-    uint32_t capacity = ENCODINGS_MIN;
-    while (capacity < ENCODINGS_MAX && capacity < replication->cells.capacity * CELL_CODES) {
-        capacity *= 2;
-    }
-    size_t bytes =
-        (size_t)replication->first_channel[metaverse->world->thing_count] * sizeof(ChannelState) * CELL_CODES;
-    return encodings_create(&replication->encodings, replication->cells.capacity, capacity,
+    size_t bytes = (size_t)replication->first_channel[metaverse->world->thing_count] * sizeof(ChannelState) *
+                   2 * CELL_CODES;
+    return encodings_create(&replication->encodings, replication->cells.capacity,
                             bytes < ENCODING_BYTES ? bytes : ENCODING_BYTES, &metaverse->arena);
 }
 

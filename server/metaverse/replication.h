@@ -2,7 +2,7 @@
  * world. Included by server/metaverse only.
  *
  *   cells.c       cuts the world into cells and gives a cell a new version when something in it has changed
- *   encodings.c   the code of a cell against what clients have: made once a tick, whoever needs it
+ *   encodings.c   the codes of a cell against what clients have: a few, shared by whoever can read them
  *   interest.c    which cells a client is told
  *   outbox.c      packets to one client: what is due, what fits, what has arrived
  *   replication.c a tick, in order
@@ -38,7 +38,7 @@ typedef struct Cell {
     Square square;
     bool used;
     bool avatars;          /* of people, else of twins */
-    bool dirty;            /* of twins: something has changed since the newest version */
+    bool dirty;            /* something may have changed since the newest version */
     uint32_t next;         /* in the same bucket of the map of squares, or free list; NO_CELL: last */
     uint32_t first, count; /* twins: in Cells.things; people: count only */
     uint16_t head;         /* people: list by Session.next_in_cell, ascending */
@@ -53,6 +53,7 @@ typedef struct Cells {
     uint32_t *buckets;       /* squares by hash */
     uint32_t bucket_count;   /* a power of two */
     uint32_t *newest;        /* by cell: sequence of its newest version; 0: none, or not in use */
+    uint32_t changed;        /* sequence at which any cell got a version last */
     uint32_t *things;        /* by cell, ascending */
     uint32_t *cell_of_thing;
     double side_m; /* of a square; 0: one square is the world */
@@ -103,45 +104,47 @@ typedef struct Outbox {
     uint32_t arrived;      /* newest packet acknowledged; 0: none */
     uint32_t told;         /* as `arrived`, and the mask with it: what was acknowledged is looked at once */
     uint32_t told_mask;
-    uint32_t frame;               /* newest frame it has; 0: none */
-    TimeNs heard;                 /* when `arrived` was acknowledged, or the session began */
-    TimeNs round_trip, deviation; /* of packets to acknowledgements, smoothed; 0: not known */
-    Link link;                    /* how much may go */
-    bool limited;                 /* more was due last time than that */
-    uint32_t missing;             /* links of which nothing has arrived yet */
-    uint32_t unsettled;           /* of the links that something was due for when something was sent last: not
-                                     acknowledged since */
-    uint32_t reviewed;            /* sequence at which its interest was looked at last; 0: never */
+    bool every;         /* it acknowledges packets of odd frames at once, too */
+    uint32_t frame;     /* newest frame it has; 0: none */
+    TimeNs heard;       /* when `arrived` was acknowledged, or the session began */
+    Link link;          /* how much may go */
+    bool limited;       /* more was due last time than that */
+    bool several;       /* packets were needed last time */
+    uint32_t missing;   /* links of which nothing has arrived yet */
+    uint32_t unsettled; /* of the links that something was due for when something was sent last: not
+                           acknowledged since */
+    uint32_t reviewed;  /* sequence at which its interest was looked at last; 0: never */
+    bool looked;        /* the squares around it, from looked_from; false: to be done again */
+    float looked_from[3];
+    uint32_t listed; /* Cells.changed when what is due was looked for last; 0: look again */
 } Outbox;
 
 /* ---- encodings ---- */
 
-/* What a cell's code is told against, as sequences; 0: none. */
-typedef struct EncodingKey {
-    uint32_t cell, baseline, recent, old;
-} EncodingKey;
+#define CELL_CODES 8u /* of one version of a cell, against different baselines */
 
-typedef struct Encoding {
-    EncodingKey key;
-    uint32_t stamp; /* of the tick it was made in */
-    Bytes record;   /* whole, as it goes into a packet */
-} Encoding;
+/* A code of a cell's newest version, and the versions that it is told from; 0: none. */
+typedef struct CellCode {
+    uint32_t baseline, recent, old;
+    uint32_t at, size; /* in Encodings.bytes */
+} CellCode;
 
-/* The record of a cell that was made or found last, by what the client has of the cell: most have the same.
- */
-typedef struct LastRecord {
-    uint32_t stamp, acked; /* of Encodings.stamp; CellLink.acked */
-    uint64_t mask;         /* CellLink.mask */
-    bool lost;             /* the client is too far behind to be told from anything */
-    Bytes record;
-} LastRecord;
+/* The codes that there are of one cell. Those of a version told at a later tick than its own are other ones
+ * than those of its own tick, and the same at every later tick. */
+typedef struct CellCodes {
+    uint32_t stamp;   /* of Encodings.stamp: else there are none */
+    uint32_t version; /* sequence of the version told */
+    bool late;        /* at a later tick than that */
+    uint8_t count;    /* of `codes` in use */
+    uint8_t next;     /* which one gives way when there are too many */
+    CellCode codes[CELL_CODES];
+} CellCodes;
 
 typedef struct Encodings {
-    LastRecord *last; /* by cell */
-    Encoding *table;  /* open addressing */
-    uint32_t capacity, count, stamp;
+    CellCodes *cells; /* by cell */
+    uint32_t stamp;   /* changes when all codes are dropped */
     ByteBuffer bytes;
-    ByteBuffer code; /* one, before its head is known */
+    ByteBuffer code; /* the one in the making */
 } Encodings;
 
 #endif

@@ -37,37 +37,41 @@ typedef struct Resume {
 /* One person or connection. A slot is free when `state` is 0. In LIVE it may be away: without a connection,
  * its avatar standing where it was. */
 typedef struct Session {
-    PeerId peer;     /* 0: away */
-    uint32_t state;  /* STATE_HELLO, STATE_JOIN or STATE_LIVE */
-    Role role;       /* what it may do */
-    uint16_t number; /* from WELCOME on; not reused while 65,534 others come */
-    char name[NAME_SIZE];
-    char address[ADDRESS_SIZE];
-    TimeNs connected; /* when this state's time limit began */
+    /* What every message and step touches stays together. */
+    PeerId peer;      /* 0: away */
+    uint32_t state;   /* STATE_HELLO, STATE_JOIN or STATE_LIVE */
+    Role role;        /* what it may do */
+    uint16_t number;  /* from WELCOME on; not reused while 65,534 others come */
+    bool broken;      /* could not take a reliable message; closed by the sweep */
+    bool listed;      /* LIVE: has been told who is here; from then on gets the news */
+    bool resting;     /* its avatar stands, and has no step to make */
     TimeNs heard;     /* last valid message */
-    Resume resume;
+    TimeNs connected; /* when this state's time limit began */
     double allowance; /* messages it may still send now */
     TimeNs allowance_at;
+    Outbox *outbox; /* LIVE: what it is told of the world */
+    EntityHandle avatar;
+    uint32_t cell;         /* that its avatar is in, or NO_CELL */
+    uint16_t next_in_cell; /* slot, or NO_SESSION */
+    uint16_t pump_place;   /* in Metaverse.pumped, plus one; 0: it has all that there is to get */
+    AvatarState body;
+    AvatarState told; /* `body` when its cell was looked at last */
+    InputQueue inputs;
+
+    Resume resume;
+    char name[NAME_SIZE];
+    char address[ADDRESS_SIZE];
 
     /* JOIN */
     uint32_t manifest_sent;
     uint32_t request_first, request_count; /* in the ring at the end */
     uint64_t chunks_asked;                 /* so far, all requests together */
     bool ready;                            /* READY was right; goes live once it has all texts */
-    bool broken;                           /* could not take a reliable message; closed by the sweep */
 
     /* Texts go out in order, at first all there are, then as they are added. */
     uint32_t texts_sent;
-    uint16_t pump_place; /* in Metaverse.pumped, plus one; 0: it has all that there is to get */
 
     /* LIVE */
-    bool listed; /* has been told who is here; from then on gets the news */
-    EntityHandle avatar;
-    AvatarState body;
-    InputQueue inputs;
-    Outbox *outbox;           /* what it is told of the world */
-    uint32_t cell;            /* that its avatar is in, or NO_CELL */
-    uint16_t next_in_cell;    /* slot, or NO_SESSION */
     Access access[LINKS_MAX]; /* to operate, by twin system */
     uint16_t commands;        /* of its own under way */
     bool asks_systems;        /* waits for an answer to SYSTEMS */
@@ -327,14 +331,15 @@ uint32_t cells_next(const Cells *cells, uint32_t id);
 
 /* ---- encodings.c ---- */
 
-NODISCARD Status encodings_create(Encodings *encodings, uint32_t cells, uint32_t capacity, size_t bytes,
-                                  Arena *arena);
+/* Room for `bytes` of codes of `cells` cells; beyond, codes are made again. */
+NODISCARD Status encodings_create(Encodings *encodings, uint32_t cells, size_t bytes, Arena *arena);
+
+/* A tick begins. */
 void encodings_begin(Encodings *encodings);
 
-/* The record of the newest `version` of a cell for who has what `key` names: made at the first call of a
- * tick, the same bytes afterwards. Valid until the next call. STATUS_CAPACITY. */
-NODISCARD Status encodings_record(Metaverse *metaverse, const EncodingKey *key, const Snapshot *version,
-                                  Bytes *out_record);
+/* The code of the newest version of `link`'s cell for a client that has of it what `link` says: one that was
+ * made for others if it can read it, else one of its own. Valid until the next call. STATUS_CAPACITY. */
+NODISCARD Status encodings_find(Metaverse *metaverse, const CellLink *link, Bytes *out_code);
 
 /* ---- interest.c ---- */
 

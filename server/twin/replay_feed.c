@@ -85,14 +85,14 @@ static Status read_ahead(Replay *replay, TimeNs now, Diag *diag)
     return status;
 }
 
-/* Failures while playing have no caller who could show a Diag, so the reason is logged here, once. */
-static Status read_ahead_logged(Replay *replay, TimeNs now)
+/* Failures while playing have no caller who could show a Diag, so the reason is logged here, once. `diag` is
+ * the caller's, who has one for many samples. */
+static Status read_ahead_logged(Replay *replay, TimeNs now, Diag *diag)
 {
-    Diag diag = { 0 };
-    Status status = read_ahead(replay, now, &diag);
+    Status status = read_ahead(replay, now, diag);
     if (status != STATUS_OK) {
         char text[800];
-        log_error("replay", "the trace cannot be read on: %s (%s)", diag_format(&diag, text, sizeof text),
+        log_error("replay", "the trace cannot be read on: %s (%s)", diag_format(diag, text, sizeof text),
                   status_text(status));
     }
     return status;
@@ -100,13 +100,14 @@ static Status read_ahead_logged(Replay *replay, TimeNs now)
 
 static Status begin_again(Replay *replay, TimeNs now)
 {
+    Diag diag = { 0 };
     Status status = csv_reader_rewind(replay->reader);
     if (status != STATUS_OK) {
         log_error("replay", "the trace cannot be rewound: %s", status_text(status));
         return status;
     }
     replay->at_end = false;
-    status = read_ahead_logged(replay, now);
+    status = read_ahead_logged(replay, now, &diag);
     if (status != STATUS_OK) {
         return status;
     }
@@ -186,10 +187,11 @@ static Status poll(void *context, TimeNs now, TraceSample *out_samples, size_t c
     TimeNs due = cursor_at(replay, now);
     TimeNs source_time_set = set_back ? replay->next.source_time : TIME_NONE;
     size_t count = 0;
+    Diag diag = { 0 };
     while (count < capacity && replay->has_next && replay->next.source_time <= due && !replay->set_back) {
         out_samples[count++] = replay->next;
         replay->latest = later(replay->latest, replay->next.source_time);
-        replay->failure = read_ahead_logged(replay, now);
+        replay->failure = read_ahead_logged(replay, now, &diag);
     }
     TimeNs behind = settle_clock(replay, due);
     *out_count = count;

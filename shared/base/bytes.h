@@ -54,18 +54,25 @@ static inline uint64_t bytes_load_u64(const uint8_t *data)
     return (uint64_t)bytes_load_u32(data) | (uint64_t)bytes_load_u32(data + 4) << 32;
 }
 
+/* Written out, a compiler makes one store of it. */
 static inline void bytes_store_u32(uint8_t *data, uint32_t value)
 {
-    for (int i = 0; i < 4; i++) {
-        data[i] = (uint8_t)(value >> (8 * i));
-    }
+    data[0] = (uint8_t)value;
+    data[1] = (uint8_t)(value >> 8);
+    data[2] = (uint8_t)(value >> 16);
+    data[3] = (uint8_t)(value >> 24);
 }
 
 static inline void bytes_store_u64(uint8_t *data, uint64_t value)
 {
-    for (int i = 0; i < 8; i++) {
-        data[i] = (uint8_t)(value >> (8 * i));
-    }
+    data[0] = (uint8_t)value;
+    data[1] = (uint8_t)(value >> 8);
+    data[2] = (uint8_t)(value >> 16);
+    data[3] = (uint8_t)(value >> 24);
+    data[4] = (uint8_t)(value >> 32);
+    data[5] = (uint8_t)(value >> 40);
+    data[6] = (uint8_t)(value >> 48);
+    data[7] = (uint8_t)(value >> 56);
 }
 
 #endif

@@ -16,12 +16,19 @@ typedef struct Step {
     int decimals;
 } Step;
 
+/* As round, for what is positive and not far from the numbers of a resolution: this is asked for every value.
+ */
+static double nearest(double positive)
+{
+    return positive < 0x1p52 ? (double)(int64_t)(positive + 0.5) : positive;
+}
+
 static Step step_of(double resolution)
 {
     double power = 1;
     for (int decimals = 0; decimals <= DECIMALS_MAX; decimals++, power *= 10) {
         double scaled = resolution * power;
-        double whole = round(scaled);
+        double whole = nearest(scaled);
         if (whole >= 1 && fabs(scaled - whole) <= whole * 1e-15) {
             return (Step){ whole, power, decimals };
         }

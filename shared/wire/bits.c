@@ -34,6 +34,16 @@ static bool claim(BitStream *stream, size_t count)
 
 static void put(BitStream *stream, uint64_t value, unsigned count)
 {
+    size_t first = stream->position >> 3;
+    unsigned from = stream->position & 7;
+    if (from + count <= 64 && count > 0 && (stream->limit >> 3) - first >= sizeof(uint64_t)) {
+        /* Far from the end: all at once, over bytes that are still to be written. */
+        uint64_t kept = stream->out[first] & ((1u << from) - 1);
+        uint64_t low = count < 64 ? value & ((UINT64_C(1) << count) - 1) : value;
+        bytes_store_u64(stream->out + first, kept | low << from);
+        stream->position += count;
+        return;
+    }
     while (count > 0) {
         uint8_t *byte = &stream->out[stream->position >> 3];
         unsigned shift = stream->position & 7;

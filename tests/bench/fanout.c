@@ -284,6 +284,7 @@ static void report(const Fanout *fanout, const Mark *from, const Mark *to)
     bench_number("datagrams_s_client", datagrams / seconds / clients);
     bench_number("kB_s_client_up",
                  ((double)(b->bytes_out - a->bytes_out) + datagrams_up * HEADERS) / seconds / clients / 1e3);
+    bench_number("datagrams_s_client_up", datagrams_up / seconds / clients);
     bench_integer("snapshots_missing", (int64_t)(b->missing - a->missing));
     bench_integer("without_baseline", (int64_t)(b->without_baseline - a->without_baseline));
     bench_integer("refused", (int64_t)b->refused);
@@ -335,14 +336,13 @@ Status bench_fanout(const BenchOptions *options, Diag *diag)
         return diag_set(diag, STATUS_NOT_FOUND, "dtmv-server", 0,
                         "interest is not available: this server has no option --view-distance");
     }
-    fanout.load_config =
-        (LoadConfig){ .clients = fanout.clients,
-                      .verified = fanout.clients < VERIFIED ? fanout.clients : VERIFIED,
-                      .input_rate_hz = options->input_rate > 0 ? (uint32_t)options->input_rate : 20,
-                      .ack_delay_max = time_from_seconds(options->ack_delay_ms / 1e3),
-                      .plaintext = options->plaintext,
-                      .check = check_snapshot,
-                      .context = &fanout.check };
+    fanout.load_config = (LoadConfig){ .clients = fanout.clients,
+                                       .verified = fanout.clients < VERIFIED ? fanout.clients : VERIFIED,
+                                       .input_rate_hz = (uint32_t)options->input_rate,
+                                       .ack_delay_max = time_from_seconds(options->ack_delay_ms / 1e3),
+                                       .plaintext = options->plaintext,
+                                       .check = check_snapshot,
+                                       .context = &fanout.check };
     arena_init(&fanout.arena, (size_t)8 << 30);
     Status status = make_world(&fanout, twins, diag);
     if (status == STATUS_OK) {

@@ -12,19 +12,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CLIENTS_PER_SOCKET 32                /* a burst for all of them fits the socket's buffer */
+#define CLIENTS_PER_SOCKET 64                /* a burst for all of them fits the socket's buffer */
 #define EVENTS_MAX         512               /* from one socket before the next has its turn */
 #define HEARD_SIZE         64                /* packets that may still be acknowledged */
 #define VERSION_BYTES      ((size_t)1 << 30) /* of one verified client */
 #define STEP_RATE          60                /* avatar steps a second, as every client makes */
 #define JOINS_PER_S        200
-#define JOINING_MAX        48 /* clients on their way in at once: a slow server is not hurried */
-#define INPUT_RATE         20
+#define JOINING_MAX        48              /* clients on their way in at once: a slow server is not hurried */
+#define ACK_LATEST         (100 * TIME_MS) /* these two as in client/session/session.c */
+#define ACK_PACKETS        4u
+#define STILL_STEPS        INPUTS_MAX  /* that who stands still makes; then there are none */
+#define REPEATED           TIME_SECOND /* and repeats: by then the server has them */
 #define SERVE_INTERVAL     TIME_MS
 
 typedef struct Heard {
     TimeNs at;
-    uint32_t number;
+    uint32_t number, sequence;
 } Heard;
 
 typedef struct Client {
@@ -37,6 +40,9 @@ typedef struct Client {
     uint32_t sequence;       /* and the newest frame */
     Heard heard[HEARD_SIZE]; /* by number */
     TimeNs ack_delay, next_input;
+    uint32_t told;       /* packet acknowledged last */
+    TimeNs told_at;      /* and when */
+    TimeNs stands_since; /* when the first step was made */
     uint32_t steps;      /* input steps made so far */
     Replica *replica;    /* of verified clients, from WELCOME on */
     bool verified, lost; /* lost: a baseline is missing, ask for a whole snapshot */
@@ -47,7 +53,8 @@ typedef struct Socket {
     Client *clients;
     uint32_t count;
     PeerId peers[CLIENTS_PER_SOCKET]; /* of the clients, close together: looked through for every event */
-    TimeNs served;                    /* when its clients were last asked what is due */
+    TimeNs served;                    /* when it was looked at, and its clients asked what is due, last */
+    bool busy;                        /* something had come then */
 } Socket;
 
 struct Load {
@@ -103,13 +110,19 @@ static Status open_sockets(Load *load, Diag *diag)
     return STATUS_OK;
 }
 
+/* Between two INPUT messages, or, of who stands still, between two frames of the client's. */
+static TimeNs input_interval(const LoadConfig *config)
+{
+    return TIME_SECOND / (config->input_rate_hz > 0 ? config->input_rate_hz : STEP_RATE);
+}
+
 static void init_client(const LoadConfig *config, Client *client, uint32_t index, TimeNs now)
 {
     client->index = index;
     client->verified = index < config->verified;
     client->ack_delay = (TimeNs)((double)config->ack_delay_max * index / config->clients);
     /* Everyone has a phase of its own, so that inputs do not come all at once. */
-    TimeNs interval = TIME_SECOND / config->input_rate_hz;
+    TimeNs interval = input_interval(config);
     client->next_input = now + (TimeNs)((uint64_t)index * 7919 % 1000) * interval / 1000;
     clock_sync_init(&client->clock);
 }
@@ -125,7 +138,6 @@ Status load_create(const LoadConfig *config, TimeNs now, Load **out_load, Diag *
     }
     load->config = *config;
     load->config.joins_per_s = config->joins_per_s > 0 ? config->joins_per_s : JOINS_PER_S;
-    load->config.input_rate_hz = config->input_rate_hz > 0 ? config->input_rate_hz : INPUT_RATE;
     load->began = now;
     load->scratch = (ByteBuffer){ .data = load->scratch_bytes, .capacity = sizeof load->scratch_bytes };
     arena_init(&load->arena, (size_t)8 << 30);
@@ -242,7 +254,7 @@ static void note_packet(Load *load, Client *client, uint32_t number, uint32_t se
         client->sequence = sequence;
         load->counters.snapshots++; /* however many packets it came in */
     }
-    client->heard[number % HEARD_SIZE] = (Heard){ .at = now, .number = number };
+    client->heard[number % HEARD_SIZE] = (Heard){ .at = now, .number = number, .sequence = sequence };
 }
 
 static bool decode_snapshot(Load *load, Client *client, Bytes body)
@@ -369,16 +381,50 @@ static void acknowledge(const Client *client, TimeNs now, InputMessage *input)
     }
 }
 
-/* Standing still, looking ahead: the new steps, and older ones again as every client repeats them. */
-static void send_input(Load *load, Socket *socket, Client *client, TimeNs now)
+/* The new steps, of one who looks ahead, and older ones again as every client repeats them. */
+static void send_input(Load *load, Socket *socket, Client *client, TimeNs now, bool with_steps)
 {
-    uint32_t fresh = STEP_RATE / load->config.input_rate_hz;
-    client->steps += fresh > 0 ? fresh : 1;
-    uint32_t count = client->steps < INPUTS_MAX ? client->steps : INPUTS_MAX;
+    uint32_t count = !with_steps ? 0 : client->steps < INPUTS_MAX ? client->steps : INPUTS_MAX;
     Message message = { .id = MESSAGE_INPUT,
                         .input = { .first_sequence = client->steps - count + 1, .count = (uint8_t)count } };
     acknowledge(client, now, &message.input);
     send_message(load, socket, client, &message);
+    client->told = message.input.acknowledged;
+    client->told_at = now;
+}
+
+static void send_steps(Load *load, Socket *socket, Client *client, TimeNs now)
+{
+    uint32_t fresh = STEP_RATE / load->config.input_rate_hz;
+    client->steps += fresh > 0 ? fresh : 1;
+    send_input(load, socket, client, now, true);
+}
+
+/* What the client's session does for who stands still: a few steps that say so, then acknowledgements, of
+ * packets of even frames at once. */
+static void stand_still(Load *load, Socket *socket, Client *client, TimeNs now)
+{
+    if (client->steps < STILL_STEPS) {
+        client->stands_since = client->steps == 0 ? now : client->stands_since;
+        client->steps++;
+        send_input(load, socket, client, now, true);
+        return;
+    }
+    InputMessage input = { 0 };
+    if (client->newest == client->told && !client->lost) {
+        return;
+    }
+    acknowledge(client, now, &input);
+    uint32_t fresh = input.acknowledged - client->told;
+    if (fresh == 0) {
+        return;
+    }
+    bool even = client->heard[input.acknowledged % HEARD_SIZE].sequence % 2 == 0;
+    bool missing = fresh < ACK_PACKETS && (~input.mask & ((1u << (fresh - 1)) - 1)) != 0;
+    if ((even || missing || input.acknowledged == 0 || fresh >= ACK_PACKETS ||
+         now - client->told_at >= ACK_LATEST)) {
+        send_input(load, socket, client, now, now - client->stands_since < REPEATED);
+    }
 }
 
 static void serve_client(Load *load, Socket *socket, Client *client, TimeNs now)
@@ -390,12 +436,14 @@ static void serve_client(Load *load, Socket *socket, Client *client, TimeNs now)
     if (now < client->next_input) {
         return;
     }
-    client->next_input += TIME_SECOND / load->config.input_rate_hz;
-    if (client->next_input < now) { /* stood still: no burst */
-        client->next_input = now + TIME_SECOND / load->config.input_rate_hz;
+    client->next_input += input_interval(&load->config);
+    if (client->next_input < now) { /* this program stood still: no burst */
+        client->next_input = now + input_interval(&load->config);
     }
-    if (client->state == STATE_LIVE) {
-        send_input(load, socket, client, now);
+    if (client->state == STATE_LIVE && load->config.input_rate_hz > 0) {
+        send_steps(load, socket, client, now);
+    } else if (client->state == STATE_LIVE) {
+        stand_still(load, socket, client, now);
     }
 }
 
@@ -425,12 +473,16 @@ bool load_step(Load *load, TimeNs now)
     for (uint32_t i = 0; i < load->socket_count; i++) {
         Socket *socket = &load->sockets[i];
         TransportEvent event;
+        bool serve = now - socket->served >= SERVE_INTERVAL;
+        if (!serve && !socket->busy) {
+            continue;
+        }
+        socket->busy = false;
         for (uint32_t k = 0; k < EVENTS_MAX && transport_poll(socket->transport, now, &event) == STATUS_OK;
              k++) {
             on_event(load, socket, &event, now);
-            busy = true;
+            busy = socket->busy = true;
         }
-        bool serve = now - socket->served >= SERVE_INTERVAL;
         for (uint32_t k = 0; k < socket->count && serve; k++) {
             serve_client(load, socket, &socket->clients[k], now);
         }

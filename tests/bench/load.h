@@ -1,8 +1,9 @@
 /* load.h - many protocol-complete clients in one thread: real sockets, real handshakes, sealed unless told
- * otherwise. Each joins, says that it has the world, exchanges clocks, sends numbered input steps and
- * acknowledges snapshots. Decoding for all of them would cost far more than the server's own work, so only
- * the first `verified` clients decode every snapshot; the others read its header and acknowledge it. Clients
- * share sockets: each connection has its own handshake, keys and packets, the identity key is one a socket.
+ * otherwise. Each joins, says that it has the world, exchanges clocks, stands still and acknowledges
+ * snapshots as the client's session does (client/session/session.c), or sends numbered input steps all the
+ * time. Decoding for all of them would cost far more than the server's own work, so only the first `verified`
+ * clients decode every snapshot; the others read its header and acknowledge it. Clients share sockets: each
+ * connection has its own handshake, keys and packets, the identity key is one a socket.
  */
 #ifndef TESTS_BENCH_LOAD_H
 #define TESTS_BENCH_LOAD_H
@@ -22,7 +23,7 @@ typedef struct LoadConfig {
     uint32_t clients;              /* 1..LOAD_CLIENTS_MAX */
     uint32_t verified;             /* of them decode every snapshot */
     uint32_t joins_per_s;          /* 0: 200 */
-    uint32_t input_rate_hz;        /* INPUT messages a second of each client; 0: 20; ≥ 10 by the protocol */
+    uint32_t input_rate_hz;        /* INPUT messages a second with steps; 0: as who stands still */
     TimeNs
         ack_delay_max; /* client i acknowledges i / clients of this late, as over links of different length */
     bool plaintext;

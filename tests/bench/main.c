@@ -179,7 +179,7 @@ int main(int argc, char **argv)
           .integer = &options.input_rate,
           .maximum = 60,
           .value = "HZ",
-          .help = "INPUT messages a second of each client; 0: 20" },
+          .help = "INPUT messages a second with steps, of each client; 0: as who stands still" },
         { .name = "change-rate",
           .kind = CLI_REAL,
           .real = &options.change_rate,

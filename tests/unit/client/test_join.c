@@ -172,6 +172,45 @@ static void test_nothing_but_empty_files(void **state)
     join_finish(&join);
 }
 
+/* A connection that is lost in the middle of the list or of a file: the next one goes on where it was. */
+static void test_another_connection(void **state)
+{
+    (void)state;
+    Join join = { 0 };
+    FileRequestMessage request;
+    uint32_t asked = 0, got = 0;
+    assert_int_equal(join_begin(&join, 3, NULL), STATUS_OK);
+    ManifestEntryMessage entry = entry_of(0);
+    assert_int_equal(join_manifest_entry(&join, &entry, NULL), STATUS_OK);
+    while (!join.complete) {
+        join_again(&join);
+        assert_false(join_next_request(&join, &request));
+        for (uint32_t i = 0; i < 3; i++) {
+            entry = entry_of(i);
+            assert_int_equal(join_manifest_entry(&join, &entry, NULL), STATUS_OK);
+        }
+        assert_int_equal(join_manifest_entry(&join, &entry, NULL), STATUS_MALFORMED);
+        for (asked = 0; join_next_request(&join, &request); asked++) {
+            if (asked == 0) { /* one chunk comes, the rest is lost with the connection */
+                FileChunkMessage chunk = chunk_of(request.index, request.first_chunk);
+                assert_int_equal(join_chunk(&join, &chunk, NULL), STATUS_OK);
+                got++;
+            }
+        }
+    }
+    assert_int_equal(got, (sources[0].size + FILE_CHUNK_MAX - 1) / FILE_CHUNK_MAX +
+                              (sources[2].size + FILE_CHUNK_MAX - 1) / FILE_CHUNK_MAX);
+    join_again(&join);
+    assert_true(join.complete);
+    entry = entry_of(0);
+    entry.hash[5] ^= 1;
+    assert_int_equal(join_manifest_entry(&join, &entry, NULL), STATUS_HASH_MISMATCH);
+    entry = entry_of(0);
+    entry.size++;
+    assert_int_equal(join_manifest_entry(&join, &entry, NULL), STATUS_HASH_MISMATCH);
+    join_finish(&join);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_out_of_order),
         cmocka_unit_test(test_bad_manifests),
         cmocka_unit_test(test_nothing_but_empty_files),
+        cmocka_unit_test(test_another_connection),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

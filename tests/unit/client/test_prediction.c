@@ -165,6 +165,70 @@ static void test_messages_repeat_and_batch(void **state)
     assert_int_equal(message.count, 2);
 }
 
+/* Who stands still makes no steps, says once more that it stands until that is known, and walks on at once.
+ */
+static void test_standing_still_needs_no_steps(void **state)
+{
+    (void)state;
+    Prediction prediction;
+    InputMessage message;
+    const AvatarInput still = { .yaw = 700 }, aside = { .yaw = 900 };
+    appear(&prediction);
+    for (uint32_t i = 0; i < 60; i++) {
+        prediction_step(&prediction, &ahead, &world);
+    }
+    for (uint32_t i = 0; i < 120; i++) {
+        prediction_step(&prediction, &still, &world);
+    }
+    uint32_t last = prediction.sequence;
+    assert_true(last > 60 + INPUTS_MAX && last < 60 + 40); /* it had to come to a stop first */
+    const AvatarState stands = prediction.state;
+    prediction_repeat(&prediction, &message);
+    assert_int_equal(message.first_sequence, last - INPUTS_MAX + 1);
+    assert_int_equal(message.count, INPUTS_MAX);
+    for (uint32_t i = 0; i < INPUTS_MAX; i++) {
+        assert_int_equal(message.inputs[i].forward, 0);
+        assert_int_equal(message.inputs[i].yaw, 700);
+    }
+    prediction_taken(&prediction, last - 1);
+    prediction_repeat(&prediction, &message);
+    assert_int_equal(message.count, INPUTS_MAX);
+    prediction_taken(&prediction, last);
+    prediction_taken(&prediction, last - 5); /* an old packet */
+    prediction_repeat(&prediction, &message);
+    assert_int_equal(message.count, 0);
+
+    prediction_correct(&prediction, last, stands.position, 0.0f, 0.0f, &world);
+    assert_memory_equal(&prediction.state, &stands, sizeof stands);
+    prediction_step(&prediction, &aside, &world); /* looking elsewhere is a step */
+    assert_int_equal(prediction.sequence, last + 1);
+    assert_int_equal(prediction.state.yaw, 900);
+    prediction_step(&prediction, &ahead, &world);
+    assert_int_equal(prediction.sequence, last + 2);
+    assert_true(prediction.state.velocity[1] != 0.0f);
+}
+
+/* The server has filled in steps that were never made: they are, until both are at the same one. */
+static void test_standing_still_behind_the_server(void **state)
+{
+    (void)state;
+    Prediction prediction;
+    const AvatarInput still = { .yaw = 700 };
+    appear(&prediction);
+    for (uint32_t i = 0; i < 60; i++) {
+        prediction_step(&prediction, &still, &world);
+    }
+    uint32_t last = prediction.sequence;
+    const float elsewhere[3] = { 1.5f, 0.0f, 2.0f };
+    prediction_correct(&prediction, last + 5, elsewhere, 0.0f, 0.0f, &world);
+    for (uint32_t i = 0; i < 20; i++) {
+        prediction_step(&prediction, &still, &world);
+    }
+    assert_int_equal(prediction.early, 0);
+    assert_true(prediction.sequence >= last + 5);
+    assert_true(fabsf(prediction.state.position[0] - 1.5f) < 0.001f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +238,8 @@ int main(void)
         cmocka_unit_test(test_steps_the_server_took_first),
         cmocka_unit_test(test_old_word_is_ignored),
         cmocka_unit_test(test_messages_repeat_and_batch),
+        cmocka_unit_test(test_standing_still_needs_no_steps),
+        cmocka_unit_test(test_standing_still_behind_the_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -326,6 +326,37 @@ static void sequences_wrap(void **state)
     assert_int_equal(queue.lost, 0);
 }
 
+static void who_stands_still_is_not_waited_for(void **state)
+{
+    (void)state;
+    InputQueue queue;
+    const AvatarInput still[4] = { 0 };
+    input_queue_init(&queue);
+    push(&queue, 1, 4);
+    take(&queue);
+    assert_false(input_queue_rests(&queue)); /* there is more */
+    for (uint32_t i = 2; i <= 4; i++) {
+        take(&queue);
+    }
+    assert_false(input_queue_rests(&queue)); /* it was walking: something is missing */
+    input_queue_push(&queue, 5, still, 4);
+    for (uint32_t i = 5; i <= 8; i++) {
+        assert_int_equal(take(&queue).forward, 0);
+    }
+    assert_true(input_queue_rests(&queue));
+    for (uint32_t i = 0; i < 1000; i++) {
+        input_queue_rest(&queue);
+    }
+    assert_int_equal(input_queue_included(&queue), 8);
+    assert_int_equal(queue.lost, 0);
+    push(&queue, 9, 1); /* it goes on where it was, with the margin of the beginning */
+    assert_false(input_queue_rests(&queue));
+    assert_int_equal(take(&queue).forward, 0);
+    push(&queue, 9, 2);
+    assert_int_equal(take(&queue).yaw, 9);
+    assert_int_equal(take(&queue).yaw, 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_long_backlog_is_given_up),
         cmocka_unit_test(hostile_sequences_are_harmless),
         cmocka_unit_test(sequences_wrap),
+        cmocka_unit_test(who_stands_still_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,6 +231,54 @@ static void clients_with_one_baseline_share_one_encoding(void **state)
     stage_finish(&stage);
 }
 
+/* Who could not take the packet of a version's own tick is told it later: by one code, at however many ticks.
+ */
+static void a_version_told_late_is_encoded_once(void **state)
+{
+    (void)state;
+    begin(10, (MetaverseConfig){ .sessions = 12 }, (SimLink){ .latency = 5 * TIME_MS });
+    for (int i = 0; i < 12; i++) {
+        assert_non_null(stage_add(&stage, GOAL_LIVE, "Ada"));
+    }
+    stage_run(&stage, 2);
+    for (int i = 0; i < 12; i++) {
+        stage.clients[i].mute = true; /* hears, but says nothing: is told again and again */
+    }
+    MetaverseCounters before = *metaverse_counters(stage.metaverse);
+    const SyncSample sample = {
+        .thing = 3, .quality = QUALITY_GOOD, .code = 77, .source_time = 5 * TIME_SECOND
+    };
+    stage.batch = (SyncBatch){ .samples = &sample, .count = 1, .source_clock = 5 * TIME_SECOND };
+    stage_run(&stage, 1);
+    const MetaverseCounters *after = metaverse_counters(stage.metaverse);
+    assert_true(after->records - before.records >= 12 * 4); /* at several ticks */
+    assert_int_equal(after->encodings - before.encodings, 2);
+    stage_finish(&stage);
+}
+
+/* Clients that have lost different packets know different versions; they are told by codes that many can
+ * read. */
+static void clients_that_lose_packets_share_encodings(void **state)
+{
+    (void)state;
+    begin(10, (MetaverseConfig){ .sessions = 14 }, (SimLink){ .latency = 5 * TIME_MS, .loss = 0.3 });
+    for (int i = 0; i < 14; i++) {
+        assert_non_null(stage_add(&stage, GOAL_LIVE, "Ada"));
+    }
+    stage_run(&stage, 3);
+    stage.clients[0].input = (InputSample){ .forward = 127, .yaw = 9000 };
+    stage_run(&stage, 1);
+    MetaverseCounters before = *metaverse_counters(stage.metaverse);
+    stage_run(&stage, 4);
+    const MetaverseCounters *after = metaverse_counters(stage.metaverse);
+    double each = (double)(after->encodings - before.encodings) / 120;
+    print_message("%.2f encodings a snapshot, %.1f bytes each\n", each,
+                  (double)(after->encoded_bytes - before.encoded_bytes) /
+                      (double)(after->encodings - before.encodings));
+    assert_true(each < 7); /* for 14 clients */
+    stage_finish(&stage);
+}
+
 static void the_snapshot_rate_is_kept(void **state)
 {
     (void)state;
@@ -512,6 +560,8 @@ int main(void)
         cmocka_unit_test(converges_at_20_percent),
         cmocka_unit_test(the_avatar_follows_its_inputs),
         cmocka_unit_test(clients_with_one_baseline_share_one_encoding),
+        cmocka_unit_test(a_version_told_late_is_encoded_once),
+        cmocka_unit_test(clients_that_lose_packets_share_encodings),
         cmocka_unit_test(the_snapshot_rate_is_kept),
         cmocka_unit_test(the_world_grows_to_its_limits),
         cmocka_unit_test(a_running_metaverse_takes_no_memory),

@@ -282,7 +282,7 @@ static void test_outage(void **state)
 static void test_again_and_again(void **state)
 {
     (void)state;
-    begin(rough, 8, 5, KEPT);
+    begin(rough, 8, 7, KEPT);
     Before before = look();
     for (int i = 0; i < 40; i++) {
         sim_transport_sever(ada()->inner);
@@ -476,6 +476,111 @@ static void test_no_room_for_a_handshake(void **state)
     end();
 }
 
+/* ---- joining ---- */
+
+/* Eve comes while Ada and Bob are there. */
+static Session *come(void)
+{
+    rig_connect(rig, 2, "Eve", NULL);
+    return rig->clients[2].session;
+}
+
+static void forge_to(const RigClient *client, uint32_t reason)
+{
+    sim_transport_forge_disconnect(client->inner, client->session->peer, reason);
+}
+
+/* Whatever has come of the world is not fetched again, and what the server did not say is not believed. */
+static void test_forged_disconnect_while_loading(void **state)
+{
+    (void)state;
+    begin(rough, 8, 17, KEPT);
+    Session *eve = come();
+    while (session_state(eve) != SESSION_LOADING || eve->join.received == 0) {
+        run_for(0.001);
+    }
+    uint64_t received = eve->join.received;
+    assert_true(received < eve->join.total);
+    forge_to(&rig->clients[2], REJECT_SHUTDOWN);
+    run_for(0.02);
+    assert_int_equal(session_state(eve), SESSION_AWAY);
+    while (session_state(eve) != SESSION_LOADING) {
+        assert_int_not_equal(session_state(eve), SESSION_ENDED);
+        run_for(0.001);
+    }
+    assert_true(eve->join.received >= received);
+    run_for(4);
+    assert_int_equal(session_state(eve), SESSION_LIVE);
+    assert_true(eve->resume.possible);
+    assert_true(rig->clients[2].view.valid);
+    assert_int_equal(wrong, 0);
+    end();
+}
+
+/* At any moment between the handshake and the ticket. */
+static void test_forged_disconnect_at_any_moment(void **state)
+{
+    (void)state;
+    uint32_t seen[SESSION_ENDED + 1] = { 0 };
+    for (uint32_t ms = 0; ms < 2600; ms += 41) {
+        begin(rough, 8, 18, KEPT);
+        Session *eve = come();
+        run_for(ms * 0.001);
+        if (eve->resume.possible || !eve->secured) {
+            end();
+            continue;
+        }
+        seen[session_state(eve)]++;
+        forge_to(&rig->clients[2], 0);
+        run_for(5);
+        assert_int_equal(session_state(eve), SESSION_LIVE);
+        assert_true(eve->resume.possible);
+        assert_true(rig->clients[2].view.valid);
+        assert_int_equal(unseen + wrong, 0);
+        end();
+    }
+    assert_true(seen[SESSION_CONNECTING] > 0 && seen[SESSION_LOADING] > 0 && seen[SESSION_LIVE] > 0);
+}
+
+/* A server that answers with a place in a session there never was, and so nothing to go on with. */
+static void test_ticket_instead_of_a_welcome(void **state)
+{
+    (void)state;
+    begin(clean, 8, 20, KEPT);
+    Session *eve = come();
+    while (session_state(eve) != SESSION_LOADING) {
+        run_for(0.001);
+    }
+    forge_to(&rig->clients[2], 0);
+    run_for(0.02);
+    assert_int_equal(session_state(eve), SESSION_AWAY);
+    reconnect_ticket(eve, &(TicketMessage){ .session = 3, .seconds = 30 });
+    assert_int_equal(session_state(eve), SESSION_ENDED);
+    assert_non_null(strstr(session_reason(eve), "never had"));
+    end();
+}
+
+/* Over and over: some time it is over. */
+static void test_joining_that_never_succeeds(void **state)
+{
+    (void)state;
+    begin(clean, 8, 19, KEPT);
+    Session *eve = come();
+    uint32_t forged = 0;
+    for (int i = 0; i < 60000 && session_state(eve) != SESSION_ENDED; i++) {
+        run_for(0.001);
+        if (session_state(eve) == SESSION_LOADING) {
+            forge_to(&rig->clients[2], 0);
+            forged++;
+            run_for(0.02);
+        }
+    }
+    assert_int_equal(session_state(eve), SESSION_ENDED);
+    assert_non_null(strstr(session_reason(eve), "closed the connection"));
+    assert_true(forged > 3 && forged < 20);
+    end();
+}
+
 /* Whoever says good-bye is not waited for, nor anybody by a server that stops. */
 static void test_leaving_and_stopping(void **state)
 {
@@ -509,6 +614,10 @@ int main(void)
         cmocka_unit_test(test_full_server),
         cmocka_unit_test(test_gone_for_good),
         cmocka_unit_test(test_no_room_for_a_handshake),
+        cmocka_unit_test(test_forged_disconnect_while_loading),
+        cmocka_unit_test(test_forged_disconnect_at_any_moment),
+        cmocka_unit_test(test_ticket_instead_of_a_welcome),
+        cmocka_unit_test(test_joining_that_never_succeeds),
         cmocka_unit_test(test_leaving_and_stopping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
