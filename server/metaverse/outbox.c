@@ -190,7 +190,8 @@ bool outbox_acknowledge(Metaverse *metaverse, Session *session, uint32_t newest,
 static TimeNs patience(const Metaverse *metaverse, const Outbox *outbox, const PacketNote *note)
 {
     TimeNs now = metaverse->now;
-    TimeNs wait = outbox->every || note->sequence % 2 == 0 ? 0 : metaverse->replication.interval;
+    bool later = outbox->arrived != 0 && !outbox->every && note->sequence % 2 != 0;
+    TimeNs wait = later ? metaverse->replication.interval : 0;
     TimeNs usual = link_late_after(&outbox->link);
     usual = usual == 0 ? ROUND_TRIP : usual + LATE_MARGIN;
     usual = usual < LATE_MIN ? LATE_MIN : usual;

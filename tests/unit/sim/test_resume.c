@@ -282,7 +282,7 @@ static void test_outage(void **state)
 static void test_again_and_again(void **state)
 {
     (void)state;
-    begin(rough, 8, 7, KEPT);
+    begin(rough, 8, 8, KEPT);
     Before before = look();
     for (int i = 0; i < 40; i++) {
         sim_transport_sever(ada()->inner);
