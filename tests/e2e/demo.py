@@ -22,13 +22,16 @@ WALKERS = [
     {"name": "Ben", "walk": "8.5,9.5;7.5,5"},
     {"name": "Cleo", "walk": "11,9.5;13,6.5"},
 ]
-# The pictures of the report, one after the other: camera as x, y, z, yaw, pitch in degrees; none: through own eyes.
+# The pictures of the report, one after the other: camera as x, y, z, yaw, pitch in degrees; none: through own eyes. "act":
+# what an operator asks for meanwhile, so that the picture shows the wish beside what is reported.
 VIEWS = [
     {"file": "arrival", "camera": "10.5,2.3,17.5,6,1"},
     {"file": "pumps", "camera": "9,1.6,-4.2,65,-9"},
     {"file": "air", "camera": "30,14,18,38,-22"},
     {"file": "eyes", "camera": None},
+    {"file": "operate", "camera": "12.6,1.9,-2.2,40,-6", "act": "valve-1.setPosition=15", "overlay": "model"},
 ]
+OPERATOR = "Olga"
 
 
 def say(text):
@@ -95,9 +98,34 @@ def wait_for(process, seconds, what, out):
         sys.exit(f"demo: {what} ended with exit code {code}; the logs are in {out}")
 
 
+def operate(binary, address, out, act):
+    """An operator without a picture; what came of it is one JSON line on its standard output."""
+    return subprocess.Popen([binary, "--connect", address, "--headless", "--name", OPERATOR, "--log-level", "warning", "--act", act],
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def outcome(process):
+    try:
+        line = process.communicate(timeout=150)[0].strip()
+    except subprocess.TimeoutExpired:
+        stop(process)
+        sys.exit("demo: what the operator asked for has not ended")
+    return json.loads(line) if line else {"state": f"exit code {process.returncode}"}
+
+
+def steps_of(path):
+    """When each step of the integration procedure was first seen, and what it was."""
+    first = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        message = json.loads(line)
+        if message["step"]:
+            first.setdefault(message["step"], message["message"])
+    return {str(step): first[step] for step in sorted(first)}
+
+
 def headless(address, binary, out, seconds, size):
-    """Two people walk while a third takes one picture after the other."""
-    walkers = []
+    """Two people walk while a third takes one picture after the other; gives what came of what an operator did."""
+    walkers, acts = [], []
     try:
         for walker in WALKERS:
             walkers.append(start_client(binary, address, out, walker["name"], walker["name"].lower(), [
@@ -105,16 +133,25 @@ def headless(address, binary, out, seconds, size):
         for view in VIEWS:
             say(f"picture '{view['file']}'")
             camera = ["--camera", view["camera"]] if view["camera"] else []
+            camera += ["--overlay", view["overlay"]] if "overlay" in view else []
             client = start_client(binary, address, out, "Ada", view["file"], [
                 "--size", size, "--seconds", str(seconds), "--shot", str(out / f"{view['file']}.png"), "--linger", "0",
                 *camera])
+            operator = None
+            if "act" in view:  # so late that it is under way when the picture is taken
+                time.sleep(max(0.0, seconds - 1))
+                operator = operate(binary, address, out, view["act"])
             wait_for(client, seconds + 60, f"the picture '{view['file']}'", out)
+            if operator:
+                acts.append(outcome(operator))
+                say(f"{OPERATOR}: {acts[-1]['thing']}.{acts[-1]['action']} {acts[-1].get('value', '')}: {acts[-1]['state']}")
         for walker, process in zip(WALKERS, walkers):
             process.send_signal(signal.SIGTERM)
             wait_for(process, 30, walker["name"], out)
     finally:
         for process in walkers:
             stop(process)
+    return acts
 
 
 def main():
@@ -122,7 +159,7 @@ def main():
     parser.add_argument("--build", default="build/release", help=argparse.SUPPRESS)
     parser.add_argument("--world", default="plant", help="a world in assets/worlds, or a folder (default: plant)")
     parser.add_argument("--data", help="folder with the world's data files")
-    parser.add_argument("--speed", default="10", help="replay speed (default: 10)")
+    parser.add_argument("--speed", default="2", help="seconds of the plant, or of a recording, in one (default: 2)")
     parser.add_argument("--seconds", type=float, default=4, help="headless: seconds a picture (default: 4)")
     parser.add_argument("--size", default="1280x720", help="headless: picture size (default: 1280x720)")
     parser.add_argument("--headless", action="store_true", help="pictures and a report even where there is a display")
@@ -133,7 +170,10 @@ def main():
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     os.environ["XDG_CONFIG_HOME"] = str(out / "config")  # the demo's server has any free port: not one to remember
-    world = ["--world", arguments.world, "--feed", "replay", "--speed", arguments.speed, "--loop"]
+    trace = out / "interfaces.jsonl"
+    # Whoever sees the demo may operate the plant: it is simulated, and nobody else can come.
+    world = ["--world", arguments.world, "--speed", arguments.speed, "--loop", "--default-role", "operator", "--db",
+             str(out / "enabler.db"), "--trace-interfaces", str(trace)]
     if arguments.data:
         world += ["--data", arguments.data]
     began = time.monotonic()
@@ -144,7 +184,7 @@ def main():
             say("opening a window; F1 shows the keys, closing it ends the demo")
             sys.exit(subprocess.call([str(binaries / "dtmv-client"), "--connect", address, "--name", "You"]))
         say(f"no display: {len(VIEWS)} pictures are taken")
-        failed = headless(address, str(binaries / "dtmv-client"), out, arguments.seconds, arguments.size)
+        acts = headless(address, str(binaries / "dtmv-client"), out, arguments.seconds, arguments.size)
     finally:
         stop(server)
 
@@ -153,11 +193,14 @@ def main():
         dump = json.loads((out / f"{view['file']}.json").read_text(encoding="utf-8"))
         views[view["file"]] = {"picture": f"{view['file']}.png", **summarise(dump)}
     report = {"world": arguments.world, "speed": float(arguments.speed), "seconds": arguments.seconds,
-              "wall_s": round(time.monotonic() - began, 1), "server_exit": server.returncode, "views": views}
+              "wall_s": round(time.monotonic() - began, 1), "server_exit": server.returncode, "acts": acts, "integration_steps": steps_of(trace),
+              "views": views}
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for name, view in views.items():
         say(f"{out / view['picture']}: {view['things']} things, {view['properties_good']} of {view['properties']} "
             f"properties fresh, people: {', '.join(view['people'])}")
+    say(f"interfaces of the reference model: {trace}; " + ", ".join(f"{step} {name}" for step, name in
+                                                                     report["integration_steps"].items()))
     say(f"report: {out / 'report.json'}")
     if server.returncode != 0:
         sys.exit(f"demo: the server ended with exit code {server.returncode}")
