@@ -8,8 +8,9 @@
 
 #define DIAL_FIRST   (200 * TIME_MS)
 #define DIAL_MAX     (5 * TIME_SECOND)
-#define DIAL_TIMEOUT (8 * TIME_SECOND) /* until WELCOME */
-#define SETTLED      (5 * TIME_SECOND) /* a connection that lasted so long makes the next dial quick again */
+#define DIAL_TIMEOUT (8 * TIME_SECOND)  /* until WELCOME */
+#define DISPLACED    (30 * TIME_SECOND) /* two processes of one name would drive each other out all the time */
+#define SETTLED      (5 * TIME_SECOND)  /* a connection that lasted so long makes the next dial quick again */
 #define HOST_SIZE    256
 
 /* ---- both sides ---- */
@@ -212,8 +213,9 @@ static bool received(NetEndpoint *endpoint, const TransportEvent *event, TimeNs 
     bool was_up = endpoint->state == ENDPOINT_UP;
     Status status = bus_frame_parse(event->bytes, event->channel, &frame);
     if (status == STATUS_OK && frame.type == BUS_FRAME_REFUSED) {
-        endpoint->pause = was_up ? endpoint->pause : DIAL_MAX; /* asking more often helps nobody */
         begin_event(endpoint, BUS_DOWN, out_event);
+        endpoint->up_since = now;                        /* not settled: fall() keeps the pause */
+        endpoint->pause = was_up ? DISPLACED : DIAL_MAX; /* asking more often helps nobody */
         hang_up(endpoint, now, frame.reason);
         return was_up;
     }
