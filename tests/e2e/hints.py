@@ -66,8 +66,17 @@ def enabler_that_is_not_there(stage):
 def database(stage):
     path = stage.path / "state.db"
     first = server(stage, "--db", path)
-    told(first, "listening", "first server")
+    port = told(first, r"listening on \S+:(\d+)", "first server").group(1)
     refused(server(stage, "--db", path), r"state\.db.*in use by another server", "two servers, one database")
+    with sqlite3.connect(path, isolation_level=None) as base:
+        base.execute("BEGIN EXCLUSIVE")
+        client = stage.start([stage.bin / "dtmv-client", "--connect", f"127.0.0.1:{port}", "--headless", "--act",
+                              "valve-1.setPosition=60"])
+        told(first, "error enabler: .*another program holds the database.*in memory", "a database that is held")
+        base.execute("ROLLBACK")
+    base.close()
+    told(first, "info enabler: the store takes", "a database that is free again")
+    client.wait(60)
     first.terminate()
     second = server(stage, "--db", path)
     told(second, "listening", "after the first has gone")
