@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NAMES_SIZE 300 /* of what there is, in a refusal; the reason of a JSON line holds it */
+
 static bool copy_part(const char *from, size_t size, char *out, size_t room)
 {
     if (size == 0 || size >= room) {
@@ -75,17 +77,54 @@ Status act_value(const Action *action, const char *text, InvokeMessage *invoke)
     return STATUS_OK;
 }
 
+/* ---- what there is instead, for whoever mistyped ---- */
+
+/* False when it does not fit: "..." stands for the rest. */
+static bool add_name(char out[NAMES_SIZE], const char *name)
+{
+    size_t used = strlen(out), more = strlen(name) + (used > 0 ? 2 : 0);
+    if (used + more + sizeof ", ..." > NAMES_SIZE) {
+        snprintf(out + used, NAMES_SIZE - used, ", ...");
+        return false;
+    }
+    snprintf(out + used, NAMES_SIZE - used, "%s%s", used > 0 ? ", " : "", name);
+    return true;
+}
+
+static const char *thing_names(const World *world, char out[NAMES_SIZE])
+{
+    out[0] = '\0';
+    for (uint32_t i = 0; i < world->thing_count; i++) {
+        const Thing *thing = &world->things[i];
+        if (thing->model->action_count > 0 && !add_name(out, thing->id)) {
+            break;
+        }
+    }
+    return out[0] == '\0' ? "none with actions" : out;
+}
+
+static const char *action_names(const ThingModel *model, char out[NAMES_SIZE])
+{
+    out[0] = '\0';
+    for (uint32_t i = 0; i < model->action_count && add_name(out, model->actions[i].name); i++) {
+    }
+    return out[0] == '\0' ? "none" : out;
+}
+
 Status act_resolve(const Act *act, const World *world, InvokeMessage *invoke, Diag *diag)
 {
     int thing = world_thing_index(world, act->thing);
     if (thing < 0) {
-        return diag_set(diag, STATUS_NOT_FOUND, "", 0, "the world has no thing '%s'", act->thing);
+        char known[NAMES_SIZE];
+        return diag_set(diag, STATUS_NOT_FOUND, "", 0, "the world has no thing '%s'; there is %s", act->thing,
+                        thing_names(world, known));
     }
     const ThingModel *model = world->things[thing].model;
     int index = thing_action_index(model, act->action);
     if (index < 0) {
-        return diag_set(diag, STATUS_NOT_FOUND, "", 0, "thing '%s' has no action '%s'", act->thing,
-                        act->action);
+        char known[NAMES_SIZE];
+        return diag_set(diag, STATUS_NOT_FOUND, "", 0, "thing '%s' has no action '%s'; there is %s",
+                        act->thing, act->action, action_names(model, known));
     }
     const Action *action = &model->actions[index];
     if (action->has_input != act->has_value) {

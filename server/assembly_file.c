@@ -15,6 +15,7 @@
 #include "shared/wire/key_file.h"
 #include "shared/wire/transport_enet.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -36,7 +37,8 @@ typedef struct Assembler {
     Arena *arena;
     Assembly *assembly;
     ServerParts parts;
-    bool network_failed; /* an address or port cannot be had */
+    bool network_failed;      /* an address or port cannot be had */
+    char database[PATH_SIZE]; /* file of the store; "" when it is in memory */
     Diag *diag;
 } Assembler;
 
@@ -200,29 +202,55 @@ static Status open_endpoint(Assembler *a, SystemKind kind, const char *name, Bus
 
 /* ---- the enabler ---- */
 
+/* Two servers with one database would each write what the other does not know. The file of the lock stays:
+ * who removed it would give the same name to two locks. */
+static Status lock_store(Assembler *a, const char *path)
+{
+    char lock[PATH_SIZE + 8];
+    if ((size_t)snprintf(lock, sizeof lock, "%s.lock", path) >= sizeof lock) {
+        return diag_set(a->diag, STATUS_OUT_OF_RANGE, path, 0, "is too long for a path");
+    }
+    a->assembly->store_lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (a->assembly->store_lock < 0) {
+        return diag_set(a->diag, STATUS_IO_ERROR, path, 0, "no lock can be made beside it: %s",
+                        strerror(errno));
+    }
+    if (flock(a->assembly->store_lock, LOCK_EX | LOCK_NB) != 0) {
+        return diag_set(a->diag, STATUS_TIMED_OUT, path, 0, "is in use by another server");
+    }
+    return STATUS_OK;
+}
+
+static Status open_database(Assembler *a, const char *path, Store *out_store)
+{
+    snprintf(a->database, sizeof a->database, "%s", path);
+    return store_sqlite_open(&(StoreSqliteConfig){ .path = path }, out_store, a->diag);
+}
+
 /* The database that nobody named: one server of a user keeps its state there, the next one in memory. */
 static Status open_default_store(Assembler *a, Store *out_store)
 {
-    char path[PATH_SIZE], lock[PATH_SIZE + 8];
+    char path[PATH_SIZE], folder[PATH_SIZE];
     Diag none = { 0 };
     if (key_file_user_path("enabler.db", path, sizeof path, &none) != STATUS_OK) {
         return store_memory_create(out_store);
     }
-    snprintf(lock, sizeof lock, "%.*s", (int)(strrchr(path, '/') - path), path);
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
     mode_t others = umask(077); /* the folder holds keys as well */
-    Status status = disk_make_folder(lock, &none);
+    Status status = disk_make_folder(folder, &none);
     umask(others);
     if (status != STATUS_OK) {
-        log_info("enabler", "%s cannot be made: grants and audit of this server end with it", lock);
+        log_info("enabler", "%s cannot be made: grants and audit of this server end with it", folder);
         return store_memory_create(out_store);
     }
-    snprintf(lock, sizeof lock, "%s.lock", path);
-    a->assembly->store_lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (a->assembly->store_lock < 0 || flock(a->assembly->store_lock, LOCK_EX | LOCK_NB) != 0) {
-        log_info("enabler", "%s is in use by another server: grants and audit of this one end with it", path);
+    if (lock_store(a, path) != STATUS_OK) {
+        char why[sizeof a->diag->path + sizeof a->diag->text + 32];
+        log_info("enabler", "%s: grants and audit of this server end with it",
+                 diag_format(a->diag, why, sizeof why));
+        *a->diag = (Diag){ 0 };
         return store_memory_create(out_store);
     }
-    return store_sqlite_open(&(StoreSqliteConfig){ .path = path }, out_store, a->diag);
+    return open_database(a, path, out_store);
 }
 
 static Status open_store(Assembler *a, Store *out_store)
@@ -234,7 +262,8 @@ static Status open_store(Assembler *a, Store *out_store)
     if (strcmp(path, "none") == 0) {
         return store_memory_create(out_store);
     }
-    return store_sqlite_open(&(StoreSqliteConfig){ .path = path }, out_store, a->diag);
+    Status status = lock_store(a, path);
+    return status == STATUS_OK ? open_database(a, path, out_store) : status;
 }
 
 static Status open_hub(Assembler *a, Bus *out_hub)
@@ -284,6 +313,11 @@ static Status create_enabler(Assembler *a)
         bus_set_tap(hub, interface_trace_tap(interface_trace_file_trace(a->assembly->interfaces)));
         server_parts_wake(&a->parts, bus_wake_fd(hub));
         status = enabler_create(&config, &hub, 1, store, &a->parts.enabler);
+        if (status != STATUS_OK && status != STATUS_OUT_OF_MEMORY && a->database[0] != '\0') {
+            (void)diag_set(a->diag, status, a->database, 0,
+                           "cannot be read (%s): it is damaged; move it away to begin with an empty one",
+                           status_text(status));
+        }
     }
     if (status != STATUS_OK) {
         store_destroy(&store);

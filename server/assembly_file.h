@@ -27,7 +27,7 @@ typedef struct Assembly {
     Bus local;                      /* hub of this process; the enabler's */
     InterfaceTraceFile *interfaces; /* NULL: the enabler is elsewhere */
     GatewayHost gateway;
-    int store_lock;                     /* of the default database; -1: none */
+    int store_lock;                     /* of the database; -1: none */
     uint16_t port, bus_port, http_port; /* listened on; 0: not */
     Server *server;
 } Assembly;

@@ -85,7 +85,8 @@ bool options_parse(int argc, char *argv[], Options *options, Arena *arena, int *
           .kind = CLI_TEXT,
           .text = &options->service_tokens,
           .value = "FILE",
-          .help = "lines of NAME HASH [EXPIRES]: services from outside that need a token" },
+          .help = "lines of http/NAME HASH [EXPIRES]: services that may come to the gateway "
+                  "(server/admin/GATEWAY.md)" },
         { .name = "faults",
           .kind = CLI_TEXT,
           .text = &options->faults,

@@ -111,10 +111,41 @@ static void tell_others(Enabler *enabler, const StoredCommand *command)
     }
 }
 
+/* "SYSTEM/THING/ACTION", and what it is to bring about: " PROPERTY=VALUE". Commands are forgotten after a
+ * day, the audit is not. */
+static void write_subject(const StoredCommand *command, char *out, size_t size)
+{
+    const WishedValue *wished = &command->desired;
+    int used = snprintf(out, size, "%s/%s/%s", command->system, command->thing, command->action);
+    if (!wished->given || used < 0 || (size_t)used >= size) {
+        return;
+    }
+    out += used;
+    size -= (size_t)used;
+    used = snprintf(out, size, " %s", command->property);
+    if (used < 0 || (size_t)used >= size) {
+        return;
+    }
+    out += used;
+    size -= (size_t)used;
+    switch (wished->type) {
+    case VALUE_NUMBER:
+        snprintf(out, size, "=%.9g", wished->number);
+        break;
+    case VALUE_BOOLEAN:
+        snprintf(out, size, "=%s", wished->boolean ? "true" : "false");
+        break;
+    case VALUE_TEXT:
+        snprintf(out, size, "=%s", wished->text);
+        break;
+    }
+}
+
 static void audit_command(Enabler *enabler, const StoredCommand *command, const char *key)
 {
-    char subject[sizeof command->system + sizeof command->thing + sizeof command->action + 2];
-    snprintf(subject, sizeof subject, "%s/%s/%s", command->system, command->thing, command->action);
+    char subject[sizeof command->system + sizeof command->thing + sizeof command->action +
+                 sizeof command->property + sizeof command->desired.text + 4];
+    write_subject(command, subject, sizeof subject);
     AuditLine line = { .system = command->consumer,
                        .user = command->user,
                        .key = key,

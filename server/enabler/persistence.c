@@ -126,6 +126,21 @@ static void mark_written(Enabler *enabler)
     }
 }
 
+/* In words of whoever has to help it. */
+static const char *store_trouble(Status status)
+{
+    switch (status) {
+    case STATUS_TIMED_OUT:
+        return "another program holds the database";
+    case STATUS_CAPACITY:
+        return "the disk is full";
+    case STATUS_MALFORMED:
+        return "the database is damaged";
+    default:
+        return status_text(status);
+    }
+}
+
 void persist(Enabler *enabler)
 {
     if ((enabler->store_failed && enabler->now < enabler->store_retry) || !enabler->changed) {
@@ -142,7 +157,9 @@ void persist(Enabler *enabler)
         return;
     }
     if (!enabler->store_failed) {
-        log_error("enabler", "the store fails (%s): going on in memory", status_text(status));
+        log_error("enabler",
+                  "grants, commands and audit cannot be stored (%s): going on in memory, tried again",
+                  store_trouble(status));
     }
     enabler->store_failed = true;
     enabler->store_retry = enabler->now + RETRY;

@@ -58,7 +58,7 @@ typedef struct AuditEntry {
     TimeNs time; /* Unix ns */
     char system[SYSTEM_NAME_SIZE], user[USER_NAME_SIZE], key[USER_KEY_SIZE];
     char what[32];     /* "register", "access", "invoke", … */
-    char subject[200]; /* "plant/valve-1/open" */
+    char subject[200]; /* "plant/valve-1/setPosition position=60" */
     char grant[GRANT_ID_SIZE];
     char result[24]; /* "allowed", "refused", the final state of a command */
     char reason[REASON_TEXT_SIZE];

@@ -16,7 +16,8 @@ Status live_samples_init(LiveSamples *live, const char *name, const World *world
         return status;
     }
     live->series = arena_new_array(arena, TraceSeries, thing_index_slots(&live->index));
-    if (live->series == NULL) {
+    live->strays = arena_new_array(arena, LiveStray, thing_index_slots(&live->index));
+    if (live->series == NULL || live->strays == NULL) {
         return STATUS_OUT_OF_MEMORY;
     }
     TraceSeries *series = live->series;
@@ -65,12 +66,32 @@ static void count_times(TraceCounters *counters, const TraceSeries *series, Time
     counters->latest_time = time > counters->latest_time ? time : counters->latest_time;
 }
 
+static bool is_stray(const LiveSamples *live, LiveStray *stray, TimeNs time, TimeNs arrival)
+{
+    bool far = live->latest != TIME_NONE && time > live->latest && time > arrival &&
+               step_between(live->latest, time) > LIVE_STRAY_AHEAD &&
+               step_between(arrival, time) > LIVE_STRAY_AHEAD;
+    if (!far) {
+        stray->count = 0;
+        return false;
+    }
+    stray->count = (uint8_t)(stray->count > 0 && time > stray->time ? stray->count + 1 : 1);
+    stray->time = time;
+    return stray->count < LIVE_STRAY_COUNT;
+}
+
 bool live_samples_add(LiveSamples *live, const TraceSample *sample, LiveOrigin origin, TimeNs arrival)
 {
-    TraceSeries *series = &live->series[live->index.first_slot[sample->thing] + sample->property];
+    size_t slot = live->index.first_slot[sample->thing] + sample->property;
+    TraceSeries *series = &live->series[slot];
     TraceCounters *counters = &live->counters;
     uint64_t resets = counters->clock_resets;
     TraceSample told = *sample;
+    if (is_stray(live, &live->strays[slot], sample->source_time, arrival)) {
+        live_samples_refuse(live, live->world->things[sample->thing].id, "a sample is stamped %.0f s ahead",
+                            time_to_seconds(step_between(arrival, sample->source_time)));
+        return true;
+    }
     counters->samples++;
     counters->bad += sample->quality == QUALITY_BAD;
     count_times(counters, series, sample->source_time);

@@ -7,12 +7,24 @@
 #include "shared/mqtt/mqtt_link.h"
 #include "shared/mqtt/thing_index.h"
 
+/* A stamp further ahead than this, of its arrival and of all else that was heard, is a stray: taken, it would
+ * hide what the thing really says until that time. The third in a row of one property, each later than the
+ * one before, is believed: the device's clock is like that. */
+#define LIVE_STRAY_AHEAD TIME_MINUTE
+#define LIVE_STRAY_COUNT 3
+
+typedef struct LiveStray {
+    TimeNs time;
+    uint8_t count;
+} LiveStray;
+
 typedef struct LiveSamples {
     const char *name; /* of the feed, for the log; static */
     const World *world;
     ThingIndex index;
     LiveClock clock;
     TraceSeries *series; /* one a property, in the order of `index` */
+    LiveStray *strays;   /* as many */
     TraceCounters counters;
     Diag first_error;
     bool has_error;
@@ -44,8 +56,8 @@ bool live_samples_begin(LiveSamples *live, TraceSample *out_samples, size_t capa
 /* Whether there is room for one more. */
 bool live_samples_room(const LiveSamples *live);
 
-/* Adds a sample that arrived at Unix time `arrival`; there is room. False when the clock was set back: the
- * sample is kept for the next poll, and nothing more fits into this one. */
+/* Adds a sample that arrived at Unix time `arrival`; there is room. Strays (above) are refused. False when
+ * the clock was set back: the sample is kept for the next poll, and nothing more fits into this one. */
 bool live_samples_add(LiveSamples *live, const TraceSample *sample, LiveOrigin origin, TimeNs arrival);
 
 /* Counts a message as refused. The first one is kept and logged; `who` is a topic. */

@@ -6,6 +6,7 @@
 #include "shared/mqtt/doorbell_file.h"
 #include "shared/mqtt/message_ring.h"
 
+#include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define OUT_RING_BYTES ((size_t)1 << 20)
 #define BURST          256 /* packets read before looking at anything else */
@@ -21,7 +23,7 @@
 #define GOODBYE_NS     (200 * TIME_MS)
 
 /* Why there is no connection, in one word that both threads may touch: kind << 16 | code. */
-enum { REASON_NONE, REASON_LIBRARY, REASON_REFUSED_3, REASON_REFUSED_5, REASON_TIMEOUT };
+enum { REASON_NONE, REASON_LIBRARY, REASON_SYSTEM, REASON_REFUSED_3, REASON_REFUSED_5, REASON_TIMEOUT };
 
 typedef struct Filter {
     char text[MQTT_TOPIC_SIZE_MAX + 1];
@@ -56,6 +58,10 @@ typedef struct Broker {
     bool broken;         /* the connection of now is over */
     uint32_t subscribed; /* filters that this connection has asked for */
     uint64_t heard;      /* messages; tells whether a read brought one */
+
+    /* The owner's own: what the log has been told. */
+    uint32_t told_connections;
+    bool told_away;
 } Broker;
 
 static void count(_Atomic uint64_t *counter)
@@ -68,12 +74,24 @@ static void set_reason(Broker *broker, unsigned kind, int code)
     atomic_store(&broker->reason, kind << 16 | ((unsigned)code & 0xffff));
 }
 
+/* What libmosquitto says of a call; where it blames the system, which error that was. */
+static void set_library_reason(Broker *broker, int result)
+{
+    if (result == MOSQ_ERR_ERRNO) {
+        set_reason(broker, REASON_SYSTEM, errno);
+    } else {
+        set_reason(broker, REASON_LIBRARY, result);
+    }
+}
+
 static const char *reason_text(unsigned reason)
 {
     int code = (int)(reason & 0xffff);
     switch (reason >> 16) {
     case REASON_LIBRARY:
         return mosquitto_strerror(code);
+    case REASON_SYSTEM:
+        return strerror(code);
     case REASON_REFUSED_3:
         return mosquitto_connack_string(code);
     case REASON_REFUSED_5:
@@ -212,7 +230,7 @@ static bool start_connecting(Broker *broker)
             mosquitto_connect_async(broker->client, broker->url.host, broker->url.port, broker->keep_alive_s);
     }
     if (result != MOSQ_ERR_SUCCESS) {
-        set_reason(broker, REASON_LIBRARY, result);
+        set_library_reason(broker, result);
     }
     return result == MOSQ_ERR_SUCCESS;
 }
@@ -260,7 +278,7 @@ static bool serve_once(Broker *broker, int timeout_ms)
         result = mosquitto_loop_misc(broker->client);
     }
     if (result != MOSQ_ERR_SUCCESS && !broker->broken) {
-        set_reason(broker, REASON_LIBRARY, result);
+        set_library_reason(broker, result);
     }
     return result == MOSQ_ERR_SUCCESS && !broker->broken;
 }
@@ -392,6 +410,21 @@ static void pop(void *context)
     }
 }
 
+/* Once for each time that the broker comes or goes, however often it is tried. */
+static void tell(Broker *broker, const MqttLinkStatus *now)
+{
+    char url[512];
+    if (now->connected && now->connections != broker->told_connections) {
+        log_info("mqtt", "connected with the broker %s", mqtt_url_format(&broker->url, url, sizeof url));
+        broker->told_connections = now->connections;
+        broker->told_away = false;
+    } else if (!now->connected && !broker->told_away && atomic_load(&broker->reason) != REASON_NONE) {
+        log_warning("mqtt", "no connection with the broker %s: %s; it is tried until there is one",
+                    mqtt_url_format(&broker->url, url, sizeof url), now->reason);
+        broker->told_away = true;
+    }
+}
+
 static void status(void *context, MqttLinkStatus *out_status)
 {
     Broker *broker = context;
@@ -406,6 +439,7 @@ static void status(void *context, MqttLinkStatus *out_status)
         snprintf(out_status->reason, sizeof out_status->reason, "%s",
                  reason_text(atomic_load(&broker->reason)));
     }
+    tell(broker, out_status);
 }
 
 static TimeNs clock_unix(void *context)

@@ -1,13 +1,16 @@
 #include "shared/systems/bus_net_state.h"
 
+#include "shared/base/log.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define DIAL_FIRST   (200 * TIME_MS)
 #define DIAL_MAX     (5 * TIME_SECOND)
-#define DIAL_TIMEOUT (8 * TIME_SECOND) /* until WELCOME */
-#define SETTLED      (5 * TIME_SECOND) /* a connection that lasted so long makes the next dial quick again */
+#define DIAL_TIMEOUT (8 * TIME_SECOND)  /* until WELCOME */
+#define DISPLACED    (30 * TIME_SECOND) /* two processes of one name would drive each other out all the time */
+#define SETTLED      (5 * TIME_SECOND)  /* a connection that lasted so long makes the next dial quick again */
 #define HOST_SIZE    256
 
 /* ---- both sides ---- */
@@ -97,12 +100,26 @@ typedef struct NetEndpoint {
     TimeNs give_up_at;     /* when DIALLING or GREETING */
     TimeNs up_since;
     SyncAssembly sync;
-    char trouble[BUS_REASON_SIZE];
+    char trouble[BUS_REASON_SIZE], told[BUS_REASON_SIZE]; /* the one in the log, "" when up or not yet */
 } NetEndpoint;
+
+/* Who started the processes in another order, or with a typing error, sees what is missing; once for each
+ * reason, however often is dialled. */
+static void tell_trouble(NetEndpoint *endpoint)
+{
+    if (strcmp(endpoint->told, endpoint->trouble) == 0) {
+        return;
+    }
+    snprintf(endpoint->told, sizeof endpoint->told, "%s", endpoint->trouble);
+    log_warning("bus",
+                "the system '%s' has no integration enabler at %s:%u: %s; it is tried until there is one",
+                endpoint->name, endpoint->host, (unsigned)endpoint->port, endpoint->trouble);
+}
 
 /* The connection is gone, or never came: dial again after a while. */
 static void fall(NetEndpoint *endpoint, TimeNs now)
 {
+    tell_trouble(endpoint);
     if (endpoint->state == ENDPOINT_UP && now - endpoint->up_since >= SETTLED) {
         endpoint->pause = DIAL_FIRST;
     }
@@ -196,8 +213,9 @@ static bool received(NetEndpoint *endpoint, const TransportEvent *event, TimeNs 
     bool was_up = endpoint->state == ENDPOINT_UP;
     Status status = bus_frame_parse(event->bytes, event->channel, &frame);
     if (status == STATUS_OK && frame.type == BUS_FRAME_REFUSED) {
-        endpoint->pause = was_up ? endpoint->pause : DIAL_MAX; /* asking more often helps nobody */
         begin_event(endpoint, BUS_DOWN, out_event);
+        endpoint->up_since = now;                        /* not settled: fall() keeps the pause */
+        endpoint->pause = was_up ? DISPLACED : DIAL_MAX; /* asking more often helps nobody */
         hang_up(endpoint, now, frame.reason);
         return was_up;
     }
@@ -206,7 +224,9 @@ static bool received(NetEndpoint *endpoint, const TransportEvent *event, TimeNs 
         memcpy(endpoint->hub, frame.name, sizeof endpoint->hub);
         endpoint->state = ENDPOINT_UP;
         endpoint->up_since = now;
-        endpoint->trouble[0] = '\0';
+        endpoint->trouble[0] = endpoint->told[0] = '\0';
+        log_info("bus", "the system '%s' is connected with the integration enabler at %s:%u", endpoint->name,
+                 endpoint->host, (unsigned)endpoint->port);
         endpoint->net.counters.connections++;
         begin_event(endpoint, BUS_UP, out_event);
         return true;

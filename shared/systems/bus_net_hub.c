@@ -165,7 +165,7 @@ static void greet(NetHub *hub, HubPeer *peer, const BusFrame *hello)
     }
     HubPeer *other = peer_by_name(hub, hello->name);
     if (other != NULL) {
-        end_peer(hub, other, "it has connected anew");
+        end_peer(hub, other, "another process has come as this system");
     }
     BusFrame frame = { .type = BUS_FRAME_WELCOME, .version = BUS_NET_VERSION };
     uint8_t packet[BUS_FRAME_HEADER_MAX];

@@ -1,6 +1,7 @@
 #include "shared/systems/interface_trace_file.h"
 
 #include "shared/base/clock_file.h"
+#include "shared/base/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +11,8 @@
 struct InterfaceTraceFile {
     FILE *file; /* NULL: none */
     InterfaceTrace *trace;
-    bool failed;
+    char path[256]; /* for the log */
+    bool failed, told;
 };
 
 static void write_record(void *context, const InterfaceRecord *record)
@@ -28,6 +30,7 @@ Status interface_trace_file_open(const char *path, InterfaceTraceFile **out_file
     }
     InterfaceTraceConfig config = { .monotonic = clock_monotonic, .wall = clock_wall, .context = file };
     if (path != NULL) {
+        snprintf(file->path, sizeof file->path, "%s", path);
         config.record = write_record;
         file->file = fopen(path, "w");
         if (file->file == NULL) {
@@ -55,6 +58,10 @@ void interface_trace_file_flush(InterfaceTraceFile *file)
 {
     if (file->file != NULL) {
         file->failed |= fflush(file->file) != 0;
+    }
+    if (file->failed && !file->told) {
+        log_error("server", "%s: the trace of interfaces lacks messages: they cannot be written", file->path);
+        file->told = true;
     }
 }
 

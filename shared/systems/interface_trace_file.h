@@ -14,7 +14,8 @@ NODISCARD Status interface_trace_file_open(const char *path, InterfaceTraceFile 
 /* The trace, for its tap, counters and live list; owned by the file. */
 InterfaceTrace *interface_trace_file_trace(InterfaceTraceFile *file);
 
-/* Hands what was written to the system: once a tick. */
+/* Hands what was written to the system, now and then. The first time that something cannot be written goes to
+ * the log. */
 void interface_trace_file_flush(InterfaceTraceFile *file);
 
 /* Safe on NULL. STATUS_IO_ERROR when something could not be written. */

@@ -30,7 +30,7 @@ static ThingModel model = {
     .path = "bench", .title = "Bench", .properties = properties, .property_count = PROPERTIES
 };
 static Thing things[THINGS];
-static char ids[THINGS][16];
+static char ids[THINGS][24];
 static World world = { .name = "bench", .title = "bench", .things = things, .thing_count = THINGS };
 
 static void make_world(void)

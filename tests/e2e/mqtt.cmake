@@ -8,3 +8,7 @@ set_tests_properties(e2e.mqtt PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77)
 
 add_test(NAME e2e.sparkplug COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/e2e/sparkplug.py $<TARGET_FILE:watch_feed>)
 set_tests_properties(e2e.sparkplug PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77)
+
+# The access lists that MQTT.md recommends, on a real Mosquitto.
+add_test(NAME e2e.broker_acl COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/e2e/broker_acl.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+set_tests_properties(e2e.broker_acl PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77)

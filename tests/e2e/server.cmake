@@ -7,3 +7,6 @@ set_tests_properties(e2e.server_cli PROPERTIES TIMEOUT 120)
 add_test(NAME e2e.attacks COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/attacks.py
   ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} $<TARGET_FILE:attack>)
 set_tests_properties(e2e.attacks PROPERTIES TIMEOUT 180)
+
+add_test(NAME e2e.hints COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/e2e/hints.py $<TARGET_FILE_DIR:dtmv-server>)
+set_tests_properties(e2e.hints PROPERTIES TIMEOUT 180)

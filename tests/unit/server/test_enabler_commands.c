@@ -121,7 +121,7 @@ static void test_the_way_of_a_command(void **state)
     assert_int_equal(enabler_audit_tail(enabler, &entry, 1), 1);
     assert_string_equal(entry.user, "ada");
     assert_string_equal(entry.key, "K");
-    assert_string_equal(entry.subject, "plant/v0/set");
+    assert_string_equal(entry.subject, "plant/v0/set position=42.5");
     assert_string_equal(entry.grant, grant);
     assert_int_equal(count_of(&world, MII_COMMAND_STATE), 3);
     assert_int_equal(enabler_commands_under_way(enabler), 0);

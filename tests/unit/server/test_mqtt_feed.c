@@ -1,4 +1,5 @@
 #include "server/twin/live_clock.h"
+#include "server/twin/live_samples.h"
 #include "server/twin/mqtt_feed.h"
 #include "shared/mqtt/mqtt_link_memory.h"
 #include "tests/unit/server/small_world.h"
@@ -343,6 +344,33 @@ static void a_device_clock_set_back_is_followed(void **state)
     finish(&fixture);
 }
 
+/* One wrong stamp must not hide what the device says for as long as it is ahead; a clock that is ahead and
+ * stays so is believed. */
+static void a_stray_stamp_far_ahead_is_refused(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    char text[96];
+    begin(&fixture, "");
+    assert_true(deliver(&fixture, "dtmv/small/machine-1/temperature",
+                        "{\"value\": 20, \"time\": 1700000000000000000}"));
+    assert_true(deliver(&fixture, "dtmv/small/machine-1/temperature",
+                        "{\"value\": 42, \"time\": 1700003600000000000}"));
+    assert_true(deliver(&fixture, "dtmv/small/machine-1/temperature",
+                        "{\"value\": 21, \"time\": 1700000001000000000}"));
+    poll_all(&fixture);
+    assert_int_equal(fixture.count, 2);
+    assert_int_equal(fixture.samples[1].code, 210);
+    assert_int_equal(counters(&fixture)->refused, 1);
+    for (int i = 0; i < LIVE_STRAY_COUNT; i++) {
+        snprintf(text, sizeof text, "{\"value\": 43, \"time\": 170000360%d000000000}", i);
+        assert_true(deliver(&fixture, "dtmv/small/machine-1/temperature", text));
+        poll_all(&fixture);
+        assert_int_equal(fixture.count, i == LIVE_STRAY_COUNT - 1);
+    }
+    finish(&fixture);
+}
+
 static void commands_go_out_and_answers_come_back(void **state)
 {
     (void)state;
@@ -467,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_lost_broker_and_a_last_will_are_told),
         cmocka_unit_test(what_was_retained_is_not_taken_for_new),
         cmocka_unit_test(a_device_clock_set_back_is_followed),
+        cmocka_unit_test(a_stray_stamp_far_ahead_is_refused),
         cmocka_unit_test(commands_go_out_and_answers_come_back),
         cmocka_unit_test(wrong_mappings_say_where),
         cmocka_unit_test(the_live_clock_follows_the_sane),

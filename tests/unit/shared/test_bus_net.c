@@ -279,6 +279,33 @@ static void a_name_belongs_to_its_key(void **state)
     end(&f);
 }
 
+static unsigned heard_of(const Heard *heard, const char *name)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < heard->count; i++) {
+        count += strcmp(heard->events[i].message.from, name) == 0;
+    }
+    return count;
+}
+
+/* Two processes of one key and name, both alive: who came last has the name, the other waits for long. */
+static void who_was_displaced_waits(void **state)
+{
+    (void)state;
+    Fixture f;
+    met(&f);
+    bus_destroy(f.ends[WORLD]);
+    f.ends[WORLD] = make_end(&f, SYSTEM_TWIN, "plant", secrets[PLANT]);
+    run(&f, TIME_SECOND);
+    forget(&f);
+    run(&f, 20 * TIME_SECOND);
+    assert_int_equal(heard_of(&f.at_hub, "plant"), 0);
+    assert_string_equal(bus_net_trouble(f.ends[PLANT]), "another process has come as this system");
+    run(&f, 30 * TIME_SECOND);
+    assert_int_equal(heard_of(&f.at_hub, "plant"), 2); /* one change, and back to where it was */
+    end(&f);
+}
+
 static void names_of_this_process_are_taken(void **state)
 {
     (void)state;
@@ -636,6 +663,7 @@ int main(void)
         cmocka_unit_test(a_body_may_be_large),
         cmocka_unit_test(who_is_not_trusted_stays_out),
         cmocka_unit_test(a_name_belongs_to_its_key),
+        cmocka_unit_test(who_was_displaced_waits),
         cmocka_unit_test(names_of_this_process_are_taken),
         cmocka_unit_test(it_comes_back_by_itself),
         cmocka_unit_test(who_is_sent_away_dials_ever_more_slowly),
