@@ -24,7 +24,7 @@ struct Server {
     uint32_t duration_count;
     Schedule schedule;
     bool scheduled;  /* server_run has been called */
-    bool feed_empty; /* tickless: a feed said that it had something and had nothing */
+    bool feed_empty; /* between ticks: a feed said that it had something and had nothing */
     bool settled;    /* the systems have met */
     bool edge_failed;
     ScheduleConfig schedule_config;
@@ -43,7 +43,8 @@ Status server_create(const ServerConfig *config, const ServerParts *parts, Serve
     server->before.at = server->last.at = TIME_NONE;
     server->schedule_config = (ScheduleConfig){ .tick_rate_hz = config->tick_rate_hz,
                                                 .snapshot_rate_hz = config->snapshot_rate_hz,
-                                                .tickless = config->tickless,
+                                                .tickless = config->tickless && parts->metaverse != NULL,
+                                                .relays = parts->metaverse == NULL,
                                                 .deadline = config->deadline };
     *out_server = server;
     return STATUS_OK;
@@ -244,8 +245,9 @@ static ScheduleNews news_of(Server *server)
     return (ScheduleNews){ .motion = heard.motion, .waiting = heard.waiting, .lag = heard.lag };
 }
 
-/* True when there is something that the clients were told, or a step. */
-static bool do_due(Server *server, TimeNs now, const ScheduleDue *due)
+/* `claimed`: a feed said that it had something by now. True when there is something that the clients were
+ * told, or a step. */
+static bool do_due(Server *server, TimeNs now, const ScheduleDue *due, bool claimed)
 {
     bool values = false;
     if (due->receive) {
@@ -253,7 +255,7 @@ static bool do_due(Server *server, TimeNs now, const ScheduleDue *due)
     }
     if (due->sense) {
         bool sensed = sense(server, due->at);
-        server->feed_empty = !due->step && !sensed;
+        server->feed_empty = !due->step && !sensed && (claimed || server->feed_empty);
     }
     if (due->sense || due->receive) {
         values = exchange(server, due->at);
@@ -280,15 +282,16 @@ bool server_run(Server *server, TimeNs now)
         schedule_init(&server->schedule, &server->schedule_config, now);
         server->scheduled = true;
     }
-    ScheduleDue due = schedule_due(&server->schedule, now, feed_due(server));
+    TimeNs feed = feed_due(server);
+    ScheduleDue due = schedule_due(&server->schedule, now, feed);
     if (due.missed > 0) {
         log_warning("server", "stood still: %u ticks are left out", (unsigned)due.missed);
     }
     if (!due.step) {
-        return do_due(server, now, &due);
+        return do_due(server, now, &due, now >= feed);
     }
     ProfileScope scope = profile_begin("tick");
-    do_due(server, now, &due);
+    do_due(server, now, &due, now >= feed);
     profile_end(scope);
     return true;
 }
@@ -305,8 +308,14 @@ TimeNs server_receive_from(const Server *server)
 
 size_t server_wake_fds(const Server *server, int out_fds[SERVER_WAKE_FDS_MAX])
 {
+    const ScheduleConfig *config = &server->schedule_config;
+    size_t count = server->parts.wake_fd_count;
     memcpy(out_fds, server->parts.wake_fds, sizeof server->parts.wake_fds);
-    return server->parts.wake_fd_count;
+    /* With ticks nobody looks at the feeds before the next one. */
+    if (server->parts.twin != NULL && (config->tickless || config->relays)) {
+        count += twin_wake_fds(server->parts.twin, out_fds + count, SERVER_WAKE_FDS_MAX - count);
+    }
+    return count;
 }
 
 void server_tick(Server *server, TimeNs now)

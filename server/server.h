@@ -30,7 +30,8 @@ typedef struct ServerParts {
     Service *service;
     Admin *admin;
     MqttEdge *edge;                    /* the physical world, where it is reached over MQTT */
-    int wake_fds[SERVER_WAKE_FDS_MAX]; /* readable when there is something for any of them */
+    int wake_fds[SERVER_WAKE_FDS_MAX]; /* readable when there is something for any of them; the server adds
+                                          those of the twin system's feeds */
     size_t wake_fd_count;
 } ServerParts;
 

@@ -43,7 +43,7 @@ Status bench_secure(const BenchOptions *options, Diag *diag);
 Status bench_transport(const BenchOptions *options, Diag *diag);
 /* A real server, --clients over real sockets, --twins that all change; PERFORMANCE.md, "fanout". */
 Status bench_fanout(const BenchOptions *options, Diag *diag);
-/* Sample to client; PERFORMANCE.md, "latency", without the broker. */
+/* Sample to client; PERFORMANCE.md, "latency": in process, or through a Mosquitto that it starts. */
 Status bench_latency(const BenchOptions *options, Diag *diag);
 /* The condition monitoring service's detectors over the labelled traces in the folder --data. */
 Status bench_anomaly(const BenchOptions *options, Diag *diag);
