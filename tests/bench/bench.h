@@ -23,6 +23,7 @@ typedef struct BenchOptions {
     bool tickless;          /* --tickless: the server tells samples as they come */
     double deadline_ms;     /* --deadline MS: and holds them back for so long at most */
     bool mqtt, sparkplug;   /* --mqtt, --sparkplug: through a real broker */
+    bool processes;         /* --processes: the systems of the server in a process each */
 } BenchOptions;
 
 typedef Status (*BenchRun)(const BenchOptions *options, Diag *diag);

@@ -2,15 +2,12 @@
  * samples a second, one each millisecond, over 1,000 things in turn. Without a broker the feed is in the
  * server's process, and a sample's instant is the one it is for. With --mqtt a process of its own publishes
  * to a Mosquitto, and a sample's instant is that of publishing; a bare subscriber beside the server tells how
- * much of it is the broker's. The server runs in a child process with dtmv-server's own loop, the client in
- * this one; all read the same monotonic clock. */
-#include "server/embedded.h"
-#include "server/live_feed_mqtt.h"
+ * much of it is the broker's. The server runs in a child process with dtmv-server's own loop, with
+ * --processes in three (twin system, enabler, metaverse system), the client in this one; all read the same
+ * monotonic clock. */
 #include "shared/base/clock_file.h"
-#include "shared/wire/transport_enet.h"
-#include "shared/wire/transport_secure.h"
 #include "tests/bench/bench.h"
-#include "tests/bench/broker.h"
+#include "tests/bench/latency_server.h"
 #include "tests/bench/load.h"
 
 #include <sodium.h>
@@ -18,206 +15,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define THINGS          1000
-#define SAMPLE_INTERVAL TIME_MS
-#define TICK_RATE       60
+#define THINGS          LATENCY_THINGS
+#define SAMPLE_INTERVAL LATENCY_INTERVAL
+#define TICK_RATE       LATENCY_TICK_RATE
 #define IDLE            (100 * TIME_US)
 #define WARM_UP         TIME_SECOND
 #define SAMPLES_MAX     1000000
 #define JOIN_PATIENCE   (20 * TIME_SECOND)
 #define STRAGGLERS      (TIME_SECOND / 2) /* after the last sample */
 #define FILTER          "dtmv/latency/+/value"
-
-/* ---- the world, in memory ---- */
-
-typedef struct SmallWorld {
-    ThingModel model;
-    Thing *things;
-    SpawnPoint spawn;
-    World world;
-} SmallWorld;
-
-static Status make_world(SmallWorld *out, Arena *arena)
-{
-    static const char description[] = "{\"@context\": \"https://www.w3.org/2022/wot/td/v1.1\", \"title\": "
-                                      "\"Memory\", \"security\": [\"none\"], "
-                                      "\"securityDefinitions\": {\"none\": {\"scheme\": \"nosec\"}}, "
-                                      "\"properties\": {\"value\": {\"type\": "
-                                      "\"number\", \"minimum\": -1e9, \"maximum\": 1e9, \"multipleOf\": 1, "
-                                      "\"forms\": [{\"href\": \"value\"}]}}}";
-    Diag diag = { 0 };
-    Status status =
-        thing_model_load(bytes_of(description, sizeof description - 1), "memory", arena, &out->model, &diag);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    out->things = arena_new_array(arena, Thing, THINGS);
-    if (out->things == NULL) {
-        return STATUS_OUT_OF_MEMORY;
-    }
-    for (int i = 0; i < THINGS; i++) {
-        char id[16];
-        int size = snprintf(id, sizeof id, "thing-%d", i);
-        const char *name = arena_copy_text(arena, id, (size_t)size);
-        if (name == NULL) {
-            return STATUS_OUT_OF_MEMORY;
-        }
-        out->things[i] = (Thing){ .id = name, .title = name, .model = &out->model };
-    }
-    out->world = (World){ .name = "latency",
-                          .title = "latency",
-                          .things = out->things,
-                          .thing_count = THINGS,
-                          .spawn_points = &out->spawn,
-                          .spawn_point_count = 1 };
-    memset(out->world.hash, 0x5A, sizeof out->world.hash);
-    return STATUS_OK;
-}
-
-/* ---- the server's process ---- */
-
-typedef struct ClockFeed {
-    TimeNs next; /* instant of the next sample */
-    int64_t number;
-} ClockFeed;
-
-static Status clock_poll(void *context, TimeNs now, TraceSample *out_samples, size_t capacity,
-                         size_t *out_count, FeedStatus *out_status)
-{
-    ClockFeed *feed = context;
-    size_t count = 0;
-    (void)now; /* when the tick was due; what is there is what has been measured by now */
-    TimeNs present = clock_monotonic();
-    for (; feed->next <= present && count < capacity; feed->next += SAMPLE_INTERVAL) {
-        out_samples[count++] = (TraceSample){ .source_time = feed->next,
-                                              .thing = (uint16_t)(feed->number % THINGS),
-                                              .quality = QUALITY_GOOD,
-                                              .code = feed->number };
-        feed->number++;
-    }
-    *out_count = count;
-    *out_status = (FeedStatus){ .source_clock = present };
-    return STATUS_OK;
-}
-
-static TimeNs clock_next_due(const void *context)
-{
-    const ClockFeed *feed = context;
-    return feed->next;
-}
-
-static const TraceCounters *clock_counters(const void *context)
-{
-    static const TraceCounters none;
-    (void)context;
-    return &none;
-}
-
-static void clock_destroy(void *context)
-{
-    (void)context; /* lives on the caller's stack */
-}
-
-/* The feed of the default mapping (server/twin/MQTT.md) at `broker`, or one of this process. */
-static Status open_feed(SmallWorld *small, const Broker *broker, TextTable *texts, Arena *arena,
-                        Feed *out_feed, Diag *diag)
-{
-    static const FeedOps ops = {
-        .poll = clock_poll, .next_due = clock_next_due, .counters = clock_counters, .destroy = clock_destroy
-    };
-    static ClockFeed feed;
-    char url[64];
-    if (broker->port == 0) {
-        feed = (ClockFeed){ .next = clock_monotonic() };
-        *out_feed = (Feed){ .ops = &ops, .context = &feed };
-        return STATUS_OK;
-    }
-    snprintf(url, sizeof url, "mqtt://127.0.0.1:%u", broker->port);
-    const LiveFeedConfig config = {
-        .type = "mqtt", .url = url, .world = &small->world, .texts = texts, .arena = arena
-    };
-    return live_feed_open(&config, out_feed, diag);
-}
-
-/* As dtmv-server's main does. */
-static void serve(Server *server, TimeNs end)
-{
-    for (TimeNs now = clock_monotonic(); now < end; now = clock_monotonic()) {
-        server_run(server, now);
-        TimeNs wake = server_wake(server), from = server_receive_from(server);
-        clock_sleep_until(from < wake ? from : wake);
-        TimeNs left = wake - clock_monotonic();
-        if (from < wake && left > 0) {
-            int fds[SERVER_WAKE_FDS_MAX];
-            clock_wait_readable(fds, server_wake_fds(server, fds), left);
-        }
-    }
-}
-
-static int run_server(SmallWorld *small, Transport transport, const BenchOptions *options,
-                      const Broker *broker, TimeNs duration)
-{
-    static const AssetTable no_files;
-    Arena arena;
-    TextTable texts;
-    TwinSystem *twin = NULL;
-    Server *server = NULL;
-    Diag diag = { 0 };
-    Feed feed = { 0 };
-    arena_init(&arena, 0);
-    const EmbeddedConfig config = { .metaverse = { .sessions = 4 },
-                                    .server = { .tick_rate_hz = TICK_RATE,
-                                                .snapshot_rate_hz = TICK_RATE,
-                                                .tickless = options->tickless,
-                                                .deadline = time_from_seconds(options->deadline_ms * 1e-3),
-                                                .wall_offset = clock_wall() - clock_monotonic() } };
-    if (text_table_init(&texts, 16, &arena) != STATUS_OK ||
-        twin_create(&small->world, 0, &twin) != STATUS_OK ||
-        open_feed(small, broker, &texts, &arena, &feed, &diag) != STATUS_OK ||
-        twin_add_feed(twin, feed) != STATUS_OK ||
-        server_create_embedded(&config, &small->world, &texts, asset_source_memory(&no_files), twin,
-                               transport, &server, &diag) != STATUS_OK) {
-        fprintf(stderr, "dtmv-bench: the server cannot be made: %s\n", diag.text);
-        return 1;
-    }
-    serve(server, clock_monotonic() + duration);
-    server_destroy(server);
-    arena_finish(&arena);
-    return 0;
-}
-
-/* The child says its port through a pipe. */
-static Status start_server(SmallWorld *small, const BenchOptions *options, const Broker *broker,
-                           TimeNs duration, pid_t *out_pid, uint16_t *out_port, Diag *diag)
-{
-    int ends[2];
-    uint16_t port = 0;
-    if (pipe(ends) != 0) {
-        return diag_set(diag, STATUS_IO_ERROR, "", 0, "no pipe");
-    }
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(ends[0]);
-        const EnetConfig enet = { .server = true, .peers = 8, .patience = TIME_MINUTE };
-        uint8_t secret[NOISE_KEY_SIZE];
-        Transport transport;
-        randombytes_buf(secret, sizeof secret);
-        const SecureConfig secure = { .secret = secret };
-        if (transport_enet_create(&enet, &transport, &port, diag) != STATUS_OK ||
-            (!options->plaintext && transport_secure_create(transport, &secure, &transport) != STATUS_OK) ||
-            write(ends[1], &port, sizeof port) != (ssize_t)sizeof port) {
-            _exit(1);
-        }
-        close(ends[1]);
-        _exit(run_server(small, transport, options, broker, duration));
-    }
-    close(ends[1]);
-    bool told = pid > 0 && read(ends[0], &port, sizeof port) == (ssize_t)sizeof port;
-    close(ends[0]);
-    *out_pid = pid > 0 ? pid : 0;
-    *out_port = port;
-    return told ? STATUS_OK : diag_set(diag, STATUS_IO_ERROR, "", 0, "the server's process did not start");
-}
 
 /* ---- the client ---- */
 
@@ -294,12 +100,13 @@ static Status join(Load *load, Diag *diag)
 typedef struct Run {
     const BenchOptions *options;
     double seconds;
-    SmallWorld small;
+    LatencyWorld world;
     Broker broker;      /* zero: none */
     BrokerTimes *times; /* of what goes through it */
     size_t offered;
     Arrivals arrivals;
-    pid_t server, watcher, publisher;
+    LatencyServer server;
+    pid_t watcher, publisher;
 } Run;
 
 static void write_sample(uint64_t n, BrokerMessage *out_message)
@@ -431,14 +238,15 @@ static void report(Run *run)
     bench_number("sleeper_late_p99_ms", sleeper_late_ms(arrivals->ms));
     bench_flag("sealed", !run->options->plaintext);
     bench_flag("broker", run->times != NULL);
+    bench_integer("server_processes", run->options->processes ? LATENCY_PROCESSES : 1);
     bench_close();
 }
 
 static Status prepare(Run *run, Arena *arena, Diag *diag)
 {
     run->arrivals.ms = arena_new_array(arena, float, SAMPLES_MAX);
-    Status status =
-        run->arrivals.ms == NULL || sodium_init() < 0 ? STATUS_OUT_OF_MEMORY : make_world(&run->small, arena);
+    Status status = run->arrivals.ms == NULL || sodium_init() < 0 ? STATUS_OUT_OF_MEMORY
+                                                                  : latency_world_make(&run->world, arena);
     return status == STATUS_OK && run->options->mqtt ? start_broker(run, diag) : status;
 }
 
@@ -446,7 +254,7 @@ static void finish(Run *run)
 {
     broker_end(run->publisher); /* children of our own, with nothing to save */
     broker_end(run->watcher);
-    broker_end(run->server);
+    latency_server_end(&run->server);
     broker_stop(&run->broker);
     broker_times_free(run->times, run->offered);
 }
@@ -466,11 +274,11 @@ Status bench_latency(const BenchOptions *options, Diag *diag)
                           .context = &run.arrivals };
     Status status = prepare(&run, &arena, diag);
     if (status == STATUS_OK) {
-        memcpy(config.world_hash, run.small.world.hash, HASH_SIZE);
+        memcpy(config.world_hash, run.world.world.hash, HASH_SIZE);
         /* It ends by itself if this process cannot end it. */
-        status =
-            start_server(&run.small, options, &run.broker, JOIN_PATIENCE + time_from_seconds(run.seconds + 5),
-                         &run.server, &config.port, diag);
+        status = latency_server_start(&run.world, options, &run.broker,
+                                      JOIN_PATIENCE + time_from_seconds(run.seconds + 5), &run.server, diag);
+        config.port = run.server.port;
     }
     if (status == STATUS_OK) {
         status = measure(&run, &config, diag);
