@@ -24,7 +24,7 @@ struct Server {
     uint32_t duration_count;
     Schedule schedule;
     bool scheduled;  /* server_run has been called */
-    bool feed_empty; /* between ticks: a feed said that it had something and had nothing */
+    bool feed_empty; /* between ticks: a feed says that it has something and has nothing */
     bool settled;    /* the systems have met */
     bool edge_failed;
     ScheduleConfig schedule_config;
@@ -221,6 +221,13 @@ static TimeNs feed_due(const Server *server)
                                                             : twin_next_due(server->parts.twin);
 }
 
+/* Asked right after nothing has come. Not of what the last look has settled, such as a heartbeat, or a
+ * message that holds no sample: what comes next is not to wait for a step because of it. */
+static bool claims_more(const Server *server, TimeNs now)
+{
+    return server->parts.twin != NULL && twin_next_due(server->parts.twin) <= now;
+}
+
 static void receive(Server *server, TimeNs now)
 {
     if (server->parts.metaverse != NULL) {
@@ -245,9 +252,8 @@ static ScheduleNews news_of(Server *server)
     return (ScheduleNews){ .motion = heard.motion, .waiting = heard.waiting, .lag = heard.lag };
 }
 
-/* `claimed`: a feed said that it had something by now. True when there is something that the clients were
- * told, or a step. */
-static bool do_due(Server *server, TimeNs now, const ScheduleDue *due, bool claimed)
+/* True when there is something that the clients were told, or a step. */
+static bool do_due(Server *server, TimeNs now, const ScheduleDue *due)
 {
     bool values = false;
     if (due->receive) {
@@ -255,7 +261,7 @@ static bool do_due(Server *server, TimeNs now, const ScheduleDue *due, bool clai
     }
     if (due->sense) {
         bool sensed = sense(server, due->at);
-        server->feed_empty = !due->step && !sensed && (claimed || server->feed_empty);
+        server->feed_empty = !due->step && !sensed && claims_more(server, now);
     }
     if (due->sense || due->receive) {
         values = exchange(server, due->at);
@@ -282,16 +288,15 @@ bool server_run(Server *server, TimeNs now)
         schedule_init(&server->schedule, &server->schedule_config, now);
         server->scheduled = true;
     }
-    TimeNs feed = feed_due(server);
-    ScheduleDue due = schedule_due(&server->schedule, now, feed);
+    ScheduleDue due = schedule_due(&server->schedule, now, feed_due(server));
     if (due.missed > 0) {
         log_warning("server", "stood still: %u ticks are left out", (unsigned)due.missed);
     }
     if (!due.step) {
-        return do_due(server, now, &due, now >= feed);
+        return do_due(server, now, &due);
     }
     ProfileScope scope = profile_begin("tick");
-    do_due(server, now, &due, now >= feed);
+    do_due(server, now, &due);
     profile_end(scope);
     return true;
 }
