@@ -30,7 +30,8 @@ static bool is_prompt(const Schedule *schedule)
 /* A feed always has something under a flood: it is taken in heaps. */
 static TimeNs sense_at(const Schedule *schedule, TimeNs feed_due)
 {
-    return later(feed_due, schedule->sensed + SCHEDULE_SENSE_PAUSE);
+    TimeNs pause = schedule->config.relays ? schedule->pause : SCHEDULE_SENSE_PAUSE;
+    return later(feed_due, schedule->sensed + pause);
 }
 
 void schedule_init(Schedule *schedule, const ScheduleConfig *config, TimeNs now)

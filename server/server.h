@@ -45,8 +45,9 @@ void server_parts_wake(ServerParts *parts, int fd);
 NODISCARD Status server_create(const ServerConfig *config, const ServerParts *parts, Server **out_server);
 void server_destroy(Server *server);
 
-/* Does what is due at `now`: ticks, or, tickless, what each part of them waits for. How many ticks were let
- * go after a stall is said in the log. True when it stepped or told the clients something. */
+/* Does what is due at `now`: ticks, or, tickless, what each part of them waits for. Without a metaverse
+ * system there is nobody to be told at ticks, and what wakes the process is done at once. How many ticks were
+ * let go after a stall is said in the log. True when it stepped or told the clients something. */
 bool server_run(Server *server, TimeNs now);
 
 /* When server_run is to be called at the latest; before, when one of the descriptors of server_wake_fds is

@@ -297,8 +297,9 @@ static void test_relays_act_when_woken(void **state)
     ScheduleDue due = schedule_due(&world.schedule, world.now, TIME_FOREVER);
     assert_true(due.receive && due.sense && due.at == world.now);
     schedule_note_receive(&world.schedule, TIME_MS);
-    assert_true(schedule_receive_from(&world.schedule) >
-                world.now + TIME_MS); /* it cannot become all it does */
+    /* It cannot become all that is done. */
+    assert_true(schedule_receive_from(&world.schedule) > world.now + TIME_MS);
+    assert_true(schedule_wake(&world.schedule, TIME_NONE) > world.now + TIME_MS);
 }
 
 /* A feed that always has something is taken from in heaps. */
