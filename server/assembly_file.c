@@ -349,8 +349,6 @@ static Status attach_twin(Assembler *a)
         }
         a->parts.twin = a->hosted->twin;
         server_parts_wake(&a->parts, bus_wake_fd(endpoint));
-        a->parts.wake_fd_count += twin_wake_fds(a->parts.twin, a->parts.wake_fds + a->parts.wake_fd_count,
-                                                SERVER_WAKE_FDS_MAX - a->parts.wake_fd_count);
     }
     return status;
 }

@@ -1,6 +1,7 @@
 #include "server/schedule.h"
 
 #define LAG_FEW     16u /* snapshots: with no more than this under way there may be more of them */
+#define RELAY_SHARE 2   /* a relay pauses for so many times what the last look took */
 #define DEADLINE    (2 * TIME_MS)
 #define TICK_HZ     60
 #define SNAPSHOT_HZ 30
@@ -10,9 +11,36 @@ static TimeNs earlier(TimeNs a, TimeNs b)
     return a < b ? a : b;
 }
 
+static TimeNs later(TimeNs a, TimeNs b)
+{
+    return a > b ? a : b;
+}
+
+static TimeNs least_pause(const Schedule *schedule)
+{
+    return schedule->config.relays ? SCHEDULE_RELAY_PAUSE : SCHEDULE_RECEIVE_MIN;
+}
+
+/* Whether feeds are looked at when they have something, not only at steps. */
+static bool is_prompt(const Schedule *schedule)
+{
+    return schedule->config.tickless || schedule->config.relays;
+}
+
+/* A feed always has something under a flood: it is taken in heaps. */
+static TimeNs sense_at(const Schedule *schedule, TimeNs feed_due)
+{
+    TimeNs pause = schedule->config.relays ? schedule->pause : SCHEDULE_SENSE_PAUSE;
+    return later(feed_due, schedule->sensed + pause);
+}
+
 void schedule_init(Schedule *schedule, const ScheduleConfig *config, TimeNs now)
 {
-    *schedule = (Schedule){ .config = *config, .next_step = now, .received = now, .told = TIME_NONE };
+    *schedule = (Schedule){ .config = *config,
+                            .next_step = now,
+                            .received = now,
+                            .sensed = now - SCHEDULE_SENSE_PAUSE,
+                            .told = TIME_NONE };
     ScheduleConfig *own = &schedule->config;
     own->tick_rate_hz = own->tick_rate_hz > 0 ? own->tick_rate_hz : TICK_HZ;
     own->snapshot_rate_hz = own->snapshot_rate_hz > 0 ? own->snapshot_rate_hz : SNAPSHOT_HZ;
@@ -20,7 +48,7 @@ void schedule_init(Schedule *schedule, const ScheduleConfig *config, TimeNs now)
     schedule->step = TIME_SECOND / own->tick_rate_hz;
     schedule->snapshot = TIME_SECOND / own->snapshot_rate_hz;
     schedule->spacing = own->deadline;
-    schedule->pause = SCHEDULE_RECEIVE_MIN;
+    schedule->pause = least_pause(schedule);
     schedule->received -= schedule->pause;
 }
 
@@ -45,11 +73,15 @@ ScheduleDue schedule_due(Schedule *schedule, TimeNs now, TimeNs feed_due)
     ScheduleDue due = { .at = now };
     due.step = take_step(schedule, now, &due);
     due.receive = due.step || now >= schedule_receive_from(schedule);
-    due.sense = due.step || (schedule->config.tickless && now >= feed_due);
+    due.sense = due.step || (is_prompt(schedule) && now >= sense_at(schedule, feed_due)) ||
+                (schedule->config.relays && due.receive);
     if (due.receive) {
         schedule->received = now;
     }
-    if (schedule->config.tickless) {
+    if (due.sense) {
+        schedule->sensed = now;
+    }
+    if (is_prompt(schedule)) {
         due.at = now;
     }
     schedule->ticked = due.step;
@@ -117,10 +149,10 @@ TimeNs schedule_wake(const Schedule *schedule, TimeNs feed_due)
 {
     TimeNs look = schedule->pause > SCHEDULE_RECEIVE_MAX ? schedule->pause : SCHEDULE_RECEIVE_MAX;
     TimeNs wake = earlier(schedule->next_step, schedule->received + look);
-    if (schedule->config.tickless) {
-        wake = earlier(earlier(wake, feed_due), snapshot_at(schedule));
+    if (is_prompt(schedule)) {
+        wake = earlier(wake, sense_at(schedule, feed_due));
     }
-    return wake;
+    return schedule->config.tickless ? earlier(wake, snapshot_at(schedule)) : wake;
 }
 
 TimeNs schedule_receive_from(const Schedule *schedule)
@@ -130,6 +162,6 @@ TimeNs schedule_receive_from(const Schedule *schedule)
 
 void schedule_note_receive(Schedule *schedule, TimeNs duration)
 {
-    TimeNs pause = earlier(duration, TIME_SECOND) * SCHEDULE_RECEIVE_PAUSE;
-    schedule->pause = pause > SCHEDULE_RECEIVE_MIN ? pause : SCHEDULE_RECEIVE_MIN;
+    TimeNs share = schedule->config.relays ? RELAY_SHARE : SCHEDULE_RECEIVE_PAUSE;
+    schedule->pause = later(earlier(duration, TIME_SECOND) * share, least_pause(schedule));
 }

@@ -2,8 +2,9 @@
  * With ticks everything happens at fixed times, and a stall is made up for by a few ticks in a row. Tickless,
  * samples are sensed when their feed has them and told at once, or, when something has just been told,
  * together with what else comes until `deadline`; avatars step at the same rate as ever, and are told at the
- * snapshot rate while anybody moves. When nothing changes only the clock is told, twice a second. Pure: time
- * is a parameter; one owner. */
+ * snapshot rate while anybody moves. When nothing changes only the clock is told, twice a second. A process
+ * that has no clients and passes on what comes does so when it comes, with or without ticks: else each system
+ * on the way of a sample would add its own tick. Pure: time is a parameter; one owner. */
 #ifndef SERVER_SCHEDULE_H
 #define SERVER_SCHEDULE_H
 #include "shared/base/time.h"
@@ -15,12 +16,15 @@
 #define SCHEDULE_RECEIVE_MIN   (2 * TIME_MS)     /* the network is looked at this often at most ... */
 #define SCHEDULE_RECEIVE_MAX   (10 * TIME_MS)    /* ... and at least, for what the transport has to repeat */
 #define SCHEDULE_RECEIVE_PAUSE 8                 /* or not before so many times what the last look took */
+#define SCHEDULE_SENSE_PAUSE   (250 * TIME_US)   /* between two looks at feeds that have something */
+#define SCHEDULE_RELAY_PAUSE   (250 * TIME_US)   /* of the network, where nothing is told to clients */
 #define SCHEDULE_KEEP_ALIVE    (TIME_SECOND / 2) /* tickless: between two words when nothing changes */
 #define SCHEDULE_LAG_MOST      24u /* snapshots that a client may be behind before there are fewer of them */
 
 typedef struct ScheduleConfig {
     uint16_t tick_rate_hz, snapshot_rate_hz; /* 0: 60, 30 */
     bool tickless;
+    bool relays;     /* no clients here: whatever wakes the process is taken and passed on at once */
     TimeNs deadline; /* tickless: the longest that a change waits to be told with others; 0: 2 ms */
 } ScheduleConfig;
 
@@ -44,7 +48,7 @@ typedef struct ScheduleNews {
 typedef struct Schedule {
     ScheduleConfig config;
     TimeNs step, snapshot; /* intervals */
-    TimeNs next_step, received;
+    TimeNs next_step, received, sensed;
     TimeNs pause;        /* between looks at the network */
     TimeNs told;         /* when a snapshot was due last; TIME_NONE: never */
     TimeNs spacing;      /* tickless: between snapshots, at least */

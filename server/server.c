@@ -24,7 +24,7 @@ struct Server {
     uint32_t duration_count;
     Schedule schedule;
     bool scheduled;  /* server_run has been called */
-    bool feed_empty; /* tickless: a feed said that it had something and had nothing */
+    bool feed_empty; /* between ticks: a feed says that it has something and has nothing */
     bool settled;    /* the systems have met */
     bool edge_failed;
     ScheduleConfig schedule_config;
@@ -43,7 +43,8 @@ Status server_create(const ServerConfig *config, const ServerParts *parts, Serve
     server->before.at = server->last.at = TIME_NONE;
     server->schedule_config = (ScheduleConfig){ .tick_rate_hz = config->tick_rate_hz,
                                                 .snapshot_rate_hz = config->snapshot_rate_hz,
-                                                .tickless = config->tickless,
+                                                .tickless = config->tickless && parts->metaverse != NULL,
+                                                .relays = parts->metaverse == NULL,
                                                 .deadline = config->deadline };
     *out_server = server;
     return STATUS_OK;
@@ -220,6 +221,13 @@ static TimeNs feed_due(const Server *server)
                                                             : twin_next_due(server->parts.twin);
 }
 
+/* Asked right after nothing has come. Not of what the last look has settled, such as a heartbeat, or a
+ * message that holds no sample: what comes next is not to wait for a step because of it. */
+static bool claims_more(const Server *server, TimeNs now)
+{
+    return server->parts.twin != NULL && twin_next_due(server->parts.twin) <= now;
+}
+
 static void receive(Server *server, TimeNs now)
 {
     if (server->parts.metaverse != NULL) {
@@ -253,7 +261,7 @@ static bool do_due(Server *server, TimeNs now, const ScheduleDue *due)
     }
     if (due->sense) {
         bool sensed = sense(server, due->at);
-        server->feed_empty = !due->step && !sensed;
+        server->feed_empty = !due->step && !sensed && claims_more(server, now);
     }
     if (due->sense || due->receive) {
         values = exchange(server, due->at);
@@ -305,8 +313,14 @@ TimeNs server_receive_from(const Server *server)
 
 size_t server_wake_fds(const Server *server, int out_fds[SERVER_WAKE_FDS_MAX])
 {
+    const ScheduleConfig *config = &server->schedule_config;
+    size_t count = server->parts.wake_fd_count;
     memcpy(out_fds, server->parts.wake_fds, sizeof server->parts.wake_fds);
-    return server->parts.wake_fd_count;
+    /* With ticks nobody looks at the feeds before the next one. */
+    if (server->parts.twin != NULL && (config->tickless || config->relays)) {
+        count += twin_wake_fds(server->parts.twin, out_fds + count, SERVER_WAKE_FDS_MAX - count);
+    }
+    return count;
 }
 
 void server_tick(Server *server, TimeNs now)

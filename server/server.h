@@ -30,7 +30,8 @@ typedef struct ServerParts {
     Service *service;
     Admin *admin;
     MqttEdge *edge;                    /* the physical world, where it is reached over MQTT */
-    int wake_fds[SERVER_WAKE_FDS_MAX]; /* readable when there is something for any of them */
+    int wake_fds[SERVER_WAKE_FDS_MAX]; /* readable when there is something for any of them; the server adds
+                                          those of the twin system's feeds */
     size_t wake_fd_count;
 } ServerParts;
 
@@ -44,8 +45,9 @@ void server_parts_wake(ServerParts *parts, int fd);
 NODISCARD Status server_create(const ServerConfig *config, const ServerParts *parts, Server **out_server);
 void server_destroy(Server *server);
 
-/* Does what is due at `now`: ticks, or, tickless, what each part of them waits for. How many ticks were let
- * go after a stall is said in the log. True when it stepped or told the clients something. */
+/* Does what is due at `now`: ticks, or, tickless, what each part of them waits for. Without a metaverse
+ * system there is nobody to be told at ticks, and what wakes the process is done at once. How many ticks were
+ * let go after a stall is said in the log. True when it stepped or told the clients something. */
 bool server_run(Server *server, TimeNs now);
 
 /* When server_run is to be called at the latest; before, when one of the descriptors of server_wake_fds is

@@ -156,6 +156,15 @@ static Status poll(void *context, TimeNs now, TraceSample *out_samples, size_t c
     return STATUS_OK;
 }
 
+/* What has come says so by the doorbell; asking arms it. */
+static TimeNs next_due(const void *context)
+{
+    const MqttFeed *feed = context;
+    MqttMessage message;
+    bool waits = feed->live.has_held || feed->link.ops->peek(feed->link.context, &message);
+    return waits ? TIME_NONE : TIME_FOREVER;
+}
+
 static const TraceCounters *counters(const void *context)
 {
     const MqttFeed *feed = context;
@@ -218,6 +227,7 @@ static void destroy(void *context)
 
 static const FeedOps mqtt_ops = {
     .poll = poll,
+    .next_due = next_due,
     .counters = counters,
     .command = command,
     .answer = answer,

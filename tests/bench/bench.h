@@ -23,6 +23,7 @@ typedef struct BenchOptions {
     bool tickless;          /* --tickless: the server tells samples as they come */
     double deadline_ms;     /* --deadline MS: and holds them back for so long at most */
     bool mqtt, sparkplug;   /* --mqtt, --sparkplug: through a real broker */
+    bool processes;         /* --processes: the systems of the server in a process each */
 } BenchOptions;
 
 typedef Status (*BenchRun)(const BenchOptions *options, Diag *diag);
@@ -43,7 +44,7 @@ Status bench_secure(const BenchOptions *options, Diag *diag);
 Status bench_transport(const BenchOptions *options, Diag *diag);
 /* A real server, --clients over real sockets, --twins that all change; PERFORMANCE.md, "fanout". */
 Status bench_fanout(const BenchOptions *options, Diag *diag);
-/* Sample to client; PERFORMANCE.md, "latency", without the broker. */
+/* Sample to client; PERFORMANCE.md, "latency": in process, or through a Mosquitto that it starts. */
 Status bench_latency(const BenchOptions *options, Diag *diag);
 /* The condition monitoring service's detectors over the labelled traces in the folder --data. */
 Status bench_anomaly(const BenchOptions *options, Diag *diag);

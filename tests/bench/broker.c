@@ -1,3 +1,5 @@
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+
 #include "tests/bench/broker.h"
 
 #include "shared/base/bytes.h"
@@ -11,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,17 +152,29 @@ static size_t put_packet(uint8_t *out, const BrokerMessage *message)
     return at + topic + message->payload_size;
 }
 
-static bool publish_all(uint16_t port, BrokerWrite write_message, uint64_t first, uint64_t count,
-                        double *out_seconds)
+/* A socket to a broker that has taken us; -1 on failure. */
+static int greet(uint16_t port)
 {
     static const uint8_t hello[] = {
         0x10, 16, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 0, 0, 4, 'p', 'u', 'b', '1'
     };
-    static uint8_t buffer[BUFFER + 1024];
     uint8_t reply[4];
     int fd = connect_to(port);
-    if (fd < 0 || !send_all(fd, hello, sizeof hello) || recv(fd, reply, sizeof reply, MSG_WAITALL) != 4 ||
-        reply[3] != 0) {
+    if (fd >= 0 && (!send_all(fd, hello, sizeof hello) || recv(fd, reply, sizeof reply, MSG_WAITALL) != 4 ||
+                    reply[3] != 0)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static bool publish_all(uint16_t port, BrokerWrite write_message, uint64_t first, uint64_t count,
+                        double *out_seconds)
+{
+    static uint8_t buffer[BUFFER + 1024];
+    uint8_t reply[2];
+    int fd = greet(port);
+    if (fd < 0) {
         return false;
     }
     TimeNs began = clock_monotonic();
@@ -213,6 +228,134 @@ double broker_publish_end(pid_t publisher)
     close(seconds_pipe[0]);
     waitpid(publisher, NULL, 0);
     return seconds;
+}
+
+/* ---- paced, and watched ---- */
+
+BrokerTimes *broker_times(size_t count)
+{
+    void *memory =
+        mmap(NULL, count * sizeof(BrokerTimes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void broker_times_free(BrokerTimes *times, size_t count)
+{
+    if (times != NULL) {
+        munmap(times, count * sizeof *times);
+    }
+}
+
+static bool publish_paced(uint16_t port, BrokerWrite write_message, size_t count, TimeNs interval,
+                          BrokerTimes *times)
+{
+    static uint8_t packet[1024];
+    int on = 1, fd = greet(port);
+    if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
+        return false;
+    }
+    TimeNs due = clock_monotonic();
+    for (size_t n = 0; n < count; n++, due += interval) {
+        BrokerMessage message;
+        clock_sleep_until(due);
+        write_message(n, &message);
+        size_t size = put_packet(packet, &message);
+        times[n].published = clock_monotonic();
+        if (!send_all(fd, packet, size)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+pid_t broker_publish_paced(const Broker *broker, BrokerWrite write_message, size_t count, TimeNs interval,
+                           BrokerTimes *times)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(publish_paced(broker->port, write_message, count, interval, times) ? 0 : 1);
+    }
+    return child;
+}
+
+typedef struct Watch {
+    uint64_t (*number)(Bytes payload);
+    size_t count;
+    BrokerTimes *times;
+    int ready; /* told through this pipe */
+} Watch;
+
+static void on_watched(struct mosquitto *client, void *context, const struct mosquitto_message *message)
+{
+    TimeNs now = clock_monotonic();
+    Watch *watch = context;
+    (void)client;
+    uint64_t number = watch->number(bytes_of(message->payload, (size_t)message->payloadlen));
+    if (number < watch->count) {
+        watch->times[number].arrived = now;
+    }
+}
+
+static void on_watching(struct mosquitto *client, void *context, int id, int count, const int *qos)
+{
+    Watch *watch = context;
+    (void)client;
+    (void)id;
+    (void)count;
+    (void)qos;
+    if (write(watch->ready, "", 1) != 1) {
+        _exit(1);
+    }
+}
+
+static void watch_forever(const Broker *broker, const char *filter, Watch *watch)
+{
+    mosquitto_lib_init();
+    struct mosquitto *client = mosquitto_new("watch", true, watch);
+    if (client == NULL) {
+        return;
+    }
+    mosquitto_message_callback_set(client, on_watched);
+    mosquitto_subscribe_callback_set(client, on_watching);
+    (void)mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
+    if (mosquitto_connect(client, "127.0.0.1", broker->port, 60) == MOSQ_ERR_SUCCESS &&
+        mosquitto_subscribe(client, NULL, filter, 0) == MOSQ_ERR_SUCCESS) {
+        while (mosquitto_loop(client, 1000, 1) == MOSQ_ERR_SUCCESS) {
+        }
+    }
+}
+
+pid_t broker_watch(const Broker *broker, const char *filter, uint64_t (*number)(Bytes payload), size_t count,
+                   BrokerTimes *times)
+{
+    int ends[2];
+    char byte;
+    if (pipe(ends) != 0) {
+        return -1;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        watch_forever(broker, filter,
+                      &(Watch){ .number = number, .count = count, .times = times, .ready = ends[1] });
+        _exit(1);
+    }
+    close(ends[1]);
+    bool ready = child > 0 && read(ends[0], &byte, 1) == 1;
+    close(ends[0]);
+    if (!ready) {
+        broker_end(child);
+        return -1;
+    }
+    return child;
+}
+
+void broker_end(pid_t child)
+{
+    if (child > 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
 }
 
 /* ---- a subscriber that does nothing but count ---- */

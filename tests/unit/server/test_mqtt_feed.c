@@ -484,10 +484,33 @@ static void the_live_clock_follows_the_sane(void **state)
     assert_int_equal(live_clock_read(&clock, NOW + SECONDS(7), false), NOW + SECONDS(6));
 }
 
+/* By this a server knows that a message waits, whatever its ticks say. */
+static void what_waits_is_due(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    begin(&fixture, "");
+    const FeedOps *ops = fixture.feed.ops;
+    assert_true(ops->next_due(fixture.feed.context) == TIME_FOREVER);
+    assert_true(deliver(&fixture, "dtmv/small/machine-1/temperature",
+                        "{\"value\": 1, \"time\": 1699999999500000000}"));
+    assert_true(deliver(&fixture, "dtmv/small/machine-1/temperature",
+                        "{\"value\": 2, \"time\": 1699999999600000000}"));
+    assert_true(ops->next_due(fixture.feed.context) == TIME_NONE);
+    poll_up_to(&fixture, 1);
+    assert_int_equal(fixture.count, 1);
+    assert_true(ops->next_due(fixture.feed.context) == TIME_NONE); /* the other one */
+    poll_all(&fixture);
+    assert_int_equal(fixture.count, 1);
+    assert_true(ops->next_due(fixture.feed.context) == TIME_FOREVER);
+    finish(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_projects_own_topics_need_no_mapping),
+        cmocka_unit_test(what_waits_is_due),
         cmocka_unit_test(what_cannot_be_is_refused_or_bad),
         cmocka_unit_test(what_the_link_keeps_back_is_counted),
         cmocka_unit_test(mappings_name_things_in_many_ways),

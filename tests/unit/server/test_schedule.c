@@ -17,6 +17,7 @@ typedef struct Tally {
     TimeNs told;                    /* last snapshot */
     TimeNs gap_most, gap_least;     /* between snapshots */
     TimeNs change_waits, step_late; /* longest: change to snapshot, step due to step */
+    TimeNs sense_waits;             /* longest: sample to being taken */
     uint64_t missed;
 } Tally;
 
@@ -85,6 +86,8 @@ static void act(World *world)
     tally->missed += due.missed;
     assert_true(due.at <= world->now);
     while (due.sense && world->sample_interval > 0 && world->next_sample <= world->now) {
+        TimeNs waited = world->now - world->next_sample;
+        tally->sense_waits = waited > tally->sense_waits ? waited : tally->sense_waits;
         world->changed = world->changed == TIME_NONE ? world->next_sample : world->changed;
         world->next_sample += world->sample_interval;
         news.values = true;
@@ -276,6 +279,44 @@ static void test_any_times(void **state)
     assert_true(world.tally.change_waits < 45 * TIME_MS);
 }
 
+/* Without clients a sample does not wait for a tick, nor does what comes by the network. */
+static void test_relays_act_when_woken(void **state)
+{
+    (void)state;
+    World world = make_world((ScheduleConfig){ .relays = true });
+    world.sample_interval = 37 * TIME_MS;
+    world.next_sample = START + 300 * TIME_US;
+    run(&world, 10);
+    assert_true(world.tally.sense_waits <= SCHEDULE_SENSE_PAUSE);
+    assert_in_range(world.tally.steps, 600, 601);
+
+    world = make_world((ScheduleConfig){ .relays = true });
+    run(&world, 1);
+    world.now += SCHEDULE_RELAY_PAUSE; /* woken */
+    assert_true(schedule_receive_from(&world.schedule) <= world.now);
+    ScheduleDue due = schedule_due(&world.schedule, world.now, TIME_FOREVER);
+    assert_true(due.receive && due.sense && due.at == world.now);
+    schedule_note_receive(&world.schedule, TIME_MS);
+    /* It cannot become all that is done. */
+    assert_true(schedule_receive_from(&world.schedule) > world.now + TIME_MS);
+    assert_true(schedule_wake(&world.schedule, TIME_NONE) > world.now + TIME_MS);
+}
+
+/* A feed that always has something is taken from in heaps. */
+static void test_flood(void **state)
+{
+    (void)state;
+    for (int relays = 0; relays < 2; relays++) {
+        World world = make_world((ScheduleConfig){ .relays = relays == 1, .tickless = relays == 0 });
+        world.sample_interval = 10 * TIME_US;
+        world.next_sample = START;
+        world.round_trip = TIME_MS;
+        run(&world, 2);
+        assert_true(world.tally.sense_waits <= SCHEDULE_SENSE_PAUSE + 10 * TIME_US);
+        assert_in_range(world.tally.senses, 7900, 9300);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +329,8 @@ int main(void)
         cmocka_unit_test(test_tickless_repeats),
         cmocka_unit_test(test_tickless_history),
         cmocka_unit_test(test_any_times),
+        cmocka_unit_test(test_relays_act_when_woken),
+        cmocka_unit_test(test_flood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

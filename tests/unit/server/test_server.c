@@ -1,5 +1,7 @@
 /* The server as a whole: a recorded trace, through twin and metaverse, to a client's snapshot. */
 #include "server/embedded.h"
+#include "server/enabler/store_memory.h"
+#include "shared/systems/bus_local.h"
 #include "tests/unit/server/script_client.h"
 #include "tests/unit/server/trace_fixture.h"
 
@@ -209,6 +211,95 @@ static void tickless_tells_a_row_when_it_is_due(void **state)
     assert_in_range(run.client.snapshots - before, 19, 21); /* the clock only */
 }
 
+/* ---- samples of the moment ---- */
+
+typedef struct PromptFeed {
+    TimeNs next, interval;
+    TimeNs waited; /* longest: a sample until it was taken */
+    uint32_t samples;
+} PromptFeed;
+
+static Status prompt_poll(void *context, TimeNs now, TraceSample *out_samples, size_t capacity,
+                          size_t *out_count, FeedStatus *out_status)
+{
+    PromptFeed *feed = context;
+    size_t count = 0;
+    for (; feed->next <= now && count < capacity; feed->next += feed->interval) {
+        feed->waited = now - feed->next > feed->waited ? now - feed->next : feed->waited;
+        out_samples[count++] = (TraceSample){ .source_time = feed->next,
+                                              .quality = QUALITY_GOOD,
+                                              .code = ++feed->samples % 100 };
+    }
+    *out_count = count;
+    *out_status = (FeedStatus){ .source_clock = now };
+    return STATUS_OK;
+}
+
+static TimeNs prompt_due(const void *context)
+{
+    return ((const PromptFeed *)context)->next;
+}
+
+static void prompt_destroy(void *context)
+{
+    (void)context;
+}
+
+static const FeedOps prompt_ops = { .poll = prompt_poll, .next_due = prompt_due, .destroy = prompt_destroy };
+
+/* Runs a server of `feed` and an enabler, with the metaverse system or without, for some seconds; the longest
+ * that a sample waited. A stall at the beginning puts the twin system's heartbeats between the steps. */
+static TimeNs longest_wait(PromptFeed *feed, bool metaverse, bool tickless)
+{
+    const ServerConfig config = { .tickless = tickless };
+    const Feed ours = { .ops = &prompt_ops, .context = feed };
+    begin_with((EmbeddedConfig){ .server = config }, &(ReplayConfig){ .paused = true }, (SimLink){ 0 });
+    Server *server = run.server;
+    if (metaverse) {
+        assert_int_equal(twin_add_feed(server_parts(server)->twin, ours), STATUS_OK);
+    } else {
+        ServerParts parts = { 0 };
+        Bus hub, endpoint;
+        Store store;
+        const TwinLinkConfig link = { .name = "small", .texts = &run.trace.small.texts };
+        assert_int_equal(bus_local_create(&(BusLocalConfig){ 0 }, &hub), STATUS_OK);
+        assert_int_equal(store_memory_create(&store), STATUS_OK);
+        assert_int_equal(enabler_create(&(EnablerConfig){ 0 }, &hub, 1, store, &parts.enabler), STATUS_OK);
+        assert_int_equal(bus_local_attach(hub, SYSTEM_TWIN, "small", &endpoint), STATUS_OK);
+        assert_int_equal(twin_create(&run.trace.small.world, 0, &parts.twin), STATUS_OK);
+        assert_int_equal(twin_attach(parts.twin, &link, endpoint), STATUS_OK);
+        assert_int_equal(twin_add_feed(parts.twin, ours), STATUS_OK);
+        assert_int_equal(server_create(&config, &parts, &server), STATUS_OK);
+    }
+    const TimeNs stall = run.now + 995 * TIME_MS, end = run.now + 10 * TIME_SECOND;
+    feed->next = run.now;
+    for (; run.now < end; run.now += 100 * TIME_US) {
+        if (run.now >= server_wake(server)) {
+            server_run(server, run.now);
+        }
+        run.now += run.now == stall ? 12300 * TIME_US : 0;
+        feed->waited = run.now < stall + TIME_SECOND / 2 ? 0 : feed->waited;
+    }
+    if (!metaverse) {
+        server_destroy(server);
+    }
+    assert_true(feed->samples > 1000);
+    return feed->waited;
+}
+
+/* Nor does the next sample wait because there was something else to do, such as a heartbeat. */
+static void tickless_takes_a_sample_when_it_is_there(void **state)
+{
+    (void)state;
+    assert_true(longest_wait(&(PromptFeed){ .interval = 3100 * TIME_US }, true, true) <= 400 * TIME_US);
+}
+
+static void without_clients_a_sample_waits_for_no_tick(void **state)
+{
+    (void)state;
+    assert_true(longest_wait(&(PromptFeed){ .interval = 3100 * TIME_US }, false, false) <= 400 * TIME_US);
+}
+
 static void ticks_by_schedule_are_ticks(void **state)
 {
     (void)state;
@@ -266,9 +357,14 @@ static void shutdown_reaches_the_client(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_client_sees_the_trace_exactly), TEST(exactly_under_loss_and_loop),
-        TEST(exactly_at_the_highest_speed),    TEST(tickless_tells_a_row_when_it_is_due),
-        TEST(ticks_by_schedule_are_ticks),     TEST(the_status_line_says_what_goes_on),
+        TEST(a_client_sees_the_trace_exactly),
+        TEST(exactly_under_loss_and_loop),
+        TEST(exactly_at_the_highest_speed),
+        TEST(tickless_tells_a_row_when_it_is_due),
+        TEST(tickless_takes_a_sample_when_it_is_there),
+        TEST(without_clients_a_sample_waits_for_no_tick),
+        TEST(ticks_by_schedule_are_ticks),
+        TEST(the_status_line_says_what_goes_on),
         TEST(shutdown_reaches_the_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
