@@ -263,10 +263,15 @@ static void count_arrival(Session *session, uint32_t number)
         session->lost_before + (expected > session->arrived ? expected - session->arrived : 0);
 }
 
-/* Packets of one tick share its frame; the first of them counts for the playout. */
+/* Packets of one tick share its frame; the first of them counts for the playout. A frame before something of
+ * every cell has come is not shown: beside what is new there would be what was before, or nothing. */
 static void on_frame(Session *session, const SnapshotFrame *frame, bool moved, TimeNs now)
 {
-    if (playout_has(&session->playout, frame->sequence, moved)) {
+    if (session->newest == 0 || snapshot_newer(frame->sequence, session->newest)) {
+        session->newest = frame->sequence;
+    }
+    if (session->whole_from == 0 || snapshot_newer(session->whole_from, frame->sequence) ||
+        playout_has(&session->playout, frame->sequence, moved)) {
         return;
     }
     TimeNs server_now =
@@ -276,9 +281,6 @@ static void on_frame(Session *session, const SnapshotFrame *frame, bool moved, T
         return;
     }
     session->stats.snapshots++;
-    if (session->newest == 0 || snapshot_newer(frame->sequence, session->newest)) {
-        session->newest = frame->sequence;
-    }
 }
 
 static void on_snapshot(Session *session, const SnapshotMessage *message, TimeNs now)
@@ -295,6 +297,7 @@ static void on_snapshot(Session *session, const SnapshotMessage *message, TimeNs
     if (status == STATUS_NO_BASELINE || status == STATUS_OUT_OF_MEMORY) {
         if (++session->baselines_missing >= BASELINES_MISSING) {
             session->baselines_missing = 0;
+            session->whole_from = 0;
             replica_restart(session->replica);
         }
         return;
@@ -304,8 +307,11 @@ static void on_snapshot(Session *session, const SnapshotMessage *message, TimeNs
         return;
     }
     session->baselines_missing = 0;
+    if (news.head.complete && session->whole_from == 0) {
+        session->whole_from = news.head.frame.sequence;
+        session->whole = true;
+    }
     on_frame(session, &news.head.frame, news.moved, now);
-    session->whole = session->whole || news.head.complete;
     prediction_taken(&session->prediction, news.head.input_sequence);
     if (!news.late) {
         correct_own(session, &news.head);

@@ -169,7 +169,7 @@ void reconnect_needless(Session *session)
 
 static void restart(Session *session)
 {
-    session->newest = session->acknowledged = 0;
+    session->newest = session->acknowledged = session->whole_from = 0;
     session->baselines_missing = session->refused_in_a_row = 0;
     session->lost_before = session->stats.lost;
     session->first_packet = session->last_packet = session->arrived = 0;

@@ -78,7 +78,8 @@ struct Session {
     TimeNs acknowledged_at;
     uint32_t first_packet, last_packet, arrived; /* on this connection */
     uint64_t lost_before;                        /* on earlier ones */
-    bool whole; /* something of every cell has come, so that the world can be shown */
+    bool whole;          /* something of every cell has come, so that the world can be shown */
+    uint32_t whole_from; /* the first frame of which that is so since all is told anew; 0: none yet */
     uint32_t baselines_missing, refused_in_a_row;
     RateSample rate[RATE_STEPS];
     uint32_t rate_count;

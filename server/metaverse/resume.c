@@ -17,16 +17,9 @@ void resume_random(const Metaverse *metaverse, uint8_t *out, size_t size)
     }
 }
 
-void resume_offer(Metaverse *metaverse, Session *session)
+static void send_ticket(Metaverse *metaverse, Session *session)
 {
-    if (metaverse->config.resume_time == 0) {
-        return;
-    }
-    Resume *resume = &session->resume;
-    memcpy(resume->before, resume->ticket, sizeof resume->before);
-    resume->before_valid = resume->ticket_valid;
-    resume_random(metaverse, resume->ticket, sizeof resume->ticket);
-    resume->ticket_valid = true;
+    const Resume *resume = &session->resume;
     Message message = { .id = MESSAGE_TICKET,
                         .ticket = { .session = session->number,
                                     .seconds = (uint16_t)(metaverse->config.resume_time / TIME_SECOND) } };
@@ -34,6 +27,19 @@ void resume_offer(Metaverse *metaverse, Session *session)
     session_send(metaverse, session, &message);
     sodium_memzero(&message.ticket, sizeof message.ticket);
     sodium_memzero(metaverse->scratch.data, sizeof message.ticket + 1);
+}
+
+void resume_offer(Metaverse *metaverse, Session *session)
+{
+    Resume *resume = &session->resume;
+    if (metaverse->config.resume_time == 0) {
+        return;
+    }
+    memcpy(resume->before, resume->ticket, sizeof resume->before);
+    resume->before_valid = resume->ticket_valid;
+    resume_random(metaverse, resume->ticket, sizeof resume->ticket);
+    resume->ticket_valid = true;
+    send_ticket(metaverse, session);
 }
 
 void resume_confirm(Session *session)
@@ -83,13 +89,19 @@ bool resume_over(const Metaverse *metaverse, const Session *session)
 
 /* ---- coming back ---- */
 
+static bool is_newest(const Session *session, const uint8_t ticket[TICKET_SIZE])
+{
+    const Resume *resume = &session->resume;
+    return sodium_memcmp(resume->ticket, ticket, TICKET_SIZE) == 0 && resume->ticket_valid;
+}
+
 /* Every ticket of `session` is compared, in the same time whatever it is. */
 static bool ticket_fits(const Session *session, const uint8_t ticket[TICKET_SIZE])
 {
     const Resume *resume = &session->resume;
-    bool newest = sodium_memcmp(resume->ticket, ticket, TICKET_SIZE) == 0;
-    bool before = sodium_memcmp(resume->before, ticket, TICKET_SIZE) == 0;
-    return (newest && resume->ticket_valid) || (before && resume->before_valid);
+    bool newest = is_newest(session, ticket);
+    bool before = sodium_memcmp(resume->before, ticket, TICKET_SIZE) == 0 && resume->before_valid;
+    return newest || before;
 }
 
 static bool same_key(const Metaverse *metaverse, const Session *a, const Session *b)
@@ -175,7 +187,11 @@ bool resume_take(Metaverse *metaverse, Session *comer, const HelloMessage *hello
     metaverse->counters.resumed++;
     log_info(LOG_MODULE, "%s (%s): is back as number %u%s", session->address, session->name,
              (unsigned)session->number, alive ? ", from another connection" : "");
-    resume_offer(metaverse, session);
+    if (is_newest(session, hello->ticket)) {
+        resume_offer(metaverse, session);
+    } else { /* the answer was lost, and may be once more: the client has this one or the next, never more */
+        send_ticket(metaverse, session);
+    }
     roster_list_again(metaverse, session);
     actuation_welcome(metaverse, session);
     services_welcome(metaverse, session);
