@@ -4,7 +4,7 @@
 #include "shared/systems/bus_local.h"
 
 /* The enabler with its hub; on failure there is neither. */
-static Status create_enabler(Bus *out_hub, Enabler **out_enabler, Diag *diag)
+static Status create_enabler(TextTable *texts, Bus *out_hub, Enabler **out_enabler, Diag *diag)
 {
     Store store = { 0 };
     Bus hub = { 0 };
@@ -13,7 +13,7 @@ static Status create_enabler(Bus *out_hub, Enabler **out_enabler, Diag *diag)
         status = store_memory_create(&store);
     }
     if (status == STATUS_OK) {
-        status = enabler_create(&(EnablerConfig){ 0 }, &hub, 1, store, out_enabler);
+        status = enabler_create(&(EnablerConfig){ .texts = texts }, &hub, 1, store, out_enabler);
     }
     if (status != STATUS_OK) {
         store_destroy(&store);
@@ -65,7 +65,7 @@ Status server_create_embedded(const EmbeddedConfig *config, const World *world, 
 {
     Bus hub = { 0 };
     ServerParts parts = { .twin = twin };
-    Status status = create_enabler(&hub, &parts.enabler, diag);
+    Status status = create_enabler(texts, &hub, &parts.enabler, diag);
     if (status == STATUS_OK) {
         status = attach_twin(world, texts, twin, hub, diag);
     }

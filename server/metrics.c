@@ -163,6 +163,9 @@ size_t metrics_health(const MetricsSource *source, AdminHealth *out, size_t capa
         if (strncmp(system.name, ADMIN_NAME_PREFIX, sizeof ADMIN_NAME_PREFIX - 1) == 0) {
             continue; /* whether a service from outside is there says nothing of this server's health */
         }
+        if (!system.up && system.who[0] == '\0') {
+            continue; /* the store knows it from an earlier run; it has not come in this one */
+        }
         out[count++] = (AdminHealth){ .name = system.name,
                                       .kind = system_kind_name(system.kind),
                                       .up = system.up,
