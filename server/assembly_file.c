@@ -288,6 +288,30 @@ static Status open_hub(Assembler *a, Bus *out_hub)
     return status;
 }
 
+/* Options that do nothing in this process: a file of defaults may be shared by many, so it is no mistake. */
+static void tell_idle_options(const Assembler *a)
+{
+    const Options *options = a->options;
+    const struct {
+        const char *name, *value;
+        ServerRole role;
+    } owned[] = { { "db", options->db, SERVER_ROLE_ENABLER },
+                  { "trace-interfaces", options->trace_interfaces, SERVER_ROLE_ENABLER },
+                  { "service-tokens", options->service_tokens, SERVER_ROLE_ENABLER },
+                  { "system-keys", options->system_keys, SERVER_ROLE_ENABLER },
+                  { "service-rules", options->service_rules, SERVER_ROLE_SERVICE },
+                  { "authorized-keys", options->authorized_keys, SERVER_ROLE_METAVERSE } };
+    for (size_t i = 0; i < ARRAY_COUNT(owned); i++) {
+        if (owned[i].value != NULL && !runs(a, owned[i].role)) {
+            log_warning("server", "--%s does nothing here: it is for the process with the role '%s'",
+                        owned[i].name, server_role_name(owned[i].role));
+        }
+    }
+    if (options->system_keys != NULL && options->bus == NULL && a->assembly->roles == SERVER_ROLES_ALL) {
+        log_warning("server", "--system-keys does nothing here: without --bus no other process can come");
+    }
+}
+
 static Status create_enabler(Assembler *a)
 {
     EnablerConfig config = { .texts = &a->hosted->texts };
@@ -544,6 +568,9 @@ Status assembly_create(const Options *options, HostedWorld *hosted, Arena *arena
     assembly->store_lock = -1;
     if (status == STATUS_OK) {
         status = known_servers_init(&assembly->bus_servers, NULL, NULL, diag);
+    }
+    if (status == STATUS_OK) {
+        tell_idle_options(&assembler);
     }
     for (size_t i = 0; i < ARRAY_COUNT(steps) && status == STATUS_OK; i++) {
         status = steps[i](&assembler);

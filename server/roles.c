@@ -19,6 +19,11 @@ static int find_role(const char *text, size_t size)
     return -1;
 }
 
+const char *server_role_name(ServerRole role)
+{
+    return names[role];
+}
+
 Status roles_parse(const char *text, ServerRoles *out_roles, Diag *diag)
 {
     ServerRoles roles = 0;

@@ -34,6 +34,9 @@ static inline bool roles_have(ServerRoles roles, ServerRole role)
  * with `diag`; *out_roles is then unchanged. */
 NODISCARD Status roles_parse(const char *text, ServerRoles *out_roles, Diag *diag);
 
+/* The word for one role. */
+const char *server_role_name(ServerRole role);
+
 /* "twin, enabler", for the log. Returns `out`. */
 const char *roles_format(ServerRoles roles, char *out, size_t size);
 

@@ -9,7 +9,7 @@
 #define DIAL_FIRST   (200 * TIME_MS)
 #define DIAL_MAX     (5 * TIME_SECOND)
 #define DIAL_TIMEOUT (8 * TIME_SECOND)  /* until WELCOME */
-#define DISPLACED    (30 * TIME_SECOND) /* two processes of one name would drive each other out all the time */
+#define DISPLACED    (30 * TIME_SECOND) /* else two processes of one name drive each other out for ever */
 #define SETTLED      (5 * TIME_SECOND)  /* a connection that lasted so long makes the next dial quick again */
 #define HOST_SIZE    256
 

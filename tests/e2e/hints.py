@@ -103,6 +103,15 @@ def trace_on_a_full_disk(stage):
     print(f"trace on a full disk: {line}")
 
 
+def options_of_another_role(stage):
+    process = server(stage, "--roles", "metaverse", "--bus", f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}", "--db", "x.db")
+    print(told(process, "warning server: --db does nothing here: .*'enabler'", "an option of another role").string)
+    process.terminate()
+    process = server(stage, "--db", "none", "--system-keys", "nowhere")
+    print(told(process, "warning server: --system-keys does nothing here: .*--bus", "keys without a bus").string)
+    process.terminate()
+
+
 def act_that_names_nothing(stage):
     process = server(stage, "--db", "none")
     port = told(process, r"listening on \S+:(\d+)", "the server").group(1)
@@ -124,6 +133,7 @@ def main():
         enabler_that_is_not_there(stage)
         database(stage)
         trace_on_a_full_disk(stage)
+        options_of_another_role(stage)
         act_that_names_nothing(stage)
 
 
