@@ -16,9 +16,9 @@
 /* Source time between samples of the trace. With the busy one every packet tells all that there is, and a
  * lost one is not missed; with the quiet one most tell nothing. */
 #define BUSY_STEP  (31 * TIME_MS)
-#define QUIET_STEP (630 * TIME_MS)
-#define LOSS_LATE  (TIME_SECOND / 2) /* that a value may be shown for, while its packet is told again */
-#define BACK_MOST  5.0               /* seconds from a loss to the next snapshot, however many went before */
+#define QUIET_STEP (3100 * TIME_MS)
+#define LOSS_LATE  TIME_SECOND /* that a value may be shown for, while its packet is lost and told again */
+#define BACK_MOST  5.0         /* seconds from a loss to the next snapshot, however many went before */
 
 static const SimLink clean = { 0 };
 static const SimLink rough = {
