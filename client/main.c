@@ -25,7 +25,7 @@
 #define HEADLESS_FPS 30.0
 #define LINGER       2.0
 #define ACT_TIMEOUT  130.0
-#define CONNECTIONS  8 /* the session's and, where it is lost, attempts at another one */
+#define CONNECTIONS  16 /* the session's and, where it is lost, attempts at another one */
 
 typedef struct Options {
     const char *identity, *known_hosts, *server_key;

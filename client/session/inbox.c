@@ -449,11 +449,7 @@ void inbox_receive(Session *session, TimeNs now)
         if (transport_poll(session->transport, now, &event) != STATUS_OK) {
             return;
         }
-        if (event.peer == session->resume.attempt) {
-            reconnect_event(session, &event, now);
-            continue;
-        }
-        if (event.peer != session->peer) {
+        if (reconnect_event(session, &event, now) || event.peer != session->peer) {
             continue;
         }
         switch (event.type) {

@@ -5,14 +5,22 @@
 
 #include <sodium.h>
 
-#define QUIET_LEAST   TIME_SECOND /* silence after which another connection is tried beside the old one … */
-#define QUIET_MISSED  3           /* … or so many snapshots missing */
-#define ATTEMPT_FIRST (2 * TIME_SECOND) /* for the first attempt; each later one has more */
-#define ATTEMPT_MORE  TIME_SECOND
-#define ATTEMPT_MOST  (6 * TIME_SECOND)
-#define PAUSE_FIRST   (100 * TIME_MS) /* before the second attempt; doubled for each later one */
-#define PAUSE_MOST    (2 * TIME_SECOND)
-#define LOST_MOST     8u /* connections lost before there is a ticket: then it ends */
+/* Silence after which another connection is tried beside the old one: so long, and so many snapshots. */
+#define QUIET_LEAST  TIME_SECOND
+#define QUIET_MISSED 3
+
+/* An attempt may be lost without a word, as the connection was. So the next one begins beside it: after so
+ * long at first and at most, but not before so many round trips, where one is known. */
+#define NEXT_FIRST   TIME_SECOND
+#define NEXT_MORE    (TIME_SECOND / 4)
+#define NEXT_MOST    (2 * TIME_SECOND)
+#define NEXT_TRIPS   6
+#define ATTEMPT_TIME (6 * TIME_SECOND)
+
+#define ANSWER_LEAST TIME_SECOND     /* for the answer to HELLO, or as long as the handshake took */
+#define PAUSE_FIRST  (100 * TIME_MS) /* after an attempt that failed; doubled for each later one */
+#define PAUSE_MOST   (2 * TIME_SECOND)
+#define LOST_MOST    8u /* connections lost before there is a ticket: then it ends */
 
 TimeNs reconnect_patience(const Session *session)
 {
@@ -25,16 +33,28 @@ void reconnect_forget(Session *session)
     sodium_memzero(&session->resume, sizeof session->resume);
 }
 
-static TimeNs pause_after(uint32_t attempts)
+static TimeNs pause_after(uint32_t tries)
 {
-    TimeNs pause = PAUSE_FIRST << (attempts < 6 ? attempts : 6);
+    TimeNs pause = PAUSE_FIRST << (tries < 6 ? tries : 6);
     return pause < PAUSE_MOST ? pause : PAUSE_MOST;
 }
 
-static TimeNs time_for(uint32_t attempts)
+static void wait_a_while(Session *session, TimeNs now)
 {
-    TimeNs time = ATTEMPT_FIRST + (TimeNs)(attempts < 6 ? attempts : 6) * ATTEMPT_MORE;
-    return time < ATTEMPT_MOST ? time : ATTEMPT_MOST;
+    session->resume.next = now + pause_after(session->resume.tries);
+    session->resume.tries++;
+}
+
+/* From the begin of an attempt to that of the next one. */
+static TimeNs next_after(const Session *session)
+{
+    TimeNs next = NEXT_FIRST + (TimeNs)(session->resume.tries < 8 ? session->resume.tries : 8) * NEXT_MORE;
+    next = next < NEXT_MOST ? next : NEXT_MOST;
+    TimeNs trip = clock_sync_ready(&session->clock) ? session->clock.round_trip : 0;
+    if (trip <= next / NEXT_TRIPS) {
+        return next;
+    }
+    return trip < ATTEMPT_TIME / NEXT_TRIPS ? trip * NEXT_TRIPS : ATTEMPT_TIME;
 }
 
 bool reconnect_begin(Session *session, TimeNs now, const char *why)
@@ -45,8 +65,7 @@ bool reconnect_begin(Session *session, TimeNs now, const char *why)
     log_warning("session", "%s; trying to come back to %s", why, session->address);
     session->state = SESSION_AWAY;
     session->resume.next = now;
-    session->resume.attempts = 0;
-    session->resume.attempt = 0;
+    session->resume.tries = 0;
     return true;
 }
 
@@ -58,7 +77,7 @@ bool reconnect_joining(Session *session, TimeNs now)
     }
     log_warning("session", "the connection was closed; joining %s anew", session->address);
     session->resume.next = now + pause_after(session->resume.lost_joining++);
-    session->resume.attempts = 0;
+    session->resume.tries = 0;
     session->message_state = STATE_HELLO;
     if (session->state != SESSION_CONNECTING) {
         session->state = SESSION_AWAY;
@@ -76,37 +95,62 @@ static void drop(Session *session, PeerId *peer)
     }
 }
 
+static void drop_attempt(Session *session, uint32_t at)
+{
+    Attempt *attempts = session->resume.attempts;
+    drop(session, &attempts[at].peer);
+    session->resume.attempt_count--;
+    memmove(attempts + at, attempts + at + 1, (session->resume.attempt_count - at) * sizeof *attempts);
+}
+
+static void drop_attempts(Session *session)
+{
+    while (session->resume.attempt_count > 0) {
+        drop_attempt(session, 0);
+    }
+}
+
 void reconnect_failed(Session *session, TimeNs now)
 {
-    drop(session, &session->resume.attempt);
     if (session->message_state != STATE_LIVE) {
         drop(session, &session->peer);
     }
-    session->resume.next = now + pause_after(session->resume.attempts);
-    session->resume.attempts++;
+    wait_a_while(session, now);
 }
 
 static void attempt(Session *session, TimeNs now)
 {
     Diag diag = { 0 };
-    session->resume.deadline = now + time_for(session->resume.attempts);
+    if (session->resume.attempt_count == ATTEMPTS_MOST) {
+        drop_attempt(session, 0);
+    }
+    Attempt *begun = &session->resume.attempts[session->resume.attempt_count];
+    *begun = (Attempt){ .begun = now };
     if (transport_connect(session->transport, session->host, session->port, PROTOCOL_MAGIC | PROTOCOL_VERSION,
-                          &session->resume.attempt, &diag) != STATUS_OK) {
-        session->resume.attempt = 0;
+                          &begun->peer, &diag) == STATUS_OK) {
+        session->resume.attempt_count++;
+        session->resume.next = now + next_after(session);
+        session->resume.tries++;
+    } else {
         reconnect_failed(session, now);
     }
 }
 
-/* An attempt is under way, or what follows its HELLO is being waited for. */
-static bool is_trying(const Session *session)
+/* What follows the HELLO of the newest connection is being waited for. */
+static bool is_asking(const Session *session)
 {
-    return session->resume.attempt != 0 || (session->peer != 0 && session->message_state != STATE_LIVE);
+    return session->peer != 0 && session->message_state != STATE_LIVE;
+}
+
+static bool is_overdue(const Session *session, TimeNs now)
+{
+    TimeNs since = session->heard > session->resume.asked ? session->heard : session->resume.asked;
+    return now - since >= session->resume.answer_time;
 }
 
 void reconnect_first(Session *session, TimeNs now)
 {
-    session->resume.next = now + pause_after(session->resume.attempts);
-    session->resume.attempts++;
+    wait_a_while(session, now);
 }
 
 static void dial_again(Session *session, TimeNs now)
@@ -135,8 +179,11 @@ void reconnect_update(Session *session, TimeNs now)
     if (session->state != SESSION_AWAY) {
         return;
     }
-    if (is_trying(session)) {
-        if (now >= session->resume.deadline) {
+    while (session->resume.attempt_count > 0 && now - session->resume.attempts[0].begun >= ATTEMPT_TIME) {
+        drop_attempt(session, 0);
+    }
+    if (is_asking(session)) {
+        if (is_overdue(session, now)) {
             reconnect_failed(session, now);
         }
     } else if (now >= session->resume.next) {
@@ -144,26 +191,47 @@ void reconnect_update(Session *session, TimeNs now)
     }
 }
 
-void reconnect_event(Session *session, const TransportEvent *event, TimeNs now)
+/* The first one to be there is taken. */
+static void take(Session *session, Attempt taken, TimeNs now)
 {
-    if (event->type == TRANSPORT_DISCONNECTED) {
-        session->resume.attempt = 0;
-        reconnect_failed(session, now);
-    } else if (event->type == TRANSPORT_CONNECTED) {
-        PeerId taken = session->resume.attempt;
-        session->resume.attempt = 0;
-        drop(session, &session->peer);
-        session->peer = taken;
-        session->message_state = STATE_HELLO;
-        session->resume.deadline = now + time_for(session->resume.attempts);
-        session_say_hello(session);
+    drop_attempts(session);
+    drop(session, &session->peer);
+    session->peer = taken.peer;
+    session->message_state = STATE_HELLO;
+    session->resume.asked = now;
+    TimeNs passed = now - taken.begun;
+    session->resume.answer_time = passed > ANSWER_LEAST ? passed : ANSWER_LEAST;
+    session_say_hello(session);
+}
+
+bool reconnect_event(Session *session, const TransportEvent *event, TimeNs now)
+{
+    Attempt *attempts = session->resume.attempts;
+    uint32_t at = 0;
+    while (at < session->resume.attempt_count && attempts[at].peer != event->peer) {
+        at++;
     }
+    if (at == session->resume.attempt_count) {
+        return false;
+    }
+    if (event->type == TRANSPORT_RECEIVED) {
+        return true;
+    }
+    const Attempt taken = attempts[at];
+    attempts[at].peer = 0; /* gone, or another's now */
+    drop_attempt(session, at);
+    if (event->type == TRANSPORT_CONNECTED) {
+        take(session, taken, now);
+    } else if (session->resume.attempt_count == 0) {
+        reconnect_failed(session, now);
+    }
+    return true;
 }
 
 void reconnect_needless(Session *session)
 {
     log_info("session", "the server at %s is heard again", session->address);
-    drop(session, &session->resume.attempt);
+    drop_attempts(session);
     session->state = SESSION_LIVE;
 }
 

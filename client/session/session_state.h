@@ -26,6 +26,13 @@ typedef struct RateSample {
     uint64_t bytes;
 } RateSample;
 
+#define ATTEMPTS_MOST 3u
+
+typedef struct Attempt {
+    PeerId peer;
+    TimeNs begun;
+} Attempt;
+
 struct Session {
     SessionState state;
     Transport transport;
@@ -46,13 +53,14 @@ struct Session {
     struct {
         bool possible; /* there is a ticket */
         uint8_t ticket[TICKET_SIZE];
-        TimeNs patience;        /* how long the server keeps our place */
-        PeerId attempt;         /* connection that is being made; 0: none */
-        TimeNs deadline;        /* of the attempt, or of the answer to its HELLO */
-        TimeNs next;            /* when the next attempt begins */
-        uint32_t attempts;      /* since the connection was lost */
-        uint32_t manifest_left; /* of a server that has us join anew; we have the files */
-        uint32_t lost_joining;  /* connections that ended without a word since there last was a ticket */
+        TimeNs patience;                 /* how long the server keeps our place */
+        Attempt attempts[ATTEMPTS_MOST]; /* connections that are being made, the oldest first */
+        uint32_t attempt_count;
+        TimeNs asked, answer_time; /* when HELLO was said, and how long nothing may follow */
+        TimeNs next;               /* when the next attempt begins */
+        uint32_t tries;            /* since the connection was lost */
+        uint32_t manifest_left;    /* of a server that has us join anew; we have the files */
+        uint32_t lost_joining;     /* connections that ended without a word since there last was a ticket */
     } resume;
     const World *world; /* borrowed, from session_ready on */
 
@@ -112,8 +120,8 @@ void reconnect_forget(Session *session);
 /* Notices silence, makes attempts. */
 void reconnect_update(Session *session, TimeNs now);
 
-/* An event of the connection being attempted. */
-void reconnect_event(Session *session, const TransportEvent *event, TimeNs now);
+/* An event of a connection being attempted; false, and nothing happens, when it is of another. */
+bool reconnect_event(Session *session, const TransportEvent *event, TimeNs now);
 
 /* The server's answer: back in the session; to be let in as someone new; refused for now. */
 void reconnect_ticket(Session *session, const TicketMessage *ticket);

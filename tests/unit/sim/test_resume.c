@@ -13,6 +13,13 @@
 
 #define KEPT (30 * TIME_SECOND)
 
+/* Source time between samples of the trace. With the busy one every packet tells all that there is, and a
+ * lost one is not missed; with the quiet one most tell nothing. */
+#define BUSY_STEP  (31 * TIME_MS)
+#define QUIET_STEP (3100 * TIME_MS)
+#define LOSS_LATE  TIME_SECOND /* that a value may be shown for, while its packet is lost and told again */
+#define BACK_MOST  5.0         /* seconds from a loss to the next snapshot, however many went before */
+
 static const SimLink clean = { 0 };
 static const SimLink rough = {
     .latency = 75 * TIME_MS, .jitter = 20 * TIME_MS, .loss = 0.05, .duplication = 0.02, .reorder = 0.02
@@ -29,7 +36,10 @@ typedef struct Before {
 
 static Rig *rig;
 static uint32_t unseen; /* frames of Bob's in which he did not see Ada, or not by her name */
-static uint32_t wrong;  /* values shown that the trace never had at that time */
+static uint32_t wrong;  /* values shown that the trace never had at that time or before */
+static TimeNs late;     /* the longest that one was shown after the trace had another, in server time */
+static TimeNs every = BUSY_STEP;
+static uint32_t seeds = 40, first_seed = 1;
 
 static RigClient *ada(void)
 {
@@ -46,6 +56,47 @@ static const MetaverseCounters *counters(void)
     return metaverse_counters(server_parts(rig->server)->metaverse);
 }
 
+/* When the trace got another value in the place of `shown`: TIME_NONE where it never had that one. */
+static TimeNs replaced_at(uint32_t thing, uint32_t property, const Reported *shown)
+{
+    const RigTrace *trace = &rig->trace;
+    uint32_t next = 0;
+    if (shown->quality != QUALITY_NONE) {
+        TimeNs since = shown->source_time - RIG_EPOCH;
+        const TraceSample *had = &trace->samples[since >= 0 ? since / every % trace->count : 0];
+        if (had->thing != thing || had->property != property || had->code != shown->code ||
+            had->source_time != shown->source_time) {
+            return TIME_NONE;
+        }
+        next = (uint32_t)(had - trace->samples) + 1;
+    }
+    while (next < trace->count &&
+           (trace->samples[next].thing != thing || trace->samples[next].property != property)) {
+        next++;
+    }
+    return next < trace->count ? trace->samples[next].source_time : TIME_FOREVER;
+}
+
+static void check_value(RigClient *client, uint32_t thing, uint32_t property, const Reported *truth)
+{
+    const Reported *shown = world_value(&client->values, thing, property);
+    bool none = truth->quality == QUALITY_NONE, shows_none = shown->quality == QUALITY_NONE;
+    bool same = none || shows_none ? none && shows_none
+                                   : shown->code == truth->code && shown->source_time == truth->source_time;
+    TimeNs source_time = client->view.source_time;
+    TimeNs replaced = same ? source_time : replaced_at(thing, property, shown);
+    if (replaced == TIME_NONE || replaced > source_time) {
+        wrong++;
+        return;
+    }
+    TimeNs since = (source_time - replaced) / RIG_SPEED;
+    late = since > late ? since : late;
+    if (property == SMALL_NOTE && !shows_none) {
+        const char *text = text_get(session_texts(client->session), (uint32_t)shown->code);
+        wrong += strcmp(text, text_get(&rig->small.texts, (uint32_t)shown->code)) != 0;
+    }
+}
+
 static void check_values(RigClient *client)
 {
     static Reported truth[RIG_THINGS][SMALL_PROPERTIES];
@@ -56,14 +107,7 @@ static void check_values(RigClient *client)
     world_values_fill(&client->values, client->view.snapshot);
     for (uint32_t t = 0; t < RIG_THINGS; t++) {
         for (uint32_t p = 0; p < SMALL_PROPERTIES; p++) {
-            const Reported *shown = world_value(&client->values, t, p);
-            bool none = truth[t][p].quality == QUALITY_NONE;
-            wrong += none ? shown->quality != QUALITY_NONE
-                          : shown->code != truth[t][p].code || shown->source_time != truth[t][p].source_time;
-            if (p == SMALL_NOTE && !none) {
-                const char *text = text_get(session_texts(client->session), (uint32_t)shown->code);
-                wrong += strcmp(text, text_get(&rig->small.texts, (uint32_t)shown->code)) != 0;
-            }
+            check_value(client, t, p, &truth[t][p]);
         }
     }
 }
@@ -119,6 +163,9 @@ static void begin(SimLink link, uint32_t sessions, uint64_t seed, TimeNs kept)
     rig = malloc(sizeof *rig);
     assert_non_null(rig);
     rig_init_with(rig, link, sessions, seed, 0, false, kept);
+    for (uint32_t i = 0; i < rig->trace.count; i++) {
+        rig->trace.samples[i].source_time = RIG_EPOCH + i * every;
+    }
     rig_connect(rig, 0, "Ada", NULL);
     rig_connect(rig, 1, "Bob", NULL);
     ada()->steer = walk_west;
@@ -126,6 +173,7 @@ static void begin(SimLink link, uint32_t sessions, uint64_t seed, TimeNs kept)
     assert_int_equal(session_state(session()), SESSION_LIVE);
     assert_true(session()->resume.possible);
     unseen = wrong = 0;
+    late = 0;
     watch(rig, 1, NULL);
     assert_int_equal(unseen, 0);
 }
@@ -164,6 +212,7 @@ static void expect_same(const Before *before)
     assert_true(hypot(after.x_mm - before->x_mm, after.z_mm - before->z_mm) < 100); /* a step is 25 mm */
     assert_int_equal(unseen, 0);
     assert_int_equal(wrong, 0);
+    assert_true(late <= (every == BUSY_STEP ? 0 : LOSS_LATE));
     assert_int_equal(counters()->left, 0);
     assert_int_equal(counters()->joined, 2);
     assert_int_equal(counters()->away, 0);
@@ -278,22 +327,44 @@ static void test_outage(void **state)
     end();
 }
 
+/* What it shows is of now. */
+static void expect_fresh(void)
+{
+    TimeNs clock = RIG_EPOCH + (rig->now - rig->trace.start) * RIG_SPEED;
+    assert_true(ada()->view.valid && clock - ada()->view.source_time < TIME_SECOND * RIG_SPEED);
+}
+
 /* Over and over, under loss, in every phase of coming back. */
 static void test_again_and_again(void **state)
 {
     (void)state;
-    begin(rough, 8, 8, KEPT);
-    Before before = look();
-    for (int i = 0; i < 40; i++) {
+    double longest = 0;
+    TimeNs latest = 0;
+    uint64_t resumed = 0;
+    every = QUIET_STEP;
+    for (uint32_t seed = first_seed; seed < first_seed + seeds; seed++) {
+        begin(rough, 8, seed, 4 * KEPT); /* for luck may leave it no second in which to come back */
+        Before before = look();
+        for (uint32_t i = 0; i < 20 + seed % 20; i++) {
+            sim_transport_sever(ada()->inner);
+            run_for(0.3 + i * 0.07);
+        }
         sim_transport_sever(ada()->inner);
-        run_for(0.3 + i * 0.07);
+        double seconds = until_back(2 * BACK_MOST);
+        longest = seconds > longest ? seconds : longest;
+        expect_same(&before);
+        expect_fresh();
+        resumed += session_stats(session()).reconnects;
+        assert_int_equal(counters()->tickets_refused, 0);
+        latest = late > latest ? late : latest;
+        end();
     }
-    run_for(6);
-    print_message("%u reconnects\n", session_stats(session()).reconnects);
-    assert_true(session_stats(session()).reconnects >= 5);
-    expect_same(&before);
-    assert_int_equal(counters()->tickets_refused, 0);
-    end();
+    every = BUSY_STEP;
+    print_message("%u seeds: back %llu times, the last one after %.2f s at most, a value shown for %.3f s "
+                  "too long at most\n",
+                  seeds, (unsigned long long)resumed, longest, time_to_seconds(latest));
+    assert_true(longest < BACK_MOST);
+    assert_true(resumed >= (uint64_t)seeds * 4);
 }
 
 /* The answer is lost, and with it the new ticket: the one before still serves. */
@@ -597,8 +668,11 @@ static void test_leaving_and_stopping(void **state)
     end();
 }
 
-int main(void)
+/* Arguments, for long runs of test_again_and_again: SEEDS FIRST. */
+int main(int argc, char **argv)
 {
+    seeds = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : seeds;
+    first_seed = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : first_seed;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forged_disconnect_at_the_client),
         cmocka_unit_test(test_forged_disconnect_at_the_server),
