@@ -84,10 +84,12 @@ Status security_seal(const Options *options, Security *security, Transport *tran
 
 RoleSource security_roles(Security *security)
 {
-    return security->plaintext ? (RoleSource){ 0 } : (RoleSource){ .of = role_of, .context = security };
+    RoleSource roles = { .of = security->plaintext ? NULL : role_of, .context = security };
+    return roles;
 }
 
 KeySource security_keys(Security *security)
 {
-    return security->plaintext ? (KeySource){ 0 } : (KeySource){ .of = key_of, .context = security };
+    KeySource keys = { .of = security->plaintext ? NULL : key_of, .context = security };
+    return keys;
 }

@@ -199,22 +199,20 @@ static System *registered(Enabler *enabler, const BusMessage *message, const Fam
 static void take_body(Enabler *enabler, Request *request)
 {
     Diag diag = { 0 };
-    JsonDocument document;
     arena_reset(&enabler->request);
     Status status =
-        body_parse(&document, request->rule->id, request->message->body, &enabler->request, &diag);
+        body_parse(&request->document, request->rule->id, request->message->body, &enabler->request, &diag);
     if (status != STATUS_OK) {
         refuse(enabler, request, status, request->message->subject, "%s", diag.text);
         return;
     }
-    request->document = &document;
-    request->root = json_document_root(&document);
+    request->root = json_document_root(&request->document);
     if (is_register(request->rule->id)) {
         handle_register(enabler, request);
     } else {
         dispatch(enabler, request);
     }
-    json_document_finish(&document);
+    json_document_finish(&request->document);
 }
 
 /* Who is not registered hears so whatever it sends, also with its next heartbeat, which expects no answer:

@@ -129,11 +129,11 @@ void refuse(Enabler *enabler, const Request *request, Status status, const char 
 
 bool refused_document(Enabler *enabler, const Request *request)
 {
-    if (request->document->status == STATUS_OK) {
+    if (request->document.status == STATUS_OK) {
         return false;
     }
-    refuse(enabler, request, request->document->status, request->message->subject, "%s",
-           request->document->diag->text);
+    refuse(enabler, request, request->document.status, request->message->subject, "%s",
+           request->document.diag->text);
     return true;
 }
 

@@ -137,7 +137,7 @@ typedef struct Request {
     uint32_t hub;
     System *from;    /* NULL: not registered */
     const char *who; /* address or key */
-    JsonDocument *document;
+    JsonDocument document;
     JsonNode root;
 } Request;
 

@@ -98,7 +98,7 @@ struct TwinLink {
     TimeNs publish_deadline;
 
     bool snapshot_wanted;
-    bool asked; /* since the publication: what is new is sent from then on */
+    bool asked;           /* since the publication: what is new is sent from then on */
     SyncSample *snapshot; /* room for every property */
     SyncBatch sent;       /* what a local bus points to until the next tick */
     TimeNs clock_sent;

@@ -19,15 +19,16 @@
 static Vector turned_since(const Motion *motion, Subject *subject, unsigned j)
 {
     Quaternion turn = { { 0, 0, 0, ONE } };
-    bool same = subject->past[j]->rotation == subject->base->rotation;
-    if (!same) {
+    Vector angle = { { 0 } };
+    if (subject->past[j]->rotation != subject->base->rotation) {
         Quaternion before = unpack(motion, subject->past[j]->rotation);
         turn = turn_between(&subject->rotation, &before);
+        angle = angle_of(&turn);
     }
     if (j <= MOTION_OLD) {
         subject->turns[j] = turn;
     }
-    return same ? (Vector){ { 0 } } : angle_of(&turn);
+    return angle;
 }
 
 static void look_back(const Motion *motion, uint32_t index, Subject *subject, unsigned from, unsigned to)

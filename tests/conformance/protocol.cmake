@@ -4,4 +4,4 @@ target_link_libraries(emit_vectors PRIVATE dtmv_shared)
 set_target_properties(emit_vectors PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 add_test(NAME conformance.protocol COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/verify_protocol.py
   ${CMAKE_SOURCE_DIR}/shared/PROTOCOL.md $<TARGET_FILE:emit_vectors>)
-set_tests_properties(conformance.protocol PROPERTIES TIMEOUT 120)
+set_tests_properties(conformance.protocol PROPERTIES TIMEOUT 300)

@@ -27,14 +27,16 @@ static const char small_description[] =
     "{\"@context\": \"https://www.w3.org/2022/wot/td/v1.1\", \"title\": \"Machine\",\n"
     "\"securityDefinitions\": {\"none\": {\"scheme\": \"nosec\"}}, \"security\": [\"none\"],\n"
     "\"properties\": {\n"
-    "  \"temperature\": {\"title\": \"Temperature\", \"type\": \"number\", \"unit\": \"degC\", \"multipleOf\": 0.1,\n"
+    "  \"temperature\": {\"title\": \"Temperature\", \"type\": \"number\", \"unit\": \"degC\", "
+    "\"multipleOf\": 0.1,\n"
     "                  \"dtmv:period\": 10},\n"
     "  \"state\": {\"title\": \"State\", \"type\": \"string\", \"enum\": [\"off\", \"on\", \"fault\"]},\n"
     "  \"note\": {\"title\": \"Note\", \"type\": \"string\"}},\n"
     "\"actions\": {\n"
     "  \"heat\": {\"title\": \"Heat\", \"dtmv:target\": \"temperature\", \"dtmv:tolerance\": 0.5,\n"
     "           \"input\": {\"type\": \"number\", \"unit\": \"degC\", \"minimum\": 0, \"maximum\": 100}},\n"
-    "  \"stop\": {\"title\": \"Stop\", \"dtmv:target\": \"state\", \"dtmv:value\": \"off\", \"dtmv:emergency\": true}}}";
+    "  \"stop\": {\"title\": \"Stop\", \"dtmv:target\": \"state\", \"dtmv:value\": \"off\", "
+    "\"dtmv:emergency\": true}}}";
 
 static inline void small_world_files(SmallWorld *small)
 {
@@ -62,8 +64,8 @@ static inline bool small_world_init(SmallWorld *small, uint32_t thing_count)
 {
     memset(small, 0, sizeof *small);
     arena_init(&small->arena, 0);
-    if (thing_model_load(bytes_of(small_description, sizeof small_description - 1), "empty.td.json", &small->arena,
-                         &small->model, NULL) != STATUS_OK) {
+    if (thing_model_load(bytes_of(small_description, sizeof small_description - 1), "empty.td.json",
+                         &small->arena, &small->model, NULL) != STATUS_OK) {
         return false;
     }
     small->world = (World){ .name = "small",

@@ -159,7 +159,8 @@ static void test_values_tickless(void **state)
     world_values_fill(&client->values, client->view.snapshot);
     for (uint32_t t = 0; t < RIG_THINGS; t++) {
         for (uint32_t p = 0; p < SMALL_PROPERTIES; p++) {
-            const Reported *reported = twin_reported(server_parts(rig->server)->twin, (uint16_t)t, (uint8_t)p);
+            const Reported *reported =
+                twin_reported(server_parts(rig->server)->twin, (uint16_t)t, (uint8_t)p);
             assert_true(world_value(&client->values, t, p)->code == reported->code);
             assert_true(world_value(&client->values, t, p)->source_time == reported->source_time ||
                         reported->quality == QUALITY_NONE);
