@@ -2,6 +2,7 @@
  * every bit of it: shared/PROTOCOL.md, "Motion". Pure; for motion*.c only. */
 #ifndef SHARED_WIRE_MOTION_MATH_H
 #define SHARED_WIRE_MOTION_MATH_H
+#include "shared/wire/four.h"
 #include "shared/wire/motion.h"
 #include "shared/wire/quantise.h"
 
@@ -34,8 +35,6 @@ static inline int32_t logarithm(uint64_t value)
     int32_t whole = 63 - __builtin_clzll(x);
     return whole * 16 + (int32_t)((x << 4 >> whole) & 15);
 }
-
-typedef int32_t Four __attribute__((vector_size(16)));
 
 #define LOG_MOST ((1 << 24) - 2) /* larger ones count as this */
 
