@@ -160,7 +160,8 @@ static void glance(Motion *motion)
     both = both > 0 && old->entity_count < both ? old->entity_count : both;
     both = both < glanced ? both : glanced;
     Four lowest = { INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX };
-    const EntityState *b = baseline->entities, *r = both ? recent->entities : b, *o = both ? old->entities : b;
+    const EntityState *b = baseline->entities, *r = both ? recent->entities : b,
+                      *o = both ? old->entities : b;
     uint8_t *lately = motion->lately;
     for (uint32_t i = 0; i < both; i++) {
         lowest = lower_of(lowest, entity_words(&b[i], ENTITY_PLACE_WORDS));
@@ -190,10 +191,7 @@ uint32_t motion_next(const Motion *motion, uint32_t index)
     const uint32_t count = motion->baseline->entity_count;
     static_assert(MOTION_GOES_ON == 3 && MOTION_GLANCED % 8 == 0, "eight are looked at at a time");
     while (index < motion->glanced) {
-        uint64_t eight = 0;
-        for (unsigned i = 0; i < 8; i++) {
-            eight |= (uint64_t)motion->lately[index / 8 * 8 + i] << (8 * i);
-        }
+        uint64_t eight = bytes_load_u64(&motion->lately[index / 8 * 8]);
         uint64_t moving = eight & eight >> 1 & (UINT64_C(0x0101010101010101) << index % 8 * 8);
         if (moving) {
             return index / 8 * 8 + (uint32_t)__builtin_ctzll(moving) / 8;

@@ -6,15 +6,16 @@
 
 static void mark_reach(Motion *motion, uint32_t mover)
 {
+    static_assert(2 * STIR_REACH >> SLAB_BITS == 3, "it reaches into four slabs, or one more");
+    const uint64_t bit = UINT64_C(1) << mover % 64;
+    const uint32_t word = mover / 64;
     for (int k = 0; k < 3; k++) {
-        uint32_t at = (uint32_t)motion->movers[mover][k];
-        uint32_t first = (at - STIR_REACH) >> SLAB_BITS, last = (at + STIR_REACH) >> SLAB_BITS;
-        for (uint32_t slab = first;; slab++) {
-            motion->slabs[k][slab % MOTION_SLABS][mover / 64] |= UINT64_C(1) << mover % 64;
-            if (slab % MOTION_SLABS == last % MOTION_SLABS) {
-                break;
-            }
+        const uint32_t at = (uint32_t)motion->movers[mover][k];
+        const uint32_t first = (at - STIR_REACH) >> SLAB_BITS, last = (at + STIR_REACH) >> SLAB_BITS;
+        for (uint32_t i = 0; i < 4; i++) {
+            motion->slabs[k][(first + i) % MOTION_SLABS][word] |= bit;
         }
+        motion->slabs[k][last % MOTION_SLABS][word] |= bit;
     }
 }
 
