@@ -69,11 +69,6 @@ static void keep_trace(Motion *motion, const MotionTrace *trace)
 void motion_code(Motion *motion, RangeCoder *coder, uint32_t index, EntityState *entity)
 {
     const EntityState *base = &motion->baseline->entities[index];
-    for (unsigned j = MOTION_OLDER; j < MOTION_PAST; j++) {
-        if (motion->past[j] && index < motion->past[j]->entity_count) {
-            __builtin_prefetch(&motion->past[j]->entities[index]); /* long out of the cache */
-        }
-    }
     unsigned recent = motion_recent(motion, index);
     int32_t position[3] = { entity->x_mm, entity->y_mm, entity->z_mm };
     const int32_t was[3] = { base->x_mm, base->y_mm, base->z_mm };
@@ -124,14 +119,6 @@ static void clear(Motion *motion)
     memset(motion, 0, offsetof(Motion, traces));
 }
 
-/* Four of the eight words of an entity. */
-static inline Four words_of(const EntityState *entity, size_t from)
-{
-    Four words;
-    memcpy(&words, (const uint8_t *)entity + from, sizeof words);
-    return words;
-}
-
 static inline Four lower_of(Four a, Four b)
 {
     Four less = a < b;
@@ -146,18 +133,25 @@ unsigned motion_look_lately(const Motion *motion, uint32_t index)
         return 0;
     }
     if (!motion_same_place(base, recent)) {
-        return 3;
+        return MOTION_GOES_ON;
     }
     const EntityState *old = motion_find(motion->past[MOTION_OLD], index, base->handle);
     return old && !motion_same_place(base, old) ? 2 : 1;
 }
 
+/* What moves will be looked at as it was long ago, too, which is out of the cache by now. */
+static inline void fetch_older(const Motion *motion, uint32_t index)
+{
+    for (unsigned j = MOTION_OLDER; j < MOTION_PAST; j++) {
+        if (motion->past[j] && index < motion->past[j]->entity_count) {
+            __builtin_prefetch(&motion->past[j]->entities[index]);
+        }
+    }
+}
+
 /* Looks once at all; most of them rest, which is soon seen. Looks for the lowest places, too. */
 static void glance(Motion *motion)
 {
-    static_assert(sizeof(EntityState) == 32 && offsetof(EntityState, first_channel) == 8 &&
-                      offsetof(EntityState, x_mm) == 12,
-                  "all of an entity but the third word of its eight tells whether it rests");
     const Snapshot *baseline = motion->baseline, *recent = motion->past[MOTION_RECENT],
                    *old = motion->past[MOTION_OLD];
     const uint32_t count = baseline->entity_count;
@@ -165,28 +159,49 @@ static void glance(Motion *motion)
     uint32_t both = recent && old ? recent->entity_count : 0;
     both = both > 0 && old->entity_count < both ? old->entity_count : both;
     both = both < glanced ? both : glanced;
-    const Four head = { -1, -1, 0, -1 }; /* not where its channels are */
     Four lowest = { INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX };
+    const EntityState *b = baseline->entities, *r = both ? recent->entities : b,
+                      *o = both ? old->entities : b;
+    uint8_t *lately = motion->lately;
     for (uint32_t i = 0; i < both; i++) {
-        const EntityState *base = &baseline->entities[i], *r = &recent->entities[i], *o = &old->entities[i];
-        const Four first = words_of(base, 0), last = words_of(base, 16);
-        lowest = lower_of(lowest, words_of(base, 12));
-        Four off = ((first ^ words_of(r, 0)) | (first ^ words_of(o, 0))) & head;
-        off |= (last ^ words_of(r, 16)) | (last ^ words_of(o, 16));
-        uint64_t halves[2];
-        memcpy(halves, &off, sizeof halves);
-        motion->lately[i] = (halves[0] | halves[1]) == 0 ? 1 : (uint8_t)motion_look_lately(motion, i);
-    }
-    for (uint32_t i = both; i < count; i++) {
-        lowest = lower_of(lowest, words_of(&baseline->entities[i], 12));
-        if (i < glanced) {
-            motion->lately[i] = (uint8_t)motion_look_lately(motion, i);
+        lowest = lower_of(lowest, entity_words(&b[i], ENTITY_PLACE_WORDS));
+        lately[i] = 1;
+        if (!are_zero(entity_difference(&b[i], &r[i]) | entity_difference(&b[i], &o[i]))) {
+            lately[i] = (uint8_t)motion_look_lately(motion, i);
+            if (lately[i] == MOTION_GOES_ON) {
+                fetch_older(motion, i);
+            }
         }
     }
+    for (uint32_t i = both; i < count; i++) {
+        lowest = lower_of(lowest, entity_words(&b[i], ENTITY_PLACE_WORDS));
+        if (i < glanced) {
+            lately[i] = (uint8_t)motion_look_lately(motion, i);
+        }
+    }
+    memset(&lately[glanced], 0, -(size_t)glanced % 8); /* motion_next looks at eight */
     motion->glanced = glanced;
     for (int k = 0; k < 3; k++) {
         motion->lowest[k] = lowest[k];
     }
+}
+
+uint32_t motion_next(const Motion *motion, uint32_t index)
+{
+    const uint32_t count = motion->baseline->entity_count;
+    static_assert(MOTION_GOES_ON == 3 && MOTION_GLANCED % 8 == 0, "eight are looked at at a time");
+    while (index < motion->glanced) {
+        uint64_t eight = bytes_load_u64(&motion->lately[index / 8 * 8]);
+        uint64_t moving = eight & eight >> 1 & (UINT64_C(0x0101010101010101) << index % 8 * 8);
+        if (moving) {
+            return index / 8 * 8 + (uint32_t)__builtin_ctzll(moving) / 8;
+        }
+        index = (index / 8 + 1) * 8;
+    }
+    while (index < count && motion_look_lately(motion, index) != MOTION_GOES_ON) {
+        index++;
+    }
+    return index < count ? index : count;
 }
 
 void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, const SnapshotBase *base)
@@ -231,10 +246,10 @@ uint32_t motion_find_carrier(const Motion *motion)
     if (!motion->past[MOTION_RECENT] || !motion->past[MOTION_OLD]) {
         return MOTION_NO_CARRIER;
     }
-    for (uint32_t i = 0; i < motion->baseline->entity_count && count < ARRAY_COUNT(moving); i++) {
-        if (motion_recent(motion, i) == 3) {
-            moving[count++] = i;
-        }
+    const uint32_t entities = motion->baseline->entity_count;
+    for (uint32_t i = motion_next(motion, 0); i < entities && count < ARRAY_COUNT(moving);
+         i = motion_next(motion, i + 1)) {
+        moving[count++] = i;
     }
     for (uint32_t c = 0; c < count && c < CANDIDATES; c++) {
         Motion trial;

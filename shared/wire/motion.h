@@ -5,6 +5,7 @@
  * out in shared/PROTOCOL.md, "Motion". Pure. */
 #ifndef SHARED_WIRE_MOTION_H
 #define SHARED_WIRE_MOTION_H
+#include "shared/wire/four.h"
 #include "shared/wire/residual.h"
 #include "shared/wire/snapshot.h"
 
@@ -87,7 +88,7 @@ typedef struct Motion {
     uint32_t mover_count;
     int32_t carrier_place[3]; /* where it is expected, if it moves */
     bool carrier_moves;
-    uint32_t reached_from[2][3], reached[2][3];          /* boxes of what movers, and the carrier, reach */
+    Four reached_from[2], reached[2];                    /* boxes of what movers, and the carrier, reach */
     uint32_t glanced;                                    /* entities that `lately` says something of */
     uint64_t slabs[3][MOTION_SLABS][MOTION_MOVERS / 64]; /* a bit for each mover that reaches into it */
     int32_t lowest[3];                                   /* of the baseline's entities, each coordinate */
@@ -107,6 +108,10 @@ void motion_init(Motion *motion, uint32_t sequence, uint32_t rotation_steps, con
 /* Writing: the index in the baseline of the entity that most others move along with, or
  * MOTION_NO_CARRIER. */
 uint32_t motion_find_carrier(const Motion *motion);
+
+/* The first entity of the baseline from `index` on that has moved lately and still does, or how many there
+ * are. */
+uint32_t motion_next(const Motion *motion, uint32_t index);
 
 /* The carrier is known: looks where things move that may wake others. */
 void motion_survey(Motion *motion);
@@ -137,6 +142,8 @@ static inline bool motion_same_place(const EntityState *a, const EntityState *b)
     return (place | (a->rotation ^ b->rotation)) == 0;
 }
 
+#define MOTION_GOES_ON 3
+
 /* How the baseline's entity at `index` has moved lately: 0 unknown, 1 not at all, 2 no more, 3 still. */
 unsigned motion_look_lately(const Motion *motion, uint32_t index);
 
@@ -148,9 +155,9 @@ static inline unsigned motion_recent(const Motion *motion, uint32_t index)
 /* Whether `base` is in the box of what movers reach (0), or of what the carrier does (1). */
 static inline bool motion_reached(const Motion *motion, const EntityState *base, unsigned box)
 {
-    const uint32_t *from = motion->reached_from[box], *reached = motion->reached[box];
-    return ((uint32_t)base->x_mm - from[0] <= reached[0]) & ((uint32_t)base->y_mm - from[1] <= reached[1]) &
-           ((uint32_t)base->z_mm - from[2] <= reached[2]);
+    typedef uint32_t Words __attribute__((vector_size(16)));
+    Words up = (Words)entity_words(base, ENTITY_PLACE_WORDS) - (Words)motion->reached_from[box];
+    return are_zero((Four)up > motion->reached[box]);
 }
 
 /* Inline, as most of what rests is far from all that moves. */

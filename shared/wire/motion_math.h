@@ -2,6 +2,7 @@
  * every bit of it: shared/PROTOCOL.md, "Motion". Pure; for motion*.c only. */
 #ifndef SHARED_WIRE_MOTION_MATH_H
 #define SHARED_WIRE_MOTION_MATH_H
+#include "shared/wire/four.h"
 #include "shared/wire/motion.h"
 #include "shared/wire/quantise.h"
 
@@ -34,8 +35,6 @@ static inline int32_t logarithm(uint64_t value)
     int32_t whole = 63 - __builtin_clzll(x);
     return whole * 16 + (int32_t)((x << 4 >> whole) & 15);
 }
-
-typedef int32_t Four __attribute__((vector_size(16)));
 
 #define LOG_MOST ((1 << 24) - 2) /* larger ones count as this */
 
@@ -127,11 +126,6 @@ static inline int64_t square_root(uint64_t value)
     return near >> half;
 }
 
-static inline int64_t pick(bool first, int64_t a, int64_t b)
-{
-    return b ^ ((a ^ b) & -(int64_t)first);
-}
-
 static inline Quaternion unpack(const Motion *motion, uint64_t packed)
 {
     int64_t rest = INT64_C(1) << (2 * ONE_BITS), v[3];
@@ -141,13 +135,13 @@ static inline Quaternion unpack(const Motion *motion, uint64_t packed)
         rest -= v[i] * v[i];
     }
     int64_t most = rest > 0 ? square_root((uint64_t)rest) : 0;
-    unsigned largest = quat_largest(packed); /* selected without a jump: it is as likely one as another */
-    return (Quaternion){ {
-        pick(largest == 0, most, v[0]),
-        pick(largest == 1, most, pick(largest == 0, v[0], v[1])),
-        pick(largest == 2, most, pick(largest == 3, v[2], v[1])),
-        pick(largest == 3, most, v[2]),
-    } };
+    const unsigned largest = quat_largest(packed);
+    Quaternion rotation;
+    rotation.v[0 + (largest <= 0)] = v[0]; /* without a jump: it is as likely one as another */
+    rotation.v[1 + (largest <= 1)] = v[1];
+    rotation.v[2 + (largest <= 2)] = v[2];
+    rotation.v[largest] = most;
+    return rotation;
 }
 
 static inline Quaternion multiply(const Quaternion *p, const Quaternion *q)

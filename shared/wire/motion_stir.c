@@ -6,16 +6,24 @@
 
 static void mark_reach(Motion *motion, uint32_t mover)
 {
+    static_assert(2 * STIR_REACH >> SLAB_BITS == 3, "it reaches into four slabs, or one more");
+    const uint64_t bit = UINT64_C(1) << mover % 64;
+    const uint32_t word = mover / 64;
     for (int k = 0; k < 3; k++) {
-        uint32_t at = (uint32_t)motion->movers[mover][k];
-        uint32_t first = (at - STIR_REACH) >> SLAB_BITS, last = (at + STIR_REACH) >> SLAB_BITS;
-        for (uint32_t slab = first;; slab++) {
-            motion->slabs[k][slab % MOTION_SLABS][mover / 64] |= UINT64_C(1) << mover % 64;
-            if (slab % MOTION_SLABS == last % MOTION_SLABS) {
-                break;
-            }
+        const uint32_t at = (uint32_t)motion->movers[mover][k];
+        const uint32_t first = (at - STIR_REACH) >> SLAB_BITS, last = (at + STIR_REACH) >> SLAB_BITS;
+        for (uint32_t i = 0; i < 4; i++) {
+            motion->slabs[k][(first + i) % MOTION_SLABS][word] |= bit;
         }
+        motion->slabs[k][last % MOTION_SLABS][word] |= bit;
     }
+}
+
+/* A box reaches `far` up from `from`; compared as signed numbers, of which INT32_MIN is the lowest. */
+static void set_reach(Motion *motion, unsigned box, int k, uint32_t from, uint32_t far)
+{
+    motion->reached_from[box][k] = (int32_t)(from - (UINT32_C(1) << 31));
+    motion->reached[box][k] = (int32_t)(far - (UINT32_C(1) << 31));
 }
 
 /* The box of all movers and their reach. */
@@ -29,18 +37,16 @@ static void bound_reach(Motion *motion)
             most = off > most ? off : most;
         }
         bool wide = (int64_t)most - least > INT32_MAX;
-        motion->reached_from[0][k] = (uint32_t)motion->movers[0][k] + (uint32_t)least - STIR_REACH;
-        motion->reached[0][k] = wide ? UINT32_MAX : (uint32_t)most - (uint32_t)least + 2 * STIR_REACH;
+        set_reach(motion, 0, k, (uint32_t)motion->movers[0][k] + (uint32_t)least - STIR_REACH,
+                  wide ? UINT32_MAX : (uint32_t)most - (uint32_t)least + 2 * STIR_REACH);
     }
 }
 
 void motion_survey(Motion *motion)
 {
-
-    for (uint32_t i = 0; i < motion->baseline->entity_count && motion->mover_count < MOTION_MOVERS; i++) {
-        if (motion_recent(motion, i) != 3) {
-            continue;
-        }
+    const uint32_t count = motion->baseline->entity_count;
+    for (uint32_t i = motion_next(motion, 0); i < count && motion->mover_count < MOTION_MOVERS;
+         i = motion_next(motion, i + 1)) {
         const EntityState *base = &motion->baseline->entities[i];
         Vector went = displacement(base, motion_find(motion->past[MOTION_RECENT], i, base->handle));
         const int32_t was[3] = { base->x_mm, base->y_mm, base->z_mm };
@@ -52,13 +58,13 @@ void motion_survey(Motion *motion)
         if (i == motion->carrier) {
             motion->carrier_moves = true;
             for (int k = 0; k < 3; k++) {
-                motion->reached_from[1][k] = (uint32_t)at[k] - 4 * STIR_REACH;
-                motion->reached[1][k] = 8 * STIR_REACH;
+                set_reach(motion, 1, k, (uint32_t)at[k] - 4 * STIR_REACH, 8 * STIR_REACH);
             }
         } else {
             mark_reach(motion, motion->mover_count++);
         }
     }
+    motion->reached[0][3] = motion->reached[1][3] = INT32_MAX; /* no place: anywhere is within */
     if (motion->mover_count > 0) {
         bound_reach(motion);
     }

@@ -30,7 +30,7 @@ enum { CLUES_SHARED = 16, CLUES_OWN = 4, CLUE_MISSED = 20, CLUE_SURPRISE = 21, C
 
 typedef struct Clues {
     Four shared[CLUES_SHARED / 4]; /* sizes at first */
-    Four own[CLUES_OWN];           /* by coordinate in each */
+    Four own[CLUES_OWN];           /* by coordinate in each; of either sign, from -LOG_MOST to LOG_MOST */
 } Clues;
 
 /* What clues say of a spread: a weight times each, and what of it is not straight, in 1/64. */
@@ -54,7 +54,8 @@ static inline Weighed weigh_clues(Clues *clues, const int16_t *weights, const Mo
         memcpy(&whole[i * 4], &logs, sizeof logs);
     }
     for (unsigned i = 0; i < CLUES_OWN; i++) {
-        Four logs = logarithms(clues->own[i]);
+        const Four sign = clues->own[i] >> 31;
+        Four logs = logarithms((clues->own[i] ^ sign) - sign);
         clues->own[i] = logs;
         const int16_t w = weights[CLUES_SHARED + i];
         own += times(logs, (Four){ w, w, w, w });
@@ -132,9 +133,9 @@ static void expect_carried(const Motion *motion, const Subject *subject, int64_t
         f[8] = k == subject->down ? below_floor(motion, subject, subject->swung.v[k]) : 0;
         f[9] = k == subject->down && subject->sunk > 0 ? subject->sunk : 0;
         clues->own[0][k] = size_for_log(subject->slid[MOTION_RECENT].v[k]);
-        clues->own[1][k] = size_for_log(subject->slid[MOTION_OLD].v[k]);
-        clues->own[2][k] = size_for_log(subject->arm.v[k]);
-        clues->own[3][k] = size_for_log(subject->neighbours.v[k]);
+        clues->own[1][k] = (int32_t)subject->slid[MOTION_OLD].v[k]; /* small, as it is rigid, */
+        clues->own[2][k] = (int32_t)subject->arm.v[k];              /* and near, */
+        clues->own[3][k] = (int32_t)subject->neighbours.v[k];       /* and a mean of what is limited */
     }
 }
 
@@ -289,7 +290,7 @@ static void expect_carried_rotation(const Motion *motion, const Subject *subject
             for (int k = 0; k < 4; k++) {
                 off->v[k] -= expected->taken.v[k];
                 sizes[j] += magnitude(off->v[k]);
-                clues->own[1 + j][k] = size_for_log(off->v[k]);
+                clues->own[1 + j][k] = (int32_t)off->v[k]; /* no component of either is above 4 */
             }
         }
     }
@@ -310,7 +311,7 @@ static void expect_carried_rotation(const Motion *motion, const Subject *subject
     for (int k = 0; k < 4; k++) {
         int64_t off = weights[0] * expected->off[0].v[k] + weights[1] * expected->off[1].v[k];
         expected->rotation.v[k] = expected->taken.v[k] + more.v[k] + (off >> WEIGHT_BITS);
-        clues->own[3][k] = size_for_log(more.v[k]);
+        clues->own[3][k] = (int32_t)more.v[k];
     }
 }
 

@@ -75,21 +75,6 @@ void range_refill(RangeCoder *coder)
     coder->range <<= 32;
 }
 
-static uint32_t code_few(RangeCoder *coder, uint32_t value, unsigned count)
-{
-    uint64_t unit = coder->range >> count;
-    if (coder->mode == RANGE_READ) {
-        uint64_t reached = coder->low / unit;
-        value = reached >> count ? (1u << count) - 1 : (uint32_t)reached; /* no writer leaves it up there */
-        coder->low -= value * unit;
-    } else {
-        range_raise(coder, value * unit);
-    }
-    coder->range = unit;
-    range_normalise(coder);
-    return value;
-}
-
 uint64_t range_bits(RangeCoder *coder, uint64_t value, unsigned count)
 {
     assert(count <= 64);
@@ -97,7 +82,8 @@ uint64_t range_bits(RangeCoder *coder, uint64_t value, unsigned count)
     while (count > 0 && coder->status == STATUS_OK) {
         unsigned take = count < 16 ? count : 16;
         count -= take;
-        result = result << take | code_few(coder, (uint32_t)(value >> count) & ((1u << take) - 1), take);
+        result =
+            result << take | range_few_bits(coder, (uint32_t)(value >> count) & ((1u << take) - 1), take);
     }
     return coder->status == STATUS_OK ? result : 0;
 }

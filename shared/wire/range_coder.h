@@ -163,4 +163,20 @@ static inline void range_span(RangeCoder *coder, uint32_t start, uint32_t size)
     range_normalise(coder);
 }
 
+/* `count` (1..16) bits of `value`, which has no others; the status is not asked. */
+static inline uint32_t range_few_bits(RangeCoder *coder, uint32_t value, unsigned count)
+{
+    uint64_t unit = coder->range >> count;
+    if (coder->mode == RANGE_READ) {
+        uint64_t reached = coder->low / unit;
+        value = reached >> count ? (1u << count) - 1 : (uint32_t)reached; /* no writer leaves it up there */
+        coder->low -= value * unit;
+    } else {
+        range_raise(coder, value * unit);
+    }
+    coder->range = unit;
+    range_normalise(coder);
+    return value;
+}
+
 #endif

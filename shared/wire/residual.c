@@ -1,6 +1,9 @@
 #include "shared/wire/residual.h"
 
+#include <assert.h>
 #include <string.h>
+
+static_assert((RESIDUAL_SPREAD - 1) / 8 - 6 <= 16, "few bits are below a bin's width");
 
 #define BINS       128 /* on either side; what is beyond escapes */
 #define MASS       65278
@@ -160,8 +163,8 @@ int32_t residual_code(RangeCoder *coder, const ResidualShape *shape, int64_t mea
         whole = (uint32_t)BINS + code_beyond(coder, (uint32_t)((residual >> bins.shift) - BINS));
     }
     whole <<= bins.shift;
-    if (bins.shift > 0) {
-        whole |= (uint32_t)range_bits(coder, (uint32_t)residual & ((1u << bins.shift) - 1), bins.shift);
+    if (bins.shift > 0 && coder->status == STATUS_OK) {
+        whole |= range_few_bits(coder, (uint32_t)residual & ((1u << bins.shift) - 1), bins.shift);
     }
     return (int32_t)((uint32_t)floor + whole);
 }

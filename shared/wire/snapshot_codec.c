@@ -204,9 +204,10 @@ static void look_back(const Codec *codec, uint32_t index, ChannelHistory *histor
     }
 }
 
-static bool same_channel(const ChannelState *a, const ChannelState *b)
+static inline bool same_channel(const ChannelState *a, const ChannelState *b)
 {
-    return a->code == b->code && a->source_time == b->source_time && a->quality == b->quality;
+    return ((uint64_t)(a->code ^ b->code) | (uint64_t)(a->source_time ^ b->source_time) |
+            (uint64_t)(a->quality ^ b->quality)) == 0;
 }
 
 /* What the baseline's entity at `index` does, now that its transform is known. */
@@ -259,58 +260,19 @@ static bool same_identity(const EntityState *a, const EntityState *b)
            a->channel_count == b->channel_count;
 }
 
-/* Nothing but the place of the channels differs. In a few words: this is asked of all that rests. */
-static inline bool alike(const EntityState *a, const EntityState *b)
+static inline bool same_channels(const ChannelState *a, const ChannelState *b, unsigned count)
 {
-    static_assert(sizeof *a == 32 && offsetof(EntityState, first_channel) == 8 &&
-                      offsetof(EntityState, x_mm) == 12,
-                  "all of an entity but the second word and a half of its four");
-    const uint8_t *p = (const uint8_t *)a, *q = (const uint8_t *)b;
-    uint64_t identity[2], middle[2], rest[2];
-    memcpy(&identity[0], p, 8);
-    memcpy(&identity[1], q, 8);
-    memcpy(&middle[0], p + 16, 8);
-    memcpy(&middle[1], q + 16, 8);
-    memcpy(&rest[0], p + 24, 8);
-    memcpy(&rest[1], q + 24, 8);
-    return ((identity[0] ^ identity[1]) | (middle[0] ^ middle[1]) | (rest[0] ^ rest[1]) |
-            (uint32_t)(a->x_mm ^ b->x_mm)) == 0;
-}
-
-static inline bool same_entity(const Codec *codec, const EntityState *a, const EntityState *b)
-{
-    if (!alike(a, b)) {
-        return false;
-    }
-    const ChannelState *channels = codec->source->channels + a->first_channel;
-    const ChannelState *base = codec->baseline->channels + b->first_channel;
-    for (unsigned i = 0; i < a->channel_count; i++) {
-        if (!same_channel(&channels[i], &base[i])) {
+    for (unsigned i = 0; i < count; i++) {
+        if (!same_channel(&a[i], &b[i])) {
             return false;
         }
     }
     return true;
 }
 
-/* The baseline's entity at the cursor stays as it is. */
-static void keep(Codec *codec)
-{
-    const EntityState *base = &codec->baseline->entities[codec->cursor++];
-    codec->next++;
-    codec->floor = entity_index(base->handle) + 1;
-    if (is_writing(codec)) {
-        return;
-    }
-    const EntityState *kept = append(codec, base);
-    if (kept && kept->channel_count > 0) {
-        memcpy(codec->target->channels + kept->first_channel, codec->baseline->channels + base->first_channel,
-               kept->channel_count * sizeof(ChannelState));
-    }
-}
+typedef enum EntityOp { OP_CHANGED, OP_REMOVED, OP_ADDED, OP_END } EntityOp;
 
-typedef enum EntityOp { OP_SAME, OP_CHANGED, OP_REMOVED, OP_ADDED, OP_END } EntityOp;
-
-/* Writing: what happens next to the baseline's entity at the cursor. */
+/* Writing: what happens next to the baseline's entity at the cursor, which does not stay as it is. */
 static EntityOp next_op(const Codec *codec)
 {
     bool more = codec->next < codec->source->entity_count;
@@ -328,49 +290,28 @@ static EntityOp next_op(const Codec *codec)
     if (!same_identity(entity, base)) {
         return OP_REMOVED;
     }
-    return same_entity(codec, entity, base) ? OP_SAME : OP_CHANGED;
+    return OP_CHANGED;
 }
 
-/* Which model says that the baseline's entity at `index` stays as it is; `recent` is what motion_recent says.
- */
-static inline RangeBit *same_model(Codec *codec, uint32_t index, unsigned recent, uint32_t changes)
+/* Which model says that the baseline's entity `base`, which has `channels`, stays as it is; `recent` is what
+ * motion_recent says. */
+static inline RangeBit *same_model(Codec *codec, const EntityState *base, const ChannelState *channels,
+                                   unsigned recent, uint32_t changes)
 {
     Models *models = &codec->models;
-    const EntityState *base = &codec->baseline->entities[index];
     changes = changes < 2 ? changes : 2;
     if (recent >= 2) {
         return &models->same[recent & 3][changes];
     }
     unsigned age = CHANNEL_AGES - 1;
     if (base->channel_count > 0) {
-        const ChannelState *channels = codec->baseline->channels + base->first_channel;
         age = channel_codec_age(codec->channels, base->channel_count, channels);
     }
     if (recent == 1 && age == CHANNEL_AGES - 1) {
-        bool lively = motion_lively(&codec->motion, base);
+        bool lively = base->channel_count > 0 && channels->code != 0;
         return &models->same_still[lively][motion_stir(&codec->motion, base)][changes];
     }
     return base->channel_count == 0 ? &models->same[recent][changes] : &models->same_aged[age][changes];
-}
-
-static EntityOp code_op(Codec *codec)
-{
-    EntityOp op = is_writing(codec) ? next_op(codec) : OP_END;
-    Models *models = &codec->models;
-    if (codec->cursor == codec->baseline->entity_count) {
-        return range_bit(codec->stream, &models->more, op == OP_ADDED) ? OP_ADDED : OP_END;
-    }
-    unsigned recent = motion_recent(&codec->motion, codec->cursor);
-    RangeBit *same = same_model(codec, codec->cursor, recent, codec->changes);
-    if (range_bit(codec->stream, same, op == OP_SAME)) {
-        codec->changes /= 2;
-        return OP_SAME;
-    }
-    codec->changes++;
-    if (!range_bit(codec->stream, &models->other, op != OP_CHANGED)) {
-        return OP_CHANGED;
-    }
-    return range_bit(codec->stream, &models->added, op == OP_ADDED) ? OP_ADDED : OP_REMOVED;
 }
 
 static void code_changed(Codec *codec)
@@ -418,33 +359,52 @@ static void code_added(Codec *codec)
     }
 }
 
-/* Does what code_op and keep would do, as long as entities stay as they are: most of them do. */
+/* Which of the baseline's entities stay as they are, from the cursor on up to the first that does not: most
+ * of them do. Reading, they are copied. */
 static inline void keep_run(Codec *codec, const bool writing)
 {
     RangeCoder *stream = codec->stream;
-    const Snapshot *baseline = codec->baseline, *source = codec->source;
     Snapshot *target = codec->target;
+    const EntityState *const entities = codec->baseline->entities;
+    const ChannelState *const base_channels = codec->baseline->channels;
+    const uint32_t count = codec->baseline->entity_count,
+                   source_count = writing ? codec->source->entity_count : 0;
+    const EntityState *const source = writing ? codec->source->entities : NULL;
+    const ChannelState *const source_channels = writing ? codec->source->channels : NULL;
+    EntityState *const kept = writing ? NULL : target->entities;
+    ChannelState *const kept_channels = writing ? NULL : target->channels;
+    const uint32_t most = writing ? 0 : codec->limits.entities,
+                   most_channels = writing ? 0 : codec->limits.channels;
     uint64_t low = stream->low, range = stream->range;
     uint32_t cursor = codec->cursor, next = codec->next, changes = codec->changes;
     uint32_t entity_count = writing ? 0 : target->entity_count,
              channel_count = writing ? 0 : target->channel_count;
-    for (; cursor < baseline->entity_count; cursor++) {
-        const EntityState *base = &baseline->entities[cursor];
-        if (writing && (next >= source->entity_count || !same_entity(codec, &source->entities[next], base))) {
-            break;
-        }
-        if (!writing && (entity_count >= codec->limits.entities ||
-                         base->channel_count > codec->limits.channels - channel_count)) {
-            break;
-        }
-        unsigned recent = motion_recent(&codec->motion, cursor);
-        RangeBit *same = same_model(codec, cursor, recent, changes);
+    bool stays = true;
+    while (cursor < count) {
+        const EntityState *base = &entities[cursor];
+        const ChannelState *channels = base_channels + base->first_channel;
+        RangeBit *same = same_model(codec, base, channels, motion_recent(&codec->motion, cursor), changes);
         uint64_t share = range_share(range, same);
-        if (!writing && low >= share) {
-            break;
+        if (writing) {
+            const EntityState *entity = &source[next];
+            stays = next < source_count && are_zero(entity_difference(entity, base)) &&
+                    same_channels(source_channels + entity->first_channel, channels, base->channel_count);
+        } else {
+            stays = low < share;
         }
-        range = share;
-        range_learn(same, true);
+        if (!stays) {
+            range -= share;
+            low += writing ? share : 0 - share;
+            if (writing && low < share) {
+                range_carry(stream);
+            }
+            range_learn(same, false);
+            changes++;
+        } else {
+            range = share;
+            range_learn(same, true);
+            changes /= 2;
+        }
         if (range >> 32 == 0) {
             stream->low = low;
             stream->range = range;
@@ -452,22 +412,26 @@ static inline void keep_run(Codec *codec, const bool writing)
             low = stream->low;
             range = stream->range;
         }
-        changes /= 2;
+        if (!stays) {
+            break;
+        }
+        cursor++;
         next++;
         if (!writing) {
-            target->entities[entity_count] = *base;
-            target->entities[entity_count++].first_channel = channel_count;
-            for (unsigned i = 0; i < base->channel_count; i++) {
-                target->channels[channel_count++] = baseline->channels[base->first_channel + i];
+            bool room = entity_count < most && base->channel_count <= most_channels - channel_count;
+            range_require(stream, room, STATUS_OUT_OF_RANGE);
+            if (!room) {
+                break;
             }
-        }
-        if (stream->status != STATUS_OK) {
-            cursor++;
-            break;
+            kept[entity_count] = *base;
+            kept[entity_count++].first_channel = channel_count;
+            for (unsigned i = 0; i < base->channel_count; i++) {
+                kept_channels[channel_count++] = channels[i];
+            }
         }
     }
     if (cursor > codec->cursor) {
-        codec->floor = entity_index(baseline->entities[cursor - 1].handle) + 1;
+        codec->floor = entity_index(entities[cursor - 1].handle) + 1;
     }
     stream->low = low;
     stream->range = range;
@@ -480,6 +444,20 @@ static inline void keep_run(Codec *codec, const bool writing)
     }
 }
 
+/* What happens next to the baseline's entity at the cursor, or beyond the last one. */
+static EntityOp code_op(Codec *codec)
+{
+    EntityOp op = is_writing(codec) ? next_op(codec) : OP_END;
+    Models *models = &codec->models;
+    if (codec->cursor == codec->baseline->entity_count) {
+        return range_bit(codec->stream, &models->more, op == OP_ADDED) ? OP_ADDED : OP_END;
+    }
+    if (!range_bit(codec->stream, &models->other, op != OP_CHANGED)) {
+        return OP_CHANGED;
+    }
+    return range_bit(codec->stream, &models->added, op == OP_ADDED) ? OP_ADDED : OP_REMOVED;
+}
+
 static void code_entities(Codec *codec)
 {
     while (ok(codec)) {
@@ -488,10 +466,10 @@ static void code_entities(Codec *codec)
         } else {
             keep_run(codec, false);
         }
+        if (!ok(codec)) {
+            return;
+        }
         switch (code_op(codec)) {
-        case OP_SAME:
-            keep(codec);
-            break;
         case OP_CHANGED:
             code_changed(codec);
             break;

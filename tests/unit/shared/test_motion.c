@@ -311,6 +311,18 @@ static void scatter(Random *random, Snapshot *next, const Snapshot *before, int3
     }
 }
 
+/* The ones that go on are found one after the other, wherever one begins; the others are passed by. */
+static void check_next(const Motion *motion)
+{
+    const uint32_t count = motion->baseline->entity_count;
+    uint32_t next = count;
+    for (uint32_t i = count; i-- > 0;) {
+        next = motion_look_lately(motion, i) == MOTION_GOES_ON ? i : next;
+        assert_int_equal(motion_next(motion, i), next);
+    }
+    assert_int_equal(motion_next(motion, count), count);
+}
+
 /* What is seen at a glance, and what stirs, is what a slow look finds. */
 static void test_glances_agree(void **state)
 {
@@ -335,6 +347,7 @@ static void test_glances_agree(void **state)
             round % 3 ? (uint32_t)random_below(&random, versions[2]->entity_count) : MOTION_NO_CARRIER;
         motion_survey(&motion);
         assert_int_equal(motion.glanced, versions[2]->entity_count);
+        check_next(&motion);
         for (uint32_t i = 0; i < versions[2]->entity_count; i++) {
             const EntityState *entity = &versions[2]->entities[i];
             unsigned stir = motion_stir(&motion, entity);
@@ -344,6 +357,8 @@ static void test_glances_agree(void **state)
             assert_true(entity->x_mm >= motion.lowest[0] && entity->y_mm >= motion.lowest[1] &&
                         entity->z_mm >= motion.lowest[2]);
         }
+        motion.glanced = 104; /* as if there were more than are glanced at */
+        check_next(&motion);
     }
     for (unsigned i = 0; i < MOTION_STIRS; i++) {
         assert_true(seen[i] > 0);
