@@ -40,7 +40,7 @@ typedef struct Sensor {
     double drift; /* of the fault: off by so much */
     TimeNs next;  /* periodic: when it measures next, Unix ns */
     double last;  /* on change: what it told last */
-    bool told;    /* on change: it has told something */
+    bool told;    /* it has told something */
 } Sensor;
 
 typedef struct Devices {

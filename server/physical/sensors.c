@@ -156,7 +156,7 @@ static Status bind_thing(Devices *devices, DeviceId device, TimeNs start, Diag *
                                          : "declared otherwise than the simulated plant can keep");
         }
         const Property *schema = &model->properties[property];
-        /* spread over their period, so that not everything measures at once */
+        /* spread over their period, so that not everything measures at once once it has begun */
         TimeNs spread = schema->period > 0 ? (7 * i * PHYSICAL_STEP) % schema->period : 0;
         devices->sensors[devices->sensor_count++] = (Sensor){ .thing = (uint32_t)thing,
                                                               .property = (uint8_t)property,
@@ -258,7 +258,8 @@ size_t devices_measure(Devices *devices, const Plant *plant, FieldSample *out_sa
     for (uint32_t i = 0; i < devices->sensor_count; i++) {
         Sensor *sensor = &devices->sensors[i];
         bool periodic = sensor->schema->period > 0;
-        if (periodic && plant->time < sensor->next) {
+        bool due = plant->time >= sensor->next;
+        if (periodic && sensor->told && !due) { /* at the start everything is told once */
             continue;
         }
         double value = read_value(plant, (Reading)sensor->reading);
@@ -268,7 +269,7 @@ size_t devices_measure(Devices *devices, const Plant *plant, FieldSample *out_sa
         sensor->last = value;
         sensor->told = true;
         if (periodic) {
-            sensor->next += sensor->schema->period;
+            sensor->next += due ? sensor->schema->period : 0;
             value = spoilt(devices, plant, sensor, value);
         }
         out_samples[count++] = sample_of(sensor, value, plant->time);
