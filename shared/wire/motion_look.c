@@ -46,6 +46,8 @@ static void look_at_turns(const Motion *motion, Subject *subject)
 {
     for (unsigned j = 0; j <= MOTION_OLD; j++) {
         if (subject->past[j]) {
+            /* The loop that asks ends before MOTION_PAST. */
+            /* cppcheck-suppress arrayIndexOutOfBoundsCond */
             subject->turned[j] = turned_since(motion, subject, j);
         }
     }
@@ -122,6 +124,8 @@ static inline bool gone_since(const Motion *motion, Subject *subject, unsigned j
 {
     if (turns) {
         if (j > MOTION_OLD) {
+            /* The loop that asks ends before MOTION_PAST. */
+            /* cppcheck-suppress arrayIndexOutOfBoundsCond */
             subject->turned[j] = turned_since(motion, subject, j);
         }
         *out_gone = subject->turned[j];

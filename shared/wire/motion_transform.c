@@ -54,7 +54,7 @@ static inline Weighed weigh_clues(Clues *clues, const int16_t *weights, const Mo
         memcpy(&whole[i * 4], &logs, sizeof logs);
     }
     for (unsigned i = 0; i < CLUES_OWN; i++) {
-        const Four sign = clues->own[i] >> 31;
+        const Four sign = clues->own[i] < (Four){ 0 }; /* all ones where it is negative */
         Four logs = logarithms((clues->own[i] ^ sign) - sign);
         clues->own[i] = logs;
         const int16_t w = weights[CLUES_SHARED + i];
