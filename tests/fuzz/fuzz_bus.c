@@ -5,30 +5,12 @@
  * 2: a hub's packets to an endpoint. What comes out is only what an enabler may send to that kind. */
 #include "shared/systems/bus_net.h"
 #include "shared/wire/transport_sim.h"
+#include "tests/fuzz/fuzz_input.h"
 #include "tests/unit/shared/sync_fixture.h"
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define PORT 7000
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
-
-static uint8_t take_byte(Bytes *input)
-{
-    if (input->size == 0) {
-        return 0;
-    }
-    uint8_t byte = input->data[0];
-    *input = bytes_of(input->data + 1, input->size - 1);
-    return byte;
-}
 
 static void fuzz_packet(Bytes input)
 {

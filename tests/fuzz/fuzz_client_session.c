@@ -3,6 +3,7 @@
  * a real server with record_client_session.c. */
 #include "client/session/session_state.h"
 #include "client/session/values.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,8 +19,6 @@
     (INT64_C(86400) * \
      TIME_SECOND) /* as when the corpus was recorded: times in it must not be in the future */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 typedef struct Script {
     Bytes rest;
     PeerId connects, announced; /* connections begun, and told to be there */
@@ -28,13 +27,6 @@ typedef struct Script {
     Bytes message;
     uint32_t reason;
 } Script;
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 static Status script_connect(void *context, const char *host, uint16_t port, uint32_t data, PeerId *out_peer,
                              Diag *diag)

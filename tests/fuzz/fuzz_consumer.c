@@ -3,22 +3,14 @@
  * only whole events, and answers each request once. */
 #include "shared/systems/bus_local.h"
 #include "shared/systems/consumer.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define COMMAND  "00112233445566778899aabbccddeeff"
 #define BODY_MAX 65536
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 static void check_models(const SystemModels *models)
 {

@@ -2,11 +2,10 @@
  * gives. However the bytes arrive, and on a second pass, the samples are the same; the counters add up. */
 #include "shared/trace/csv_reader.h"
 #include "shared/trace/input_file.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const state_names[] = { "off", "on" };
 

@@ -5,11 +5,10 @@
 #include "server/twin/twin.h"
 #include "shared/systems/body.h"
 #include "shared/systems/bus_local.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define BODY_MAX 65536
 #define DEEDS    64
@@ -27,13 +26,6 @@ static const char description[] =
     "\"say\":{\"title\":\"Say\",\"input\":{\"type\":\"string\"},\"dtmv:target\":\"note\",\"forms\":[{"
     "\"href\":\"y\"}]},"
     "\"reset\":{\"title\":\"Reset\",\"forms\":[{\"href\":\"r\"}]}}}";
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 typedef struct Device {
     char deeds[DEEDS][COMMAND_ID_SIZE];

@@ -7,24 +7,16 @@
 #include "server/enabler/store_memory.h"
 #include "shared/model/json.h"
 #include "shared/systems/bus_local.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define STEPS_MAX    400
 #define GRANTS_MAX   256
 #define COMMANDS_MAX 256
 #define PEERS        5
 #define DAY          (20 * 60 * TIME_MINUTE) /* less than commands are remembered for */
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 /* ---- what was seen ---- */
 
@@ -296,16 +288,6 @@ static void stop(Model *model)
     }
 }
 
-typedef struct Input {
-    const uint8_t *data;
-    size_t size, at;
-} Input;
-
-static uint8_t take(Input *input)
-{
-    return input->at < input->size ? input->data[input->at++] : 0;
-}
-
 static void say(Model *model, size_t peer, FamilyId id, uint64_t correlation, Bytes body)
 {
     BusMessage message = { .id = id, .correlation = correlation, .body = body };
@@ -434,18 +416,15 @@ static void say_question(Model *model, size_t peer, uint8_t choice)
 
 /* A message of any family, with bytes of the input for a body, or members for an object that is otherwise
  * right. */
-static void say_raw(Model *model, size_t peer, Input *input)
+static void say_raw(Model *model, size_t peer, Bytes *input)
 {
-    FamilyId id = (FamilyId)(take(input) % FAMILY_ID_COUNT);
-    size_t size = take(input), left = input->size - input->at;
-    size = size < left ? size : left;
-    Bytes raw = bytes_of(input->data + input->at, size);
-    input->at += size;
+    FamilyId id = (FamilyId)(take_byte(input) % FAMILY_ID_COUNT);
+    Bytes raw = take(input, take_byte(input));
     if (!family_rule((uint8_t)id) || id == DII_SYNC || id == MII_SYNC || id == SII_SYNC) {
         return;
     }
-    if (size > 0 && raw.data[0] == ',') {
-        say_text(model, peer, id, 6, "%.*s", (int)size, (const char *)raw.data);
+    if (raw.size > 0 && raw.data[0] == ',') {
+        say_text(model, peer, id, 6, "%.*s", (int)raw.size, (const char *)raw.data);
     } else {
         say(model, peer, id, 6, raw);
     }
@@ -470,10 +449,10 @@ static void revoke(Model *model, uint8_t choice)
     }
 }
 
-static void step(Model *model, Input *input)
+static void step(Model *model, Bytes *input)
 {
     static const TimeNs steps[] = { TIME_MS, TIME_SECOND, 6 * TIME_SECOND, 70 * TIME_MINUTE };
-    uint8_t what = take(input), choice = take(input);
+    uint8_t what = take_byte(input), choice = take_byte(input);
     size_t peer = (what >> 4) % PEERS, twin = peer % 2, consumer = 2 + peer % 3;
     switch (what & 15) {
     case 0:
@@ -483,7 +462,7 @@ static void step(Model *model, Input *input)
         say_publish(model, twin, choice);
         break;
     case 2:
-        say_access(model, consumer, choice, take(input));
+        say_access(model, consumer, choice, take_byte(input));
         break;
     case 3:
         say_text(model, twin, DII_AUTHENTICATED, model->peers[twin].question,
@@ -494,16 +473,16 @@ static void step(Model *model, Input *input)
                  roles[choice & 1].name, any_grant(model, choice >> 1));
         break;
     case 5:
-        say_sync(model, twin, choice, take(input));
+        say_sync(model, twin, choice, take_byte(input));
         advance(model, TIME_MS); /* its memory is good until the next one */
         break;
     case 6: {
-        uint8_t more = take(input);
-        say_invoke(model, consumer, choice, more, take(input));
+        uint8_t more = take_byte(input);
+        say_invoke(model, consumer, choice, more, take_byte(input));
         break;
     }
     case 7:
-        say_state(model, twin, choice, take(input));
+        say_state(model, twin, choice, take_byte(input));
         break;
     case 8:
         if (choice & 8) {
@@ -546,8 +525,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     model = (Model){ .now = TIME_SECOND, .wall = 1700000000 * TIME_SECOND };
     require(store_memory_create(&model.store) == STATUS_OK);
     start(&model);
-    Input input = { .data = data, .size = size };
-    for (int i = 0; i < STEPS_MAX && input.at < input.size; i++) {
+    Bytes input = bytes_of(data, size);
+    for (int i = 0; i < STEPS_MAX && input.size > 0; i++) {
         step(&model, &input);
     }
     store_memory_set_failure(model.store, STATUS_OK);

@@ -5,6 +5,7 @@
  * system reports its values, then what follows as a text of the enabler (JSON, any) X     whoever asked last
  * is gone        W  a while passes        Q  the enabler says nothing from now on */
 #include "server/admin/admin.h"
+#include "tests/fuzz/fuzz_input.h"
 #include "tests/unit/server/enabler_double.h"
 #include "tests/unit/server/http_double.h"
 
@@ -12,8 +13,6 @@
 #define LINES_MAX 64
 #define LINE_MAX  4096
 #define SOCKET    1000000u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct Rig {
     EnablerDouble enabler;
@@ -25,13 +24,6 @@ typedef struct Rig {
     char key[65];
     char words[4][LINE_MAX];
 } Rig;
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 static Status attach(void *context, const char *name, Bus *out_bus)
 {

@@ -1,18 +1,10 @@
 /* Any bytes are a GLB or a .gltf, or refused; what loads keeps every promise of model.h. */
 #include "client/scene/gltf.h"
 #include "client/scene/pose.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 static void check_mesh(const Model *model, const ModelMesh *mesh)
 {

@@ -2,17 +2,9 @@
  */
 #include "shared/base/asset_source.h"
 #include "shared/model/gltf_files.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

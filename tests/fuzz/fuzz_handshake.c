@@ -7,34 +7,8 @@
  * tried with every input. */
 #include "shared/wire/key_file.h"
 #include "shared/wire/key_text.h"
+#include "tests/fuzz/fuzz_input.h"
 #include "tests/unit/shared/secure_rig.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
-
-static uint8_t take_byte(Bytes *input)
-{
-    if (input->size == 0) {
-        return 0;
-    }
-    uint8_t byte = input->data[0];
-    *input = bytes_of(input->data + 1, input->size - 1);
-    return byte;
-}
-
-static Bytes take(Bytes *input, size_t count)
-{
-    count = count < input->size ? count : input->size;
-    Bytes taken = bytes_of(input->data, count);
-    *input = bytes_of(input->data + count, input->size - count);
-    return taken;
-}
 
 /* Changes a message as the input says: how many bytes are bent, where, with what, and by how much it is cut
  * or lengthened. Returns whether it differs. */

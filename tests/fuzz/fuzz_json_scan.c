@@ -1,11 +1,10 @@
 /* fuzz_json_scan.c - any bytes as a JSON text. jansson is the oracle: what it accepts we accept, and the
  * other way round (but for numbers it cannot hold, and names that come twice); what is found is the same. */
 #include "shared/mqtt/json_scan.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <jansson.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

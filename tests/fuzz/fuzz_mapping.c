@@ -2,31 +2,12 @@
  * one that is refused must say where. */
 #include "shared/trace/csv_reader.h"
 #include "shared/trace/input_file.h"
+#include "tests/fuzz/fuzz_input.h"
+#include "tests/fuzz/small_things.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const char *const state_names[] = { "off", "on" };
-
-static Property properties[] = {
-    { .name = "speed",
-      .unit = "degC",
-      .type = PROPERTY_NUMBER,
-      .encoding = CHANNEL_STEPS,
-      .minimum = -1e9,
-      .maximum = 1e9,
-      .resolution = 0.1 },
-    { .name = "state",
-      .unit = "",
-      .type = PROPERTY_TEXT,
-      .encoding = CHANNEL_ENUM,
-      .enum_names = state_names,
-      .enum_count = 2 },
-    { .name = "note", .unit = "", .type = PROPERTY_TEXT, .encoding = CHANNEL_TEXT },
-    { .name = "on", .unit = "", .type = PROPERTY_BOOLEAN, .encoding = CHANNEL_BOOLEAN },
-};
 static const ThingModel model = { .properties = properties, .property_count = 4 };
 static Thing things[] = { { .id = "a-1", .model = &model }, { .id = "a-2", .model = &model } };
 static const World world = { .things = things, .thing_count = 2 };

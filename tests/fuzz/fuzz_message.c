@@ -2,17 +2,9 @@
  * Input: byte 0 picks sender and state, the rest is the message. */
 #include "shared/wire/bits.h"
 #include "shared/wire/messages.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 static void check_one(Bytes bytes, Sender sender, uint8_t channel, uint32_t state, Role role)
 {

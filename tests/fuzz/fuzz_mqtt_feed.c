@@ -3,30 +3,11 @@
  * the world and hold codes that their properties can have; counters add up. */
 #include "server/twin/mqtt_feed.h"
 #include "shared/mqtt/mqtt_link_memory.h"
+#include "tests/fuzz/fuzz_input.h"
+#include "tests/fuzz/small_things.h"
 
-#include <math.h>
-#include <stdlib.h>
+#define TEXTS 8 /* ids that texts of the devices may take */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const char *const state_names[] = { "off", "on" };
-static Property properties[] = {
-    { .name = "speed",
-      .unit = "degC",
-      .type = PROPERTY_NUMBER,
-      .encoding = CHANNEL_STEPS,
-      .minimum = -1e9,
-      .maximum = 1e9,
-      .resolution = 0.1 },
-    { .name = "state",
-      .unit = "",
-      .type = PROPERTY_TEXT,
-      .encoding = CHANNEL_ENUM,
-      .enum_names = state_names,
-      .enum_count = 2 },
-    { .name = "note", .unit = "", .type = PROPERTY_TEXT, .encoding = CHANNEL_TEXT },
-    { .name = "on", .unit = "", .type = PROPERTY_BOOLEAN, .encoding = CHANNEL_BOOLEAN },
-};
 static const ThingModel model = { .properties = properties, .property_count = 4 };
 static Thing things[] = { { .id = "a-1", .model = &model }, { .id = "a-2", .model = &model } };
 static const World world = { .name = "w", .things = things, .thing_count = 2 };
@@ -50,21 +31,6 @@ static const char *const topics[] = { "dtmv/w/a-1/speed",
                                       "t/a-1/state",
                                       "j/x" };
 
-/* Bytes taken from the front of the input. */
-static Bytes take(Bytes *input, size_t count)
-{
-    count = count < input->size ? count : input->size;
-    Bytes taken = bytes_of(input->data, count);
-    *input = bytes_of(input->data + count, input->size - count);
-    return taken;
-}
-
-static uint8_t take_byte(Bytes *input)
-{
-    Bytes byte = take(input, 1);
-    return byte.size == 0 ? 0 : byte.data[0];
-}
-
 static void poll_feed(const Feed *feed)
 {
     TraceSample samples[3];
@@ -76,16 +42,7 @@ static void poll_feed(const Feed *feed)
             abort();
         }
         for (size_t i = 0; i < count; i++) {
-            const TraceSample *sample = &samples[i];
-            bool good = sample->quality == QUALITY_GOOD || sample->quality == QUALITY_STALE;
-            if (sample->thing >= 2 || sample->property >= 4 || sample->source_time == TIME_NONE ||
-                (!good && (sample->quality != QUALITY_BAD || sample->code != 0)) ||
-                (sample->property == 0 && llabs(sample->code) > 10000000000) ||
-                ((sample->property == 1 || sample->property == 3) &&
-                 (sample->code < 0 || sample->code > 1)) ||
-                (sample->property == 2 && (sample->code < 0 || sample->code >= 8))) {
-                abort();
-            }
+            require(sample_is_possible(&samples[i], TEXTS));
         }
     } while (count == 3);
     while (feed->ops->answer(feed->context, &answer) == STATUS_OK) {
@@ -108,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Bytes input = bytes_of(data, size);
     bool own = take_byte(&input) % 2 == 0;
     arena_init(&arena, (size_t)64 << 20);
-    if (text_table_init(&texts, 8, &arena) != STATUS_OK ||
+    if (text_table_init(&texts, TEXTS, &arena) != STATUS_OK ||
         mqtt_mapping_load(own ? (Bytes){ 0 } : bytes_of(mapping, sizeof mapping - 1), "m.json", &world, NULL,
                           &arena, &read, NULL) != STATUS_OK ||
         mqtt_memory_create(&link, &memory) != STATUS_OK) {

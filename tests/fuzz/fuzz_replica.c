@@ -2,19 +2,11 @@
  * its length. Whatever they are, the world shown stays within its limits and in order, and only packets taken
  * are acknowledged. */
 #include "shared/wire/replica.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static const ReplicaLimits limits = { .entities = 32, .channels = 200, .cells = 6, .history = 8 };
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 static void look_at(Replica *replica, uint32_t sequence)
 {

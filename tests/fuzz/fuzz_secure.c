@@ -7,32 +7,10 @@
 #include "shared/wire/authorized.h"
 #include "shared/wire/key_text.h"
 #include "shared/wire/known_hosts.h"
+#include "tests/fuzz/fuzz_input.h"
 #include "tests/unit/shared/secure_rig.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
-
 /* The next `count` bytes of the input, or what is left. */
-static Bytes take(Bytes *input, size_t count)
-{
-    count = count < input->size ? count : input->size;
-    Bytes taken = bytes_of(input->data, count);
-    *input = bytes_of(input->data + count, input->size - count);
-    return taken;
-}
-
-static uint8_t take_byte(Bytes *input)
-{
-    Bytes one = take(input, 1);
-    return one.size > 0 ? one.data[0] : 0;
-}
-
 /* ---- a stranger ---- */
 
 static void drain(Rig *rig, Transport raw, uint8_t cookie[SECURE_COOKIE_SIZE])

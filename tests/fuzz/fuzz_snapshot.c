@@ -1,21 +1,13 @@
 /* Two uses of the input, told apart by its first byte. Even: the rest is the code of snapshot 9 for a ring
  * that holds a few (sequences 1 to 8); what decodes must survive encoding and decoding again, and nothing
  * else may change. Odd: the rest seeds and shapes a random world, whose encoding must decode to the same. */
+#include "tests/fuzz/fuzz_input.h"
 #include "tests/unit/shared/random_world.h"
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static const SnapshotLimits limits = { .entities = 24, .channels = 160, .depth = 16 };
 static uint8_t storage[1 << 16];
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 static SnapshotRing *new_ring(Arena *arena)
 {

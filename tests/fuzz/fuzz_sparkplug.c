@@ -1,10 +1,9 @@
 /* fuzz_sparkplug.c - any bytes as a Sparkplug B payload: what is accepted is read to its end, lies inside the
  * input, and reads the same after it was written again. */
 #include "server/twin/sparkplug.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool inside(Bytes part, const uint8_t *data, size_t size)
 {

@@ -3,30 +3,11 @@
  * codes that their properties can have; commands do no harm in any state. */
 #include "server/twin/sparkplug_feed.h"
 #include "shared/mqtt/mqtt_link_memory.h"
+#include "tests/fuzz/fuzz_input.h"
+#include "tests/fuzz/small_things.h"
 
-#include <math.h>
-#include <stdlib.h>
+#define TEXTS 8 /* ids that texts of the devices may take */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const char *const state_names[] = { "off", "on" };
-static Property properties[] = {
-    { .name = "speed",
-      .unit = "degC",
-      .type = PROPERTY_NUMBER,
-      .encoding = CHANNEL_STEPS,
-      .minimum = -1e9,
-      .maximum = 1e9,
-      .resolution = 0.1 },
-    { .name = "state",
-      .unit = "",
-      .type = PROPERTY_TEXT,
-      .encoding = CHANNEL_ENUM,
-      .enum_names = state_names,
-      .enum_count = 2 },
-    { .name = "note", .unit = "", .type = PROPERTY_TEXT, .encoding = CHANNEL_TEXT },
-    { .name = "on", .unit = "", .type = PROPERTY_BOOLEAN, .encoding = CHANNEL_BOOLEAN },
-};
 static Action actions[] = {
     { .name = "set", .has_input = true, .input_type = PROPERTY_NUMBER, .target = 0 },
     { .name = "start", .target = 1, .has_target_code = true, .target_code = 1 },
@@ -44,21 +25,6 @@ static const char *const topics[] = {
     "spBv1.0/STATE/dtmv-w",  "spBv1.0/g/NBIRTH/a-2",   "spBv1.0/g/NDATA/a-2"
 };
 
-/* Bytes taken from the front of the input. */
-static Bytes take(Bytes *input, size_t count)
-{
-    count = count < input->size ? count : input->size;
-    Bytes taken = bytes_of(input->data, count);
-    *input = bytes_of(input->data + count, input->size - count);
-    return taken;
-}
-
-static uint8_t take_byte(Bytes *input)
-{
-    Bytes byte = take(input, 1);
-    return byte.size == 0 ? 0 : byte.data[0];
-}
-
 static void poll_feed(const Feed *feed)
 {
     TraceSample samples[3];
@@ -69,16 +35,7 @@ static void poll_feed(const Feed *feed)
             abort();
         }
         for (size_t i = 0; i < count; i++) {
-            const TraceSample *sample = &samples[i];
-            bool good = sample->quality == QUALITY_GOOD || sample->quality == QUALITY_STALE;
-            if (sample->thing >= 2 || sample->property >= 4 || sample->source_time == TIME_NONE ||
-                (!good && (sample->quality != QUALITY_BAD || sample->code != 0)) ||
-                (sample->property == 0 && llabs(sample->code) > 10000000000) ||
-                ((sample->property == 1 || sample->property == 3) &&
-                 (sample->code < 0 || sample->code > 1)) ||
-                (sample->property == 2 && (sample->code < 0 || sample->code >= 8))) {
-                abort();
-            }
+            require(sample_is_possible(&samples[i], TEXTS));
         }
     } while (count == 3);
     for (uint8_t action = 0; action < 4; action++) {
@@ -101,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     TimeNs now = INT64_C(1700000000000000000);
     Bytes input = bytes_of(data, size);
     arena_init(&arena, (size_t)64 << 20);
-    if (text_table_init(&texts, 8, &arena) != STATUS_OK ||
+    if (text_table_init(&texts, TEXTS, &arena) != STATUS_OK ||
         sparkplug_mapping_load((Bytes){ 0 }, "m.json", &world, &arena, &read, NULL) != STATUS_OK ||
         mqtt_memory_create(&link, &memory) != STATUS_OK) {
         abort();

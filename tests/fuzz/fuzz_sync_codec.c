@@ -1,17 +1,9 @@
 /* Any bytes are a SYNC frame, or refused with nothing counted; one that is taken holds only what the schema
  * has, and written again it is the same bytes. */
+#include "tests/fuzz/fuzz_input.h"
 #include "tests/unit/shared/sync_fixture.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

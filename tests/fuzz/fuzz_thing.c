@@ -1,18 +1,10 @@
 /* Any bytes are a Thing Description, or refused with a reason; the properties of one that loads keep values.
  */
 #include "shared/model/thing.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 /* What decodes to a value inside the limits encodes to the same code again; what does not is refused. */
 static void check_codes(const Property *property)

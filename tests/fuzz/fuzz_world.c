@@ -1,11 +1,10 @@
 /* Any bytes are a world.json beside a fixed description and model, or refused with a reason; in a world that
  * loads every index is inside its array and every number that reaches the screen is finite. */
 #include "shared/model/avatar.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char description[] =
     "{\"@context\": \"x\", \"title\": \"Pump\", \"security\": \"n\", \"securityDefinitions\": {},"
@@ -15,13 +14,6 @@ static const char description[] =
     "\"string\"}}}";
 static const char model[] = "{\"asset\": {\"version\": \"2.0\"}, \"nodes\": [{\"name\": \"shaft\"}],"
                             "\"buffers\": [{\"uri\": \"pump.bin\"}]}";
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 static void check_unit(const float *vector, int count)
 {

@@ -2,13 +2,12 @@
  * CTest knows as fuzz.<decoder>. Fails when the folder is missing or holds no file, so that a lost corpus is
  * not mistaken for a clean one. */
 #include "shared/base/bytes.h"
+#include "tests/fuzz/fuzz_input.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Exactly as many bytes as the file has, from the heap: a read past the end is then seen by the sanitizer. */
 static bool replay(const char *path, size_t size)
