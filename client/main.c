@@ -4,6 +4,7 @@
 #include "shared/base/cli_file.h"
 #include "shared/base/clock_file.h"
 #include "shared/base/disk_file.h"
+#include "shared/base/host_port.h"
 #include "shared/base/log_file.h"
 #include "shared/base/profile_file.h"
 #include "shared/base/version.h"
@@ -63,18 +64,13 @@ static int usage(const Diag *diag)
 }
 
 /* "HOST:PORT", "HOST" or "[IPv6]:PORT". */
-static Status parse_address(const char *text, char *out_host, size_t size, uint16_t *out_port, Diag *diag)
+static Status parse_address(const char *text, HostPort *out_address, Diag *diag)
 {
-    const char *colon = strrchr(text, ':');
-    size_t length = colon != NULL ? (size_t)(colon - text) : strlen(text);
-    int64_t port = PROTOCOL_PORT;
-    if (length == 0 || length >= size ||
-        (colon != NULL && (config_read_integer(colon + 1, &port) != STATUS_OK || port < 1 || port > 65535))) {
+    HostPort address = { .port = PROTOCOL_PORT };
+    if (host_port_read(text, &address) != STATUS_OK || address.host[0] == '\0' || address.port == 0) {
         return diag_set(diag, STATUS_MALFORMED, "", 0, "--connect: \"%s\" is not HOST:PORT", text);
     }
-    memcpy(out_host, text, length);
-    out_host[length] = '\0';
-    *out_port = (uint16_t)port;
+    *out_address = address;
     return STATUS_OK;
 }
 
@@ -111,7 +107,7 @@ static Status parse_quality(const char *text, AppConfig *out_config, Diag *diag)
 }
 
 typedef struct Parsed {
-    char host[256];
+    HostPort address;
     char operate[64]; /* thing of --overlay */
     Act acts[CLI_LIST_MAX];
     ViewFixed camera;
@@ -170,7 +166,7 @@ static Status parse_work(const Options *options, Parsed *out, Diag *diag)
 static Status parse_options(const Options *options, Parsed *out, Diag *diag)
 {
     AppConfig *app = &out->app;
-    *app = (AppConfig){ .host = out->host,
+    *app = (AppConfig){ .host = out->address.host,
                         .name = options->name,
                         .headless = options->headless,
                         .vsync = options->fps_limit <= 0.0,
@@ -190,8 +186,9 @@ static Status parse_options(const Options *options, Parsed *out, Diag *diag)
                         .keys = options->keys };
     Status status = options->connect == NULL /* the table requires it; told here for who reads only this */
                         ? diag_set(diag, STATUS_INVALID_ARGUMENT, "", 0, "--connect is missing")
-                        : parse_address(options->connect, out->host, sizeof out->host, &app->port, diag);
+                        : parse_address(options->connect, &out->address, diag);
     if (status == STATUS_OK) {
+        app->port = out->address.port;
         status = parse_size(options->size, app, diag);
     }
     if (status == STATUS_OK) {
@@ -370,7 +367,7 @@ static int start(const Options *options, const Parsed *parsed)
         }
     }
     if (status == STATUS_OK && is_console(options)) {
-        const ConsoleConfig console = { .host = parsed->host,
+        const ConsoleConfig console = { .host = parsed->address.host,
                                         .port = parsed->app.port,
                                         .name = options->name,
                                         .acts = parsed->acts,

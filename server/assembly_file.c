@@ -8,6 +8,7 @@
 #include "server/service/rules_file.h"
 #include "shared/base/cli.h"
 #include "shared/base/clock_file.h"
+#include "shared/base/host_port.h"
 #include "shared/base/log.h"
 #include "shared/systems/bus_join.h"
 #include "shared/systems/bus_local.h"
@@ -56,21 +57,15 @@ static bool runs(const Assembler *a, ServerRole role)
 
 /* ---- the bus between processes ---- */
 
-/* "HOST:PORT", "HOST" or ":PORT"; what is missing is 127.0.0.1 and BUS_PORT. */
-static Status read_address(const char *text, char *out_host, size_t size, uint16_t *out_port, Diag *diag)
+/* Where --bus says, or else at BUS_PORT of this machine. */
+static Status read_address(const Assembler *a, HostPort *out)
 {
-    const char *colon = text == NULL ? NULL : strrchr(text, ':');
-    size_t length = text == NULL ? 0 : colon == NULL ? strlen(text) : (size_t)(colon - text);
-    int64_t port = BUS_PORT;
-    if (length >= size || (colon != NULL && (config_read_integer(colon + 1, &port) != STATUS_OK || port < 0 ||
-                                             port > UINT16_MAX))) {
-        return diag_set(diag, STATUS_MALFORMED, "", 0, "--bus: \"%s\" is not HOST:PORT", text);
+    HostPort address = { .host = "127.0.0.1", .port = BUS_PORT };
+    const char *text = a->options->bus;
+    if (text != NULL && host_port_read(text, &address) != STATUS_OK) {
+        return diag_set(a->diag, STATUS_MALFORMED, "", 0, "--bus: \"%s\" is not HOST:PORT", text);
     }
-    snprintf(out_host, size, "%.*s", (int)length, text == NULL ? "" : text);
-    if (length == 0) {
-        snprintf(out_host, size, "127.0.0.1");
-    }
-    *out_port = (uint16_t)port;
+    *out = address;
     return STATUS_OK;
 }
 
@@ -136,16 +131,17 @@ static Status load_system_keys(Assembler *a)
 /* The hub that systems of other processes come to. */
 static Status open_outer_hub(Assembler *a, Bus *out_hub)
 {
-    char host[256];
-    uint16_t port;
-    Status status = read_address(a->options->bus, host, sizeof host, &port, a->diag);
+    HostPort address;
+    Status status = read_address(a, &address);
     if (status == STATUS_OK) {
         status = load_system_keys(a);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    const EnetConfig enet = { .bind_address = host, .port = port, .server = true, .patience = BUS_PATIENCE };
+    const EnetConfig enet = {
+        .bind_address = address.host, .port = address.port, .server = true, .patience = BUS_PATIENCE
+    };
     Transport transport = { 0 };
     status = open_bus_transport(a, &enet, (SecureTrust){ 0 }, &transport, &a->assembly->bus_port);
     if (status != STATUS_OK) {
@@ -158,7 +154,7 @@ static Status open_outer_hub(Assembler *a, Bus *out_hub)
     status = bus_net_hub_create(&config, transport, out_hub);
     if (status != STATUS_OK) {
         transport_destroy(transport);
-        return diag_set(a->diag, status, "", 0, "no bus between processes: %s", status_text(status));
+        return say(a, status, "no bus between processes");
     }
     return STATUS_OK;
 }
@@ -174,11 +170,10 @@ static Status open_endpoint(Assembler *a, SystemKind kind, const char *name, Bus
                    : diag_set(a->diag, status, "", 0, "the system '%s' has no place on the bus: %s", name,
                               status_text(status));
     }
-    BusNetEndpointConfig config = { .kind = kind, .name = name };
-    char host[256];
+    HostPort address;
     Transport transport = { 0 };
-    status = read_address(a->options->bus, host, sizeof host, &config.port, a->diag);
-    if (status == STATUS_OK && config.port == 0) {
+    status = read_address(a, &address);
+    if (status == STATUS_OK && address.port == 0) {
         status =
             diag_set(a->diag, STATUS_MALFORMED, "", 0, "--bus: port 0 is for the process with the enabler");
     }
@@ -188,7 +183,9 @@ static Status open_endpoint(Assembler *a, SystemKind kind, const char *name, Bus
             open_bus_transport(a, &enet, known_servers_trust(&a->assembly->bus_servers), &transport, NULL);
     }
     if (status == STATUS_OK) {
-        config.host = host;
+        BusNetEndpointConfig config = {
+            .kind = kind, .name = name, .host = address.host, .port = address.port
+        };
         randombytes_buf(&config.seed, sizeof config.seed);
         status = bus_net_endpoint_create(&config, transport, out_endpoint);
         if (status != STATUS_OK) {
@@ -271,7 +268,7 @@ static Status open_hub(Assembler *a, Bus *out_hub)
     Bus outer = { 0 };
     Status status = bus_local_create(&(BusLocalConfig){ 0 }, &a->assembly->local);
     if (status != STATUS_OK) {
-        return diag_set(a->diag, status, "", 0, "no bus: %s", status_text(status));
+        return say(a, status, "no bus");
     }
     *out_hub = a->assembly->local;
     if (a->options->bus == NULL && a->assembly->roles == SERVER_ROLES_ALL) {
@@ -282,7 +279,7 @@ static Status open_hub(Assembler *a, Bus *out_hub)
         status = bus_join_create(a->assembly->local, outer, out_hub);
         if (status != STATUS_OK) {
             bus_destroy(outer);
-            return diag_set(a->diag, status, "", 0, "no bus: %s", status_text(status));
+            return say(a, status, "no bus");
         }
     }
     return status;
@@ -368,8 +365,7 @@ static Status attach_twin(Assembler *a)
         status = twin_attach(a->hosted->twin, &link, endpoint);
         if (status != STATUS_OK) {
             bus_destroy(endpoint);
-            return diag_set(a->diag, status, "", 0, "the twin system is not attached: %s",
-                            status_text(status));
+            return say(a, status, "the twin system is not attached");
         }
         a->parts.twin = a->hosted->twin;
         server_parts_wake(&a->parts, bus_wake_fd(endpoint));
@@ -441,7 +437,7 @@ static Status create_service(Assembler *a)
         status = service_create(&config, endpoint, &a->hosted->texts, &a->parts.service);
         if (status != STATUS_OK) {
             bus_destroy(endpoint);
-            return diag_set(a->diag, status, "", 0, "no condition monitoring: %s", status_text(status));
+            return say(a, status, "no condition monitoring");
         }
         server_parts_wake(&a->parts, bus_wake_fd(endpoint));
     }
@@ -500,7 +496,7 @@ static Status create_admin(Assembler *a)
         status = admin_create(&config, http, &a->parts.admin);
         if (status != STATUS_OK) {
             http.ops->destroy(http.context);
-            return diag_set(a->diag, status, "", 0, "no gateway: %s", status_text(status));
+            return say(a, status, "no gateway");
         }
     }
     return status;

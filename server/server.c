@@ -184,7 +184,10 @@ static bool exchange(Server *server, TimeNs now)
  * models, grants and the first values are a few rounds of questions and answers. */
 static void settle(Server *server, TimeNs now)
 {
-    for (int round = 0; round < SETTLE_ROUNDS && !server->settled; round++) {
+    if (server->settled) {
+        return;
+    }
+    for (int round = 0; round < SETTLE_ROUNDS; round++) {
         sense(server, now);
         exchange(server, now);
     }

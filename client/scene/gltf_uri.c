@@ -70,15 +70,6 @@ static void read_data_uri(Document *doc, const Field *at, const char *uri, Bytes
     *out_bytes = bytes_of(data, decoded);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 3986 section 2.1. False when an escape is broken, hides a NUL, or the result does not fit. */
 static bool percent_decode(const char *uri, char *out, size_t size)
 {
@@ -86,8 +77,8 @@ static bool percent_decode(const char *uri, char *out, size_t size)
     for (; *uri; uri++) {
         char c = *uri;
         if (c == '%') {
-            int high = hex_digit(uri[1]);
-            int low = high < 0 ? -1 : hex_digit(uri[2]);
+            int high = bytes_hex_digit(uri[1]);
+            int low = high < 0 ? -1 : bytes_hex_digit(uri[2]);
             if (low < 0 || (high | low) == 0) {
                 return false;
             }

@@ -75,4 +75,16 @@ static inline void bytes_store_u64(uint8_t *data, uint64_t value)
     data[7] = (uint8_t)(value >> 56);
 }
 
+/* What a hexadecimal digit of either case stands for; -1 when `c` is none. */
+static inline int bytes_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 #endif

@@ -67,17 +67,6 @@ static Status open_gltf(JsonDocument *document, Bytes file, const char *name, Ar
     return document->status;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Percent-decodes `uri` (RFC 3986) into `out`; false when it does not fit or has a bad or zero escape. */
 static bool decode_uri(const char *uri, char *out, size_t size)
 {
@@ -85,8 +74,8 @@ static bool decode_uri(const char *uri, char *out, size_t size)
     for (; *uri; uri++) {
         int value = (unsigned char)*uri;
         if (*uri == '%') {
-            int high = hex_digit(uri[1]);
-            int low = high < 0 ? -1 : hex_digit(uri[2]);
+            int high = bytes_hex_digit(uri[1]);
+            int low = high < 0 ? -1 : bytes_hex_digit(uri[2]);
             value = low < 0 ? 0 : high * 16 + low;
             uri += low < 0 ? 0 : 2;
         }

@@ -118,17 +118,6 @@ static size_t character_size(const unsigned char *at, size_t left)
     return wrong ? 0 : size;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The four digits of \uXXXX at `at`; -1 when they are none. */
 static int read_hex(const char *at, const char *end)
 {
@@ -137,7 +126,7 @@ static int read_hex(const char *at, const char *end)
         return -1;
     }
     for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(at[i]);
+        int digit = bytes_hex_digit(at[i]);
         if (digit < 0) {
             return -1;
         }

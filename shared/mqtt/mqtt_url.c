@@ -1,18 +1,9 @@
 #include "shared/mqtt/mqtt_url.h"
 
+#include "shared/base/bytes.h"
+
 #include <stdio.h>
 #include <string.h>
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 /* Percent escapes of text[0..size) decoded; false when malformed, a control character, or too long. */
 static bool decode(const char *text, size_t size, char *out, size_t out_size)
@@ -21,8 +12,8 @@ static bool decode(const char *text, size_t size, char *out, size_t out_size)
     for (size_t i = 0; i < size; i++) {
         char c = text[i];
         if (c == '%') {
-            int high = i + 2 < size ? hex_digit(text[i + 1]) : -1;
-            int low = i + 2 < size ? hex_digit(text[i + 2]) : -1;
+            int high = i + 2 < size ? bytes_hex_digit(text[i + 1]) : -1;
+            int low = i + 2 < size ? bytes_hex_digit(text[i + 2]) : -1;
             if (high < 0 || low < 0) {
                 return false;
             }
