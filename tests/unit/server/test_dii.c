@@ -1,5 +1,6 @@
 /* The DII side of the twin system against a scripted enabler: the test itself answers at the hub of a local
- * bus, and plays the device behind a feed. */
+ * bus, and plays the device behind a feed. Long, as the rules of registration, synchronisation and commands
+ * are proved with one script. */
 #define _GNU_SOURCE /* memmem */
 #include "server/twin/twin.h"
 #include "shared/systems/body.h"

@@ -1,5 +1,6 @@
 /* Access and synchronisation: grants with separate rights that expire and are revoked (R5, R35), routes that
- * follow them, snapshots for those who come late (R10). */
+ * follow them, snapshots for those who come late (R10). Long: what a grant allows shows only in what is
+ * routed by it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* memmem */
-/* A consumer against a scripted enabler: the test itself answers at the hub of a local bus. */
+/* A consumer against a scripted enabler: the test itself answers at the hub of a local bus. Long, as every
+ * event of the header has its case. */
 #include "shared/systems/body.h"
 #include "shared/systems/bus_local.h"
 #include "shared/systems/consumer.h"
