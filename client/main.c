@@ -64,13 +64,11 @@ static int usage(const Diag *diag)
 }
 
 /* "HOST:PORT", "HOST" or "[IPv6]:PORT". */
-static Status parse_address(const char *text, HostPort *out_address, Diag *diag)
+static Status parse_address(const char *text, HostPort *address, Diag *diag)
 {
-    HostPort address = { .port = PROTOCOL_PORT };
-    if (host_port_read(text, &address) != STATUS_OK || address.host[0] == '\0' || address.port == 0) {
+    if (host_port_read(text, address) != STATUS_OK || address->host[0] == '\0' || address->port == 0) {
         return diag_set(diag, STATUS_MALFORMED, "", 0, "--connect: \"%s\" is not HOST:PORT", text);
     }
-    *out_address = address;
     return STATUS_OK;
 }
 
@@ -166,6 +164,7 @@ static Status parse_work(const Options *options, Parsed *out, Diag *diag)
 static Status parse_options(const Options *options, Parsed *out, Diag *diag)
 {
     AppConfig *app = &out->app;
+    out->address = (HostPort){ .port = PROTOCOL_PORT };
     *app = (AppConfig){ .host = out->address.host,
                         .name = options->name,
                         .headless = options->headless,

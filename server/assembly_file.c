@@ -60,12 +60,11 @@ static bool runs(const Assembler *a, ServerRole role)
 /* Where --bus says, or else at BUS_PORT of this machine. */
 static Status read_address(const Assembler *a, HostPort *out)
 {
-    HostPort address = { .host = "127.0.0.1", .port = BUS_PORT };
     const char *text = a->options->bus;
-    if (text != NULL && host_port_read(text, &address) != STATUS_OK) {
+    *out = (HostPort){ .host = "127.0.0.1", .port = BUS_PORT };
+    if (text != NULL && host_port_read(text, out) != STATUS_OK) {
         return diag_set(a->diag, STATUS_MALFORMED, "", 0, "--bus: \"%s\" is not HOST:PORT", text);
     }
-    *out = address;
     return STATUS_OK;
 }
 
